@@ -1,0 +1,18 @@
+import type { Connection } from '../callers/callers.js';
+
+/** Where a call goes and with what: both decided by the connection's profile and the operator's environment. */
+export interface Destination {
+  /** Origin to forward to, e.g. `https://api.openai.com`. */
+  origin: string;
+  /** The real credential, in plain text: for this call only, never cached, never logged. */
+  secret: string;
+}
+
+/** Opens credentials. AES-256-GCM with a key id; nothing outside of this room sees a key or writes plain text anywhere. */
+export abstract class CredentialVault {
+  /** Throws VendoError connection_needs_reauth when the credential cannot be opened. */
+  abstract open(connection: Connection, realOrigin: string): Destination;
+
+  /** The bytes that the registry stores. */
+  abstract seal(secret: string): Buffer;
+}

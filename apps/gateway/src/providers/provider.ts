@@ -1,0 +1,100 @@
+import type { Micros } from '@vendo/money';
+import type { Quantity } from '@vendo/pricing';
+
+/**
+ * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
+ * `<slug>.provider.ts` (this object), `.routes.ts`, `.request.ts`, `.usage.ts`, `.models.ts`, `.spec.ts`, `fixtures/`.
+ */
+export interface Provider {
+  readonly slug: string;
+  /** Origin of the real provider. */
+  readonly upstream: string;
+  /** The largest hold for one call. */
+  readonly holdCeiling: Micros;
+  /** Default-deny: only listed (method, path) pairs are forwarded. */
+  readonly routes: readonly Route[];
+  /** Puts the real credential in; every client credential is out already. Header names are lower case. */
+  authorize(headers: Record<string, string>, secret: string): void;
+  /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
+  rateKeys(model: string): readonly string[];
+}
+
+/** One route that may be forwarded. `path` is a pattern on the raw path, without query: `/v1/models/:id`. */
+export type Route = FreeRoute | MeteredRoute;
+
+export interface FreeRoute {
+  readonly class: 'free';
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly name: string;
+}
+
+export interface MeteredRoute {
+  readonly class: 'metered';
+  readonly method: 'POST';
+  readonly path: string;
+  /** Shown as `route` on usage events, e.g. `chat.completions`. */
+  readonly name: string;
+  /** Reads what the walk needs from the request body. Throws VendoError `invalid_body`. */
+  read(body: Buffer): MeteredRequest;
+}
+
+/** A metered request as its route reads it. */
+export interface MeteredRequest {
+  readonly model: string;
+  readonly stream: boolean;
+  /** The tier that the request asks for, as rates name it. */
+  readonly tier: string;
+  /** The bytes to forward: the client's own, or a rewritten copy when something had to be asked for. */
+  readonly body: Buffer;
+  readonly bound: CostBound;
+  /** A fresh fold over the answer. */
+  meter(): UsageMeter;
+}
+
+/** What the request can cost at most: `ceiling` when that cannot be known from it (server tools, images, files, URLs, no max output). */
+export type CostBound =
+  | { kind: 'ceiling' }
+  /** Upper bounds, in tokens: all of the input at its dearest input meter, and the output of all choices. */
+  | { kind: 'tokens'; input: number; output: number };
+
+/** One server-sent event: `event` is its name ('' when it has none), `data` its joined data lines. */
+export interface SseEvent {
+  event: string;
+  data: string;
+}
+
+/** What the walk does with a stream event. */
+export interface EventVerdict {
+  /** The answer ends with this event: it is released only after usage is priced and spooled. */
+  terminal: boolean;
+  /** We asked for it and the client did not: it is taken out of the client's stream. */
+  drop: boolean;
+}
+
+/** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
+export interface UsageMeter {
+  /** A streamed answer, event by event. */
+  onEvent(event: SseEvent): EventVerdict;
+  /** A whole JSON answer, 2xx only. */
+  onBody(json: unknown): void;
+  /** What is known so far; at the end of the answer, its result. */
+  reading(): Reading;
+}
+
+export interface Reading {
+  /** The answer's own model, which prices; null: the request's does. */
+  model: string | null;
+  /** The tier that was billed, as rates name it; null: the request's. */
+  tier: string | null;
+  /** Disjoint per meter; empty when nothing was reported. */
+  quantities: readonly Quantity[];
+  /** Tokens of the whole prompt of the call. */
+  contextTokens: number;
+  /** The provider's own report is complete (`final`), has begun (`partial`), or has said nothing (`none`). */
+  state: 'none' | 'partial' | 'final';
+  /** The answer carried an error in its body or stream: quantities hold what the provider bills nevertheless. */
+  failed: boolean;
+  /** The answer's own id in its body. */
+  upstreamId: string | null;
+}

