@@ -1,2 +1,3 @@
 export * from './ledger-client.js';
+export { type LedgerClientConfig, LedgerClientModule } from './ledger-client.module.js';
 export * from './schemas.js';

@@ -38,6 +38,7 @@ export async function startApp(options: BootOptions): Promise<NestFastifyApplica
  * exits 0, or exits 1 when closing takes longer than `closeWithinMs`.
  */
 export function runMain(start: () => Promise<NestFastifyApplication>, closeWithinMs = 9_000): void {
+  if (process.env.VENDO_SUPERVISED === '1') endWithSupervisor();
   let stopping = false;
   let app: NestFastifyApplication | undefined;
   const stop = (): void => {
@@ -67,4 +68,14 @@ export function runMain(start: () => Promise<NestFastifyApplication>, closeWithi
       process.exit(1);
     },
   );
+}
+
+/**
+ * The supervisor of `npm start` holds the other end of our stdin. When it dies, however it dies, stdin ends and so do
+ * we, at once, like a killed process: the next start finds the ports free and recovers what we were doing.
+ */
+function endWithSupervisor(): void {
+  process.stdin.on('end', () => process.exit(1));
+  process.stdin.on('error', () => process.exit(1));
+  process.stdin.resume();
 }

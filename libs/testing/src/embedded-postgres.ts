@@ -14,6 +14,8 @@ export interface EmbeddedPostgres {
   port: number;
   /** The postmaster's process id: kill runs aim at it. */
   pid: number;
+  /** Resolves when the postmaster is gone, for whatever reason. */
+  exited: Promise<void>;
   /** Fast shutdown: open transactions are rolled back, the data is flushed. Idempotent. */
   stop(): Promise<void>;
 }
@@ -81,7 +83,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     env: environment,
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
-    detached: false,
+    // A group of its own: Ctrl-C must not end the database before those who use it.
+    detached: true,
   });
   let errors = '';
   server.stderr?.on('data', (chunk: Buffer) => {
@@ -96,6 +99,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     port,
     pid,
+    exited,
     async stop() {
       if (server.exitCode === null && server.signalCode === null) server.kill('SIGINT');
       await exited;

@@ -13,6 +13,6 @@ export abstract class CredentialVault {
   /** Throws VendoError connection_needs_reauth when the credential cannot be opened. */
   abstract open(connection: Connection, realOrigin: string): Destination;
 
-  /** The bytes that the registry stores. */
-  abstract seal(secret: string): Buffer;
+  /** The bytes that the registry stores. They open for this connection only. */
+  abstract seal(secret: string, connectionId: string): Buffer;
 }

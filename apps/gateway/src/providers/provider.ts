@@ -48,6 +48,11 @@ export interface MeteredRequest {
   /** The bytes to forward: the client's own, or a rewritten copy when something had to be asked for. */
   readonly body: Buffer;
   readonly bound: CostBound;
+  /**
+   * Body fields that name objects stored in the provider's account (`previous_response_id`, file ids, ..). On the
+   * managed pool, whose account tenants share, such a call must be refused; absent or empty: none.
+   */
+  readonly accountObjects?: readonly string[];
   /** A fresh fold over the answer. */
   meter(): UsageMeter;
 }

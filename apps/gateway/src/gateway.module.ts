@@ -1,0 +1,71 @@
+import { hostname } from 'node:os';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { EventLogModule, eventLogConfig } from '@vendo/event-log';
+import { LedgerClientModule } from '@vendo/ledger-api';
+import { ReadModelsModule } from '@vendo/read-models';
+import { RegistryModule } from '@vendo/registry';
+import { RuntimeModule } from '@vendo/runtime';
+import { BillingModule } from './billing/billing.module.js';
+import { CallersModule } from './callers/callers.module.js';
+import type { GatewayConfig } from './config.js';
+import { CredentialsModule } from './credentials/credentials.module.js';
+import { OperatorModule } from './operator/operator.module.js';
+import { PROVIDERS } from './providers/registry.js';
+import { ProxyModule } from './proxy/proxy.module.js';
+import { SpoolModule } from './spool/spool.module.js';
+
+const DRAIN_MS = 600_000;
+const DRAIN_BYTES = 67_108_864;
+const STALLED_MS = 600_000;
+const STOP_GRACE_MS = 5_000;
+
+/** The public edge: proxy, spool, billing API, operator API. Each room is made once and handed to those that use it. */
+@Module({})
+export class GatewayModule {
+  static from(config: GatewayConfig): DynamicModule {
+    const databaseUrl = config.DATABASE_URL;
+    const log = EventLogModule.from(eventLogConfig(config));
+    const ledger = LedgerClientModule.from({ url: config.LEDGER_URL, token: config.VENDO_INTERNAL_TOKEN });
+    const registry = RegistryModule.from({ databaseUrl });
+    const readModels = ReadModelsModule.from({ databaseUrl });
+    const callers = CallersModule.from({ databaseUrl }, [registry]);
+    const credentials = CredentialsModule.from({
+      encryptionKey: config.VENDO_ENCRYPTION_KEY,
+      pool: config.pool,
+      upstreams: config.upstreams,
+      ...(config.VENDO_SANDBOX_URL === undefined ? {} : { sandboxUrl: config.VENDO_SANDBOX_URL }),
+    });
+    const spool = SpoolModule.from({
+      dataDir: config.VENDO_DATA_DIR,
+      host: hostname(),
+      maxBytes: config.VENDO_SPOOL_MAX_BYTES,
+      imports: [log, ledger],
+    });
+    const proxy = ProxyModule.from({
+      maxBodyBytes: config.VENDO_MAX_JSON_BYTES,
+      upstreamTimeoutMs: config.VENDO_UPSTREAM_TIMEOUT_MS,
+      bounds: { drainMs: DRAIN_MS, drainBytes: DRAIN_BYTES, stalledMs: STALLED_MS },
+      stopGraceMs: STOP_GRACE_MS,
+      imports: [callers, credentials, ledger, spool],
+    });
+    return {
+      module: GatewayModule,
+      imports: [
+        RuntimeModule.forApp('gateway', config.VENDO_LOG_LEVEL),
+        proxy,
+        BillingModule.from({ publicUrl: publicUrlOf(config), domain: config.VENDO_DOMAIN }, [
+          callers,
+          readModels,
+        ]),
+        OperatorModule.from(
+          { adminToken: config.VENDO_ADMIN_TOKEN, providers: PROVIDERS.map(({ slug }) => slug) },
+          [registry, readModels, ledger, credentials],
+        ),
+      ],
+    };
+  }
+}
+
+function publicUrlOf({ VENDO_PUBLIC_URL, VENDO_DOMAIN, GATEWAY_PORT }: GatewayConfig): string {
+  return (VENDO_PUBLIC_URL ?? `http://${VENDO_DOMAIN}:${GATEWAY_PORT}`).replace(/\/+$/, '');
+}

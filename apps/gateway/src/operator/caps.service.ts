@@ -1,0 +1,56 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type Caps, LedgerClient } from '@vendo/ledger-api';
+import { type Micros, microsToWire } from '@vendo/money';
+
+/** What an operator asks for: absent leaves a cap as it is, null clears it. */
+export interface AskedCaps {
+  spend_cap_daily?: Micros | null | undefined;
+  spend_cap_monthly?: Micros | null | undefined;
+}
+
+export interface CapsView {
+  spend_cap_micros_daily: number | null;
+  spend_cap_micros_monthly: number | null;
+}
+
+/** Spend caps are the ledger's state; the registry keeps none. `subject` is an app, or a connection key. */
+@Injectable()
+export class CapsService {
+  constructor(@Inject(LedgerClient) private readonly ledger: LedgerClient) {}
+
+  /** Resolves when the caps are committed, with those before and after. */
+  async set(
+    tenantId: string,
+    subject: string,
+    asked: AskedCaps,
+  ): Promise<{ before: CapsView; after: CapsView }> {
+    const name = { tenant_id: tenantId, subject };
+    // A command that names no cap changes nothing and answers those in force.
+    const before = view(await this.ledger.setCaps(name));
+    const { spend_cap_daily: daily, spend_cap_monthly: monthly } = asked;
+    if (daily === undefined && monthly === undefined) return { before, after: before };
+    const caps = await this.ledger.setCaps({
+      ...name,
+      ...(daily === undefined ? {} : { daily_micros: wire(daily) }),
+      ...(monthly === undefined ? {} : { monthly_micros: wire(monthly) }),
+    });
+    return { before, after: view(caps) };
+  }
+
+  /** For a subject that is new: says nothing to the ledger when no cap is asked for. */
+  async setIfAny(tenantId: string, subject: string, asked: AskedCaps): Promise<CapsView> {
+    const given = [asked.spend_cap_daily, asked.spend_cap_monthly].some(
+      (cap) => cap !== undefined && cap !== null,
+    );
+    if (!given) return { spend_cap_micros_daily: null, spend_cap_micros_monthly: null };
+    return (await this.set(tenantId, subject, asked)).after;
+  }
+}
+
+function view({ daily_micros, monthly_micros }: Caps): CapsView {
+  return { spend_cap_micros_daily: daily_micros, spend_cap_micros_monthly: monthly_micros };
+}
+
+function wire(cap: Micros | null): number | null {
+  return cap === null ? null : microsToWire(cap);
+}

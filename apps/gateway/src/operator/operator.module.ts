@@ -1,0 +1,44 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { AppsController } from './apps.controller.js';
+import { AppsService } from './apps.service.js';
+import { BindingsService } from './bindings.service.js';
+import { CapsService } from './caps.service.js';
+import { Changes } from './changes.js';
+import { ConnectionsController } from './connections.controller.js';
+import { ConnectionsService } from './connections.service.js';
+import { KeysService } from './keys.service.js';
+import { OPERATOR_CONFIG, type OperatorConfig } from './operator-config.js';
+import { PricesController } from './prices.controller.js';
+import { PricesService } from './prices.service.js';
+import { ReportsController } from './reports.controller.js';
+import { TenantsController } from './tenants.controller.js';
+import { TenantsService } from './tenants.service.js';
+
+/** The operator API. `imports` provide the registry's DataSource, ReadModels, LedgerClient and CredentialVault. */
+@Module({})
+export class OperatorModule {
+  static from(config: OperatorConfig, imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
+    return {
+      module: OperatorModule,
+      imports,
+      controllers: [
+        TenantsController,
+        AppsController,
+        ConnectionsController,
+        PricesController,
+        ReportsController,
+      ],
+      providers: [
+        { provide: OPERATOR_CONFIG, useValue: config },
+        Changes,
+        TenantsService,
+        AppsService,
+        BindingsService,
+        CapsService,
+        ConnectionsService,
+        KeysService,
+        PricesService,
+      ],
+    };
+  }
+}

@@ -1,0 +1,152 @@
+import { VendoError } from '@vendo/errors';
+import { Meter } from '@vendo/events';
+import { type Micros, microsFromUsd, microsFromWire, Rational } from '@vendo/money';
+import { z } from 'zod';
+
+const SPEND_CAP_MAX: Micros = 1_000_000_000_000n;
+
+const DisplayName = z.string().trim().min(1).max(80);
+
+/** USD as a number or numeric string from 0 to 1,000,000, to the micro; null clears the cap. Read as micros. */
+const SpendCap = z.union([z.null(), z.number(), z.string()]).transform((usd, context) => {
+  if (usd === null) return null;
+  const micros = microsOf(String(usd));
+  if (micros !== null && micros >= 0n && micros <= SPEND_CAP_MAX) return micros;
+  context.addIssue({ code: 'custom', message: 'must be USD from 0 to 1000000, to the micro, or null' });
+  return z.NEVER;
+});
+
+const SpendCaps = { spend_cap_daily: SpendCap.optional(), spend_cap_monthly: SpendCap.optional() };
+
+/** An exact decimal in text, e.g. `2.5` or `2.5e-06`. */
+const Decimal = z.string().transform((text, context) => {
+  try {
+    return Rational.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be a decimal string' });
+    return z.NEVER;
+  }
+});
+
+const EffectiveFrom = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+export const NewTenant = z.strictObject({
+  name: z.string().trim().min(1).max(200),
+  is_test: z.boolean().default(false),
+});
+
+export const NewCredit = z.strictObject({
+  amount_micros: z
+    .int()
+    .refine((amount) => amount !== 0, 'must not be zero')
+    .transform(microsFromWire),
+  source: z.string().trim().min(1).max(60),
+  note: z.string().max(500).nullable().default(null),
+});
+
+export const IdempotencyKey = z.string('the header Idempotency-Key is required').trim().min(1).max(255);
+
+export const NewApp = z.strictObject({ display_name: DisplayName, ...SpendCaps });
+
+export const AppChange = z
+  .strictObject({ display_name: DisplayName.optional(), ...SpendCaps })
+  .refine((change) => Object.keys(change).length > 0, 'must name a field to change');
+
+export const NewAppKey = z.strictObject({ display_name: DisplayName.optional() });
+
+export const NewConnectionKey = z.strictObject({ display_name: DisplayName.optional(), ...SpendCaps });
+
+export const ConnectionStatus = z.enum(['active', 'needs_reauth', 'error', 'revoked']);
+
+export const NewConnection = z
+  .strictObject({
+    provider: z.string(),
+    profile: z.enum(['vendo_managed_pool', 'byok_static']),
+    /** It travels in a header, so nothing may be in it that could end one. */
+    credential: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,4096}$/, 'must be printable ASCII without spaces')
+      .optional(),
+    display_name: DisplayName.optional(),
+  })
+  .refine(({ profile, credential }) => (profile === 'byok_static') === (credential !== undefined), {
+    path: ['credential'],
+    message: 'is required with the profile byok_static, and refused with vendo_managed_pool',
+  });
+
+export const ConnectionChange = z.strictObject({ status: ConnectionStatus });
+
+export const NewBinding = z.strictObject({
+  provider_slug: z.string(),
+  connection_id: z.uuid().toLowerCase().optional(),
+});
+
+const MARGIN_PCT_MAX = Rational.of(1_000n);
+
+export const NewMargin = z
+  .strictObject({
+    tenant_id: z.uuid().toLowerCase().nullable().default(null),
+    integration: z.string().nullable().default(null),
+    meter: Meter.nullable().default(null),
+    margin_pct: Decimal.refine(
+      (percent) => !percent.isNegative() && percent.compare(MARGIN_PCT_MAX) <= 0,
+      'must be a decimal string from 0 to 1000',
+    ),
+    effective_from: EffectiveFrom.optional(),
+  })
+  .refine(({ integration, meter }) => integration === null || meter === null, {
+    path: ['meter'],
+    message: 'cannot be combined with integration: no rule of the cascade has both',
+  });
+
+const NewRate = z
+  .strictObject({
+    provider: z.string(),
+    model: z.string().min(1).max(200),
+    meter: Meter,
+    tier: z.string().min(1).max(40).default('standard'),
+    /** Applies to calls whose whole prompt has at least this many tokens. */
+    context_from: z.int().min(0).default(0),
+    unit_cost_usd: Decimal.refine((cost) => !cost.isNegative(), 'must not be negative'),
+    per: z
+      .union([z.int(), z.string().regex(/^\d{1,15}$/, 'must be a whole number')])
+      .transform((per) => Rational.of(BigInt(per)))
+      .refine((per) => per.compare(Rational.ZERO) > 0, 'must be positive'),
+    free: z.boolean().default(false),
+    effective_from: EffectiveFrom.optional(),
+  })
+  .refine(({ unit_cost_usd, free }) => unit_cost_usd.isZero() === free, {
+    path: ['free'],
+    message: 'must be true exactly when unit_cost_usd is zero',
+  });
+
+export const NewRates = z.strictObject({ rates: z.array(NewRate).min(1).max(5_000) });
+
+export const EventsQuery = z.strictObject({
+  tenant_id: z.uuid().toLowerCase().optional(),
+  after: z.string().max(200).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+/** Reads what a route takes. Throws VendoError `invalid_request` that names the first wrong field, never its value. */
+export function read<Schema extends z.ZodType>(schema: Schema, given: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue?.path.join('.') || 'request';
+  throw new VendoError('invalid_request', `${field}: ${issue?.message ?? 'is wrong'}`);
+}
+
+/** A uuid of the path. Throws VendoError `not_found`: nothing has another kind of id. */
+export function readId(given: string): string {
+  if (!z.uuid().safeParse(given).success) throw new VendoError('not_found');
+  return given.toLowerCase();
+}
+
+function microsOf(usd: string): Micros | null {
+  try {
+    return microsFromUsd(usd);
+  } catch {
+    return null;
+  }
+}

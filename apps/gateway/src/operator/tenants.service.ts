@@ -1,0 +1,56 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { VendoError } from '@vendo/errors';
+import { type CreditEntry, type GrantCredit, LedgerClient } from '@vendo/ledger-api';
+import { Audit, Tenant } from '@vendo/registry';
+import { v7 as uuidv7 } from 'uuid';
+import { Changes } from './changes.js';
+
+export interface TenantView {
+  id: string;
+  name: string;
+  is_test: boolean;
+}
+
+@Injectable()
+export class TenantsService {
+  constructor(
+    @Inject(Changes) private readonly changes: Changes,
+    @Inject(LedgerClient) private readonly ledger: LedgerClient,
+  ) {}
+
+  create(name: string, is_test: boolean): Promise<TenantView> {
+    return this.changes.make(async ({ tx, record }) => {
+      const tenant = { id: uuidv7(), name, is_test };
+      await tx.insert(Tenant, { id: tenant.id, name, isTest: is_test });
+      await record({ action: 'tenant.created', subject: tenant.id, before: null, after: tenant });
+      return tenant;
+    });
+  }
+
+  /**
+   * Posts credit at the ledger, which decides by the idempotency key; then its audit row, once, also when a first try
+   * died between the two and the caller repeats it. Throws not_found, idempotency_conflict, billing_unavailable.
+   */
+  async credit(credit: GrantCredit): Promise<CreditEntry> {
+    await this.mustExist(credit.tenant_id);
+    const entry = await this.ledger.grantCredit(credit);
+    await this.changes.make(async ({ tx, record }) => {
+      // The tenant's row is the lock that makes "once" hold for repeats that run side by side.
+      await tx.findOneOrFail(Tenant, {
+        where: { id: credit.tenant_id },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (await tx.existsBy(Audit, { action: 'credit.granted', subject: entry.id })) return;
+      const { tenant_id, source, note, idempotency_key } = credit;
+      const after = { ...entry, tenant_id, source, note, idempotency_key };
+      await record({ action: 'credit.granted', subject: entry.id, before: null, after });
+    });
+    return entry;
+  }
+
+  /** Throws VendoError not_found. */
+  async mustExist(tenantId: string): Promise<void> {
+    if (!(await this.changes.read.existsBy(Tenant, { id: tenantId })))
+      throw new VendoError('not_found', 'There is no such tenant.');
+  }
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { isObject, listOf, objectOf } from '../foreign-json.js';
+import type { CostBound, MeteredRequest } from '../provider.js';
+import { invalid, readRequestBody } from '../request-body.js';
+import { tierOf } from './anthropic.models.js';
+import { MessagesMeter } from './anthropic.usage.js';
+
+/** What Anthropic adds to the prompt around tools and output schemas, in tokens, generously (it documents up to 350 per tool choice). */
+const HIDDEN_PROMPT_TOKENS = 1_000;
+
+const MessagesBody = z.object({
+  model: z.string().min(1).max(256),
+  max_tokens: z.int().min(0).nullish(),
+  stream: z.boolean().nullish(),
+  service_tier: z.string().max(32).nullish(),
+  speed: z.string().max(32).nullish(),
+  inference_geo: z.string().max(32).nullish(),
+  messages: z.unknown().optional(),
+  system: z.unknown().optional(),
+  tools: z.unknown().optional(),
+  output_config: z.unknown().optional(),
+  output_format: z.unknown().optional(),
+  mcp_servers: z.unknown().optional(),
+  container: z.unknown().optional(),
+  fallbacks: z.unknown().optional(),
+  context_management: z.unknown().optional(),
+  compaction: z.unknown().optional(),
+  thread: z.unknown().optional(),
+  billing_policy: z.unknown().optional(),
+});
+type MessagesBody = z.infer<typeof MessagesBody>;
+
+/** Throws VendoError invalid_body; also for `billing_policy`, which would let a call choose who pays for it. */
+export function readMessages(body: Buffer): MeteredRequest {
+  const request = readRequestBody(body, MessagesBody);
+  if (request.billing_policy !== undefined) throw invalid('"billing_policy" is not supported here.');
+  const asked = { speed: request.speed ?? null, geo: request.inference_geo ?? null };
+  return {
+    model: request.model,
+    stream: request.stream === true,
+    tier: tierOf(asked),
+    body,
+    bound: bound(request, body.length),
+    accountObjects: accountObjects(request),
+    meter: () => new MessagesMeter(asked),
+  };
+}
+
+function bound(request: MessagesBody, bytes: number): CostBound {
+  const plain =
+    !has(request.mcp_servers) &&
+    !has(request.container) &&
+    !has(request.fallbacks) &&
+    !has(request.context_management) &&
+    !has(request.compaction) &&
+    !has(request.thread) &&
+    listOf(request.tools).every(isClientTool) &&
+    blocksOf(request).every(isPlainBlock);
+  if (!plain || request.max_tokens === null || request.max_tokens === undefined) return { kind: 'ceiling' };
+  const hidden = has(request.tools) || has(request.output_config) || has(request.output_format);
+  return {
+    kind: 'tokens',
+    input: bytes + (hidden ? HIDDEN_PROMPT_TOKENS : 0),
+    output: request.max_tokens,
+  };
+}
+
+function has(value: unknown): boolean {
+  return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
+}
+
+/** A tool that is defined by its schema. Typed ones run at Anthropic, or come with a prompt of unknown length. */
+function isClientTool(tool: unknown): boolean {
+  return isObject(tool) && (tool.type === undefined || tool.type === null || tool.type === 'custom');
+}
+
+/** All content blocks of the prompt; a message that is no object counts as a block, which is not plain. */
+function blocksOf({ messages, system }: MessagesBody): unknown[] {
+  const spoken = listOf(messages).flatMap((message) =>
+    isObject(message) ? listOf(message.content) : [message],
+  );
+  return [...listOf(system), ...spoken];
+}
+
+const PLAIN_BLOCKS = new Set(['text', 'thinking', 'redacted_thinking', 'tool_use']);
+
+function isPlainBlock(block: unknown): boolean {
+  if (!isObject(block)) return false;
+  if (block.type === 'tool_result') return listOf(block.content).every(isPlainBlock);
+  return PLAIN_BLOCKS.has(String(block.type));
+}
+
+/** What a request reads from the account that it runs in. */
+function accountObjects(request: MessagesBody): string[] {
+  const { container } = request;
+  const { id, skills } = objectOf(container);
+  const blocks = blocksOf(request).flatMap((block) => [block, ...listOf(objectOf(block).content)]);
+  const found: [string, boolean][] = [
+    ['thread', has(request.thread)],
+    ['container', typeof container === 'string' || has(id) || has(skills)],
+    ['file_id', blocks.some(namesFile)],
+  ];
+  return found.flatMap(([field, present]) => (present ? [field] : []));
+}
+
+function namesFile(block: unknown): boolean {
+  const { file_id, source } = objectOf(block);
+  return has(file_id) || has(objectOf(source).file_id);
+}

@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { UsageMeter } from '../provider.js';
+import { counted, feedStream, readRequest } from '../read-answer.contract.js';
+import { anthropic } from './anthropic.provider.js';
+
+const TALK = [{ role: 'user', content: 'hi' }];
+const fixture = (name: string): string => readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8');
+const read = (body: unknown) => readRequest(anthropic, '/v1/messages', body);
+const plain = { model: 'claude-opus-5', max_tokens: 50, messages: TALK };
+
+describe('anthropic requests', () => {
+  it.each([
+    ['no model', { max_tokens: 5 }],
+    ['a limit that is no count', { model: 'm', max_tokens: '5' }],
+    ['a choice of who pays', { ...plain, billing_policy: {} }],
+  ])('refuses %s', (_, body) =>
+    expect(() => read(body)).toThrow(expect.objectContaining({ code: 'invalid_body' })),
+  );
+
+  it.each([
+    ['text', {}, 0],
+    ['blocks', { messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }] }, 0],
+    ['a tool result', { messages: [{ role: 'user', content: [{ type: 'tool_result', content: 'x' }] }] }, 0],
+    ['thinking', { thinking: { type: 'enabled', budget_tokens: 20 } }, 0],
+    ['tools of the client', { tools: [{ name: 'f', input_schema: {} }] }, 1_000],
+  ])('bounds %s by bytes and limit', (_, change, hidden) => {
+    const body = JSON.stringify({ ...plain, ...change });
+    expect(read(body).bound).toEqual({ kind: 'tokens', input: body.length + hidden, output: 50 });
+  });
+
+  const image = { type: 'image', source: { type: 'url', url: 'https://x' } };
+  it.each([
+    ['no limit', { max_tokens: undefined }],
+    ['an image', { messages: [{ role: 'user', content: [image] }] }],
+    ['an image in a tool result', { messages: [{ content: [{ type: 'tool_result', content: [image] }] }] }],
+    ['a tool of the provider', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] }],
+    ['MCP servers', { mcp_servers: [{ url: 'https://x' }] }],
+    ['fallback models', { fallbacks: [{ model: 'claude-fable-5' }] }],
+    ['compaction', { context_management: { edits: [{ type: 'compact_20260112' }] } }],
+  ])('holds the ceiling for %s', (_, change) =>
+    expect(read({ ...plain, ...change }).bound).toEqual({ kind: 'ceiling' }),
+  );
+
+  const file = { type: 'document', source: { type: 'file', file_id: 'file_1' } };
+  it.each([
+    [{ thread: { id: 'thr_1' } }, 'thread'],
+    [{ container: 'cont_1' }, 'container'],
+    [{ container: { id: 'cont_1' } }, 'container'],
+    [{ messages: [{ role: 'user', content: [file] }] }, 'file_id'],
+    [{ messages: [{ role: 'user', content: [{ type: 'tool_result', content: [file] }] }] }, 'file_id'],
+    [{ messages: [{ role: 'user', content: [{ type: 'container_upload', file_id: 'f' }] }] }, 'file_id'],
+  ])('%j reads what is stored in the account', (change, field) =>
+    expect(read({ ...plain, ...change }).accountObjects).toEqual([field]),
+  );
+
+  it.each([
+    [{}, 'standard'],
+    [{ service_tier: 'auto' }, 'standard'],
+    [{ service_tier: 'standard_only', inference_geo: 'global' }, 'standard'],
+    [{ speed: 'fast' }, 'fast'],
+    [{ inference_geo: 'us' }, 'us'],
+    [{ speed: 'fast', inference_geo: 'us' }, 'fast_us'],
+  ])('%j asks for %s', (change, tier) => expect(read({ ...plain, ...change }).tier).toBe(tier));
+});
+
+describe('anthropic usage', () => {
+  const streamed = (text: string): UsageMeter => {
+    const meter = read(plain).meter();
+    feedStream(meter, text);
+    return meter;
+  };
+  const whole = (message: object, request: object = plain): UsageMeter => {
+    const meter = read(request).meter();
+    meter.onBody({ id: 'msg', model: 'claude-opus-5', content: [{ type: 'text' }], ...message });
+    return meter;
+  };
+
+  it('takes each field from the last delta that has it, and the rest from the start', () => {
+    const meter = streamed(fixture('delta-raises-and-lowers.sse.txt'));
+    expect(counted(meter)).toEqual({
+      input_tokens: 404_500,
+      cache_write_tokens: 200,
+      cache_write_1h_tokens: 300,
+      output_tokens: 77,
+      web_searches: 3,
+      web_fetches: 1,
+    });
+    expect(meter.reading()).toMatchObject({
+      state: 'final',
+      tier: 'us',
+      contextTokens: 405_000,
+      failed: false,
+    });
+  });
+
+  it('does not bill a refusal without output', () => {
+    const meter = streamed(fixture('refusal-without-output.sse.txt'));
+    expect(meter.reading()).toMatchObject({ state: 'final', quantities: [] });
+  });
+
+  it('bills a refusal that came after output', () => {
+    const meter = whole({ stop_reason: 'refusal', usage: { input_tokens: 5, output_tokens: 3 } });
+    expect(counted(meter)).toEqual({ input_tokens: 5, output_tokens: 3 });
+  });
+
+  it('keeps what was reported before an error in the stream', () => {
+    const meter = streamed(fixture('error-mid-stream.sse.txt'));
+    expect(counted(meter)).toEqual({ input_tokens: 120, output_tokens: 1 });
+    expect(meter.reading()).toMatchObject({ state: 'partial', failed: true, upstreamId: 'msg_3' });
+  });
+
+  it('counts all cache writes without a split as five minutes', () =>
+    expect(
+      counted(whole({ usage: { input_tokens: 1, cache_creation_input_tokens: 9, output_tokens: 1 } })),
+    ).toEqual({ input_tokens: 1, cache_write_tokens: 9, output_tokens: 1 }));
+
+  it('bills the sum of the iterations, each at its own model, and the largest of them as context', () => {
+    const meter = whole({
+      usage: {
+        input_tokens: 30,
+        output_tokens: 3,
+        iterations: [
+          { type: 'compaction', input_tokens: 500, output_tokens: 20 },
+          { type: 'message', input_tokens: 10, output_tokens: 1, model: 'claude-opus-5' },
+          { type: 'message', input_tokens: 20, output_tokens: 2, cache_read_input_tokens: 600 },
+          { type: 'advisor_message', model: 'claude-fable-5', input_tokens: 7, output_tokens: 4 },
+          { type: 'advisor_message', model: 'claude-fable-5', input_tokens: 1, output_tokens: 1 },
+        ],
+      },
+    });
+    expect(counted(meter)).toEqual({
+      input_tokens: 530,
+      cache_read_tokens: 600,
+      output_tokens: 23,
+      'input_tokens@claude-fable-5': 8,
+      'output_tokens@claude-fable-5': 5,
+    });
+    expect(meter.reading().contextTokens).toBe(620);
+    expect(meter.reading().quantities.at(-1)?.rateKeys).toEqual(['claude-fable-5']);
+  });
+
+  it('never bills less than the top level, whatever the iterations say', () => {
+    const usage = { input_tokens: 30, output_tokens: 3, iterations: [{ input_tokens: 1 }, null, 'x', {}] };
+    expect(counted(whole({ usage }))).toEqual({ input_tokens: 30, output_tokens: 3 });
+  });
+
+  it.each([-1, 1.5, '12', 2 ** 53, {}])('ignores %p, which is no count', (output_tokens) => {
+    const meter = whole({ usage: { input_tokens: 5, output_tokens } });
+    expect(counted(meter)).toMatchObject({ input_tokens: 5 });
+    expect(meter.reading().state).toBe('partial');
+  });
+
+  it('falls back on the speed and place of the request where the answer does not say', () => {
+    const usage = { input_tokens: 1, output_tokens: 1 };
+    const fast = { ...plain, speed: 'fast', inference_geo: 'us' };
+    expect(whole({ usage }, fast).reading().tier).toBe('fast_us');
+    expect(whole({ usage: { ...usage, speed: 'standard' } }, fast).reading().tier).toBe('us');
+  });
+
+  it('counts a container as a session', () =>
+    expect(
+      counted(whole({ container: { id: 'c' }, usage: { input_tokens: 1, output_tokens: 1 } })).code_sessions,
+    ).toBe(1));
+
+  it('never throws, whatever comes', () =>
+    fc.assert(
+      fc.property(
+        fc.constantFrom('', 'error', 'ping', 'message_start', 'message_delta', 'message_stop'),
+        fc.oneof(fc.jsonValue(), usageLike()),
+        fc.string(),
+        (event, json, junk) => {
+          const meter = read(plain).meter();
+          meter.onEvent({ event, data: junk });
+          meter.onEvent({ event, data: JSON.stringify(json) });
+          meter.onBody(json);
+          for (const { quantity } of meter.reading().quantities) expect(quantity.isNegative()).toBe(false);
+        },
+      ),
+    ));
+});
+
+function usageLike(): fc.Arbitrary<unknown> {
+  const odd = fc.oneof(fc.jsonValue(), fc.integer(), fc.double());
+  const counts = fc.record({
+    input_tokens: odd,
+    output_tokens: odd,
+    cache_creation_input_tokens: odd,
+    cache_creation: fc.oneof(odd, fc.record({ ephemeral_1h_input_tokens: odd })),
+    model: odd,
+  });
+  const usage = fc
+    .tuple(counts, fc.oneof(odd, fc.array(counts)), odd)
+    .map(([top, iterations, server_tool_use]) => ({ ...top, iterations, server_tool_use }));
+  return fc.record({ usage, message: fc.record({ usage, id: odd, content: odd }), delta: odd, error: odd });
+}
+
+describe('anthropic models', () => {
+  it.each([
+    ['claude-opus-5', ['claude-opus-5']],
+    ['claude-sonnet-4-5-20250929', ['claude-sonnet-4-5-20250929', 'claude-sonnet-4-5']],
+    [
+      'claude-4-opus-20250514',
+      ['claude-4-opus-20250514', 'claude-opus-4-20250514', 'claude-4-opus', 'claude-opus-4'],
+    ],
+    ['claude-sonnet-4-0', ['claude-sonnet-4-0', 'claude-sonnet-4-20250514']],
+    ['claude-4-sonnet', ['claude-4-sonnet', 'claude-sonnet-4', 'claude-sonnet-4-20250514']],
+    ['claude-opus-4-1', ['claude-opus-4-1']],
+    ['claude-3-5-haiku-latest', ['claude-3-5-haiku-latest']],
+    ['anthropic/claude-opus-5', ['anthropic/claude-opus-5', 'claude-opus-5']],
+    ['constructor', ['constructor']],
+  ])('%s is priced as one of %j', (model, keys) => expect(anthropic.rateKeys(model)).toEqual(keys));
+});
+
+describe('anthropic credentials', () => {
+  it.each([
+    ['sk-ant-api03-x', { 'anthropic-beta': 'a' }, { 'x-api-key': 'sk-ant-api03-x', 'anthropic-beta': 'a' }],
+    [
+      'sk-ant-oat01-x',
+      { 'anthropic-beta': 'a' },
+      { authorization: 'Bearer sk-ant-oat01-x', 'anthropic-beta': 'a,oauth-2025-04-20' },
+    ],
+  ])('%s goes where its kind belongs', (secret, headers: Record<string, string>, expected) => {
+    const sent = { ...headers };
+    anthropic.authorize(sent, secret);
+    expect(sent).toEqual(expected);
+  });
+});

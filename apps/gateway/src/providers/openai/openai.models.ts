@@ -1,0 +1,40 @@
+/** A dated snapshot: `-2025-08-07`, `-20250807`, or `-0613` as older models have it. */
+const SNAPSHOT = /-(\d{4}-\d{2}-\d{2}|20\d{6}|(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))$/;
+
+/**
+ * Names under which a model may be priced: as it is, without the `openai/` prefix, without its snapshot date.
+ * A fine-tune `ft:base:org::id` is priced as `ft:base` or not at all, never as its cheaper base model. `-latest` is
+ * part of the name: what it points to changes, and with it the price.
+ */
+export function rateKeys(model: string): readonly string[] {
+  const bare = model.startsWith('openai/') ? model.slice('openai/'.length) : model;
+  const forms = bare.startsWith('ft:') ? [fineTuned(bare)] : [bare.replace(SNAPSHOT, '')];
+  return [...new Set([model, bare, ...forms])];
+}
+
+function fineTuned(model: string): string {
+  return model.split(':').slice(0, 2).join(':');
+}
+
+/** A service tier as rates name it; null where OpenAI leaves it open (`auto` is the project's setting). */
+export function billedTier(reported: string | null): string | null {
+  if (reported === null || reported === 'auto') return null;
+  return tierName(reported);
+}
+
+/** The tier that a request asks for, as rates name it. `scale` is prepaid capacity, so tokens count at the list price. */
+export function requestedTier(asked: string | null | undefined): string {
+  return asked === null || asked === undefined || asked === 'auto' ? 'standard' : tierName(asked);
+}
+
+function tierName(tier: string): string {
+  switch (tier) {
+    case 'default':
+    case 'scale':
+      return 'standard';
+    case 'fast':
+      return 'priority';
+    default:
+      return tier;
+  }
+}

@@ -1,0 +1,13 @@
+import { anthropic } from './anthropic/anthropic.provider.js';
+import { openai } from './openai/openai.provider.js';
+import type { Provider } from './provider.js';
+
+/** Every provider that calls can be proxied to. Adding one is a folder and a line here. */
+export const PROVIDERS: readonly Provider[] = [openai, anthropic];
+
+const BY_SLUG: ReadonlyMap<string, Provider> = new Map(PROVIDERS.map((one) => [one.slug, one]));
+
+/** The provider of `{slug}-proxy.<domain>` or `/proxy/{slug}`; undefined when there is none. */
+export function providerBySlug(slug: string): Provider | undefined {
+  return BY_SLUG.get(slug);
+}

@@ -1,0 +1,41 @@
+import { VendoError } from '@vendo/errors';
+import type { z } from 'zod';
+import { topLevelMembers } from './json-members.js';
+
+/**
+ * Reads the fields of a JSON request body that billing depends on; everything else is ignored.
+ * A key that the schema names may stand only once: which of two the provider reads is not ours to guess.
+ * Throws VendoError `invalid_body`; its message names the field and never quotes the body.
+ */
+export function readRequestBody<Shape extends z.ZodObject>(body: Buffer, schema: Shape): z.infer<Shape> {
+  const json = parse(body);
+  refuseRepeatedKeys(body, schema);
+  const read = schema.safeParse(json);
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  throw invalid(`"${issue?.path.join('.')}" is missing or not what this route takes.`);
+}
+
+export function invalid(message: string): VendoError {
+  return new VendoError('invalid_body', message);
+}
+
+function parse(body: Buffer): unknown {
+  let json: unknown;
+  try {
+    json = JSON.parse(body.toString('utf8'));
+  } catch {
+    throw invalid('The body is not valid JSON.');
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw invalid('The body is not a JSON object.');
+  return json;
+}
+
+function refuseRepeatedKeys(body: Buffer, schema: z.ZodObject): void {
+  const seen = new Set<string>();
+  for (const { key } of topLevelMembers(body)) {
+    if (seen.has(key) && key in schema.shape) throw invalid(`The body names "${key}" more than once.`);
+    seen.add(key);
+  }
+}

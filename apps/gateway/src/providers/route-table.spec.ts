@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { providerBySlug } from './registry.js';
+import { matchRoute } from './route-table.js';
+
+function classOf(slug: string, method: string, target: string): string {
+  const provider = providerBySlug(slug);
+  if (!provider) throw new Error(slug);
+  return matchRoute(provider, method, target)?.class ?? 'blocked';
+}
+
+describe('matchRoute', () => {
+  it.each([
+    ['openai', 'POST', '/v1/chat/completions', 'metered'],
+    ['openai', 'POST', '/v1/responses?beta=true', 'metered'],
+    ['openai', 'POST', '/v1/embeddings', 'metered'],
+    ['openai', 'GET', '/v1/models', 'free'],
+    ['openai', 'GET', '/v1/models?limit=2', 'free'],
+    ['openai', 'GET', '/v1/models/ft:gpt-4o-2024-08-06:acme::a1', 'free'],
+    ['openai', 'GET', '/v1/models/gpt-4.1', 'free'],
+    ['anthropic', 'POST', '/v1/messages?beta=true', 'metered'],
+    ['anthropic', 'POST', '/v1/messages/count_tokens', 'free'],
+    ['anthropic', 'GET', '/v1/models/claude-opus-5', 'free'],
+  ])('%s %s %s is %s', (slug, method, target, expected) =>
+    expect(classOf(slug, method, target)).toBe(expected),
+  );
+
+  it.each([
+    ['openai', 'HEAD', '/v1/models'],
+    ['openai', 'GET', '/v1/chat/completions'],
+    ['openai', 'POST', '/v1/models'],
+    ['openai', 'DELETE', '/v1/models/gpt-4'],
+    ['openai', 'post', '/v1/embeddings'],
+    ['openai', 'POST', '/v1/chat/completions/'],
+    ['openai', 'POST', '/V1/chat/completions'],
+    ['openai', 'POST', '//v1/chat/completions'],
+    ['openai', 'POST', '/v1//chat/completions'],
+    ['openai', 'POST', '/v1/chat/completions;a'],
+    ['openai', 'POST', '/v1/chat%2Fcompletions'],
+    ['openai', 'POST', 'https://api.openai.com/v1/embeddings'],
+    ['openai', 'POST', '/v1/responses/input_tokens'],
+    ['openai', 'GET', '/v1/responses/resp_1'],
+    ['openai', 'GET', '/v1/models/'],
+    ['openai', 'GET', '/v1/models/.'],
+    ['openai', 'GET', '/v1/models/..'],
+    ['openai', 'GET', '/v1/models/a/b'],
+    ['openai', 'GET', '/v1/models/a%2e%2e'],
+    ['openai', 'GET', '/v1/models/a\n'],
+    ['openai', 'POST', '/v1/batches'],
+    ['openai', 'POST', '/v1/messages'],
+    ['anthropic', 'POST', '/v1/messages/batches'],
+    ['anthropic', 'POST', '/v1/complete'],
+    ['anthropic', 'POST', '/v1/chat/completions'],
+    ['anthropic', 'GET', '/v1/messages'],
+    ['anthropic', 'GET', '/v1/organizations/x'],
+  ])('%s %s %s is blocked', (slug, method, target) => expect(classOf(slug, method, target)).toBe('blocked'));
+});

@@ -1,0 +1,98 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { type ErrorResponse, VendoError } from '@vendo/errors';
+import { CORS_HEADERS } from '../edge/cors.js';
+
+/** The client left before it got an answer: there is nobody to answer. */
+export class ClientLeft extends Error {
+  override name = 'ClientLeft';
+}
+
+/** The client's side of a call. */
+export class Exchange {
+  private left = false;
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+  ) {
+    response.on('close', () => {
+      this.left ||= !response.writableFinished;
+    });
+    // A broken connection is told by 'close'; without a listener the error would end the process.
+    response.on('error', () => undefined);
+    request.on('error', () => undefined);
+  }
+
+  get clientLeft(): boolean {
+    return this.left;
+  }
+
+  header(name: string): string | null {
+    const value = this.request.headers[name];
+    return typeof value === 'string' ? value : null;
+  }
+
+  /** Throws ClientLeft. */
+  assertThere(): void {
+    if (this.left) throw new ClientLeft();
+  }
+
+  /**
+   * The whole request body. Throws VendoError `body_too_large` above `maxBytes`, `invalid_body` for a compressed one
+   * (what is billed must be readable), ClientLeft when it breaks off.
+   */
+  readBody(maxBytes: number): Promise<Buffer> {
+    const coding = this.header('content-encoding');
+    if (coding !== null && coding.trim().toLowerCase() !== 'identity')
+      throw new VendoError(
+        'invalid_body',
+        'Compressed request bodies are not supported: send it uncompressed.',
+      );
+    if (Number(this.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const stop = (error: Error): void => {
+      this.request.off('data', take);
+      reject(error);
+    };
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) stop(tooLarge(maxBytes));
+      else chunks.push(chunk);
+    };
+    this.request.on('data', take);
+    this.request.once('end', () =>
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
+    );
+    this.request.once('close', () => stop(new ClientLeft()));
+    return promise;
+  }
+
+  /** Answers with an error of our own. */
+  refuse({ status, headers, body }: ErrorResponse, closeConnection: boolean): void {
+    if (this.response.headersSent || this.left) {
+      this.response.destroy();
+      return;
+    }
+    // What is left of a body that was refused unread is read and thrown away, so that the answer arrives.
+    this.request.resume();
+    const text = JSON.stringify(body);
+    this.response.writeHead(status, {
+      ...headers,
+      ...CORS_HEADERS,
+      'content-length': Buffer.byteLength(text),
+      ...(closeConnection ? { connection: 'close' } : {}),
+    });
+    this.response.end(text);
+  }
+
+  answerHead(status: number, message: string | undefined, headers: NodeJS.Dict<string | string[]>): void {
+    if (this.left) return;
+    this.response.writeHead(status, message ?? '', headers as IncomingHttpHeaders);
+  }
+}
+
+function tooLarge(maxBytes: number): VendoError {
+  return new VendoError('body_too_large', `The request body is over the limit of ${maxBytes} bytes.`);
+}

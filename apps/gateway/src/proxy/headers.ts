@@ -1,0 +1,141 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { CORS_HEADERS } from '../edge/cors.js';
+import { readableCodings } from './decoding.js';
+
+/** They belong to one connection, not to the message. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+/** The client's: credentials, account selectors, cookies, traces of who calls, and what the forwarded request has anew. */
+const NEVER_FORWARDED = new Set([
+  'authorization',
+  'x-api-key',
+  'xi-api-key',
+  'x-goog-api-key',
+  'api-key',
+  'x-user-api-key',
+  'x-org-api-key',
+  'x-org-id',
+  'openai-organization',
+  'openai-project',
+  'anthropic-workspace-id',
+  'anthropic-user-profile-id',
+  'cookie',
+  'host',
+  'content-length',
+  'expect',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  // On a shared account the provider would replay one tenant's answer to another.
+  'idempotency-key',
+]);
+const NEVER_FORWARDED_PREFIXES = ['x-vendo-', 'vendo-', 'x-forwarded-', 'cf-'];
+
+/** The provider's: what tells about the account behind us, leads around us, or is ours to say. */
+const NEVER_RETURNED = new Set([
+  'set-cookie',
+  'openai-organization',
+  'openai-project',
+  'anthropic-organization-id',
+  'anthropic-workspace-id',
+  'x-account-balance',
+  'x-goog-upload-url',
+  'x-goog-upload-control-url',
+  'vendo-error-code',
+  'alt-svc',
+  'strict-transport-security',
+  'nel',
+  'report-to',
+]);
+const NEVER_RETURNED_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-', 'access-control-'];
+/** They may name an absolute URL, and the next request would go there without us. */
+const LOCATIONS = new Set(['location', 'content-location']);
+
+export interface ForwardedHeaders {
+  /** The answer will be read by the tap: only codings that it can read may be asked for. */
+  metered: boolean;
+  /** Events may be taken out of the answer, which can be done byte-exactly only without compression. */
+  identity: boolean;
+}
+
+/** What is forwarded of the client's headers: lower-case names, repeated ones joined. The credential is put in later. */
+export function requestHeaders(
+  raw: readonly string[],
+  { metered, identity }: ForwardedHeaders,
+): Record<string, string> {
+  const headers: Record<string, string> = Object.create(null);
+  const named = namedByConnection(raw);
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const [name = '', value = ''] = [raw[at]?.toLowerCase(), raw[at + 1]];
+    if (HOP_BY_HOP.has(name) || named.has(name) || isOurs(name, value)) continue;
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
+  }
+  const accepted = headers['accept-encoding'];
+  if (identity) headers['accept-encoding'] = 'identity';
+  else if (metered && accepted !== undefined) headers['accept-encoding'] = readableCodings(accepted);
+  return headers;
+}
+
+function isOurs(name: string, value: string): boolean {
+  return (
+    NEVER_FORWARDED.has(name) ||
+    NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
+    value.includes('vendo_sk_')
+  );
+}
+
+function namedByConnection(raw: readonly string[]): Set<string> {
+  const named = new Set<string>();
+  for (let at = 0; at + 1 < raw.length; at += 2)
+    if (raw[at]?.toLowerCase() === 'connection')
+      for (const name of tokens(raw[at + 1] ?? '')) named.add(name);
+  return named;
+}
+
+/** What the client gets of the provider's headers, with ours for browsers. @param rewritten: events may be taken out, so its length is not the provider's. */
+export function responseHeaders(
+  upstream: IncomingHttpHeaders,
+  rewritten: boolean,
+): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  const named = new Set(tokens(upstream.connection ?? ''));
+  for (const [name, value] of Object.entries(upstream)) {
+    if (value === undefined || HOP_BY_HOP.has(name) || named.has(name) || isTheirs(name, value)) continue;
+    if (rewritten && (name === 'content-length' || name === 'etag' || name === 'content-md5')) continue;
+    headers[name] = value;
+  }
+  return Object.assign(headers, CORS_HEADERS);
+}
+
+function isTheirs(name: string, value: string | string[]): boolean {
+  return (
+    NEVER_RETURNED.has(name) ||
+    NEVER_RETURNED_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
+    (LOCATIONS.has(name) && [value].flat().some(isAbsolute))
+  );
+}
+
+/** `https://..`, and `//host` or `\\host`, which browsers read as absolute too. */
+function isAbsolute(location: string): boolean {
+  return /^\s*([a-z][a-z0-9+.-]*:|[/\\]{2})/i.test(location);
+}
+
+function tokens(list: string): string[] {
+  return list
+    .split(',')
+    .map((token) => token.trim().toLowerCase())
+    .filter((token) => token !== '');
+}

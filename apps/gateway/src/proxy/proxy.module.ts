@@ -1,0 +1,63 @@
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type ModuleMetadata,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { LedgerClient } from '@vendo/ledger-api';
+import { Clock, LOGGER, type Logger, Metrics } from '@vendo/runtime';
+import { Callers } from '../callers/callers.js';
+import { CredentialVault } from '../credentials/credential-vault.js';
+import { Spool } from '../spool/spool.js';
+import { type ProxyConfig, ProxyService } from './proxy.service.js';
+import { ProxyMetrics } from './proxy-metrics.js';
+import { UndiciUpstreams } from './undici.upstreams.js';
+import { Upstreams } from './upstreams.js';
+
+export interface ProxyModuleConfig extends ProxyConfig {
+  /** Until the headers of a provider's answer, and between two of its chunks, milliseconds. */
+  upstreamTimeoutMs: number;
+  /** The modules that provide Callers, CredentialVault, LedgerClient and Spool, unless they are global. */
+  imports: NonNullable<ModuleMetadata['imports']>;
+}
+
+/** Provides ProxyService. Ends open calls in the first phase of a shutdown, before anything that they need. */
+@Module({})
+export class ProxyModule implements OnModuleDestroy {
+  constructor(@Inject(ProxyService) private readonly proxy: ProxyService) {}
+
+  static from(config: ProxyModuleConfig): DynamicModule {
+    return {
+      module: ProxyModule,
+      imports: config.imports,
+      providers: [
+        { provide: Upstreams, useFactory: () => new UndiciUpstreams(config.upstreamTimeoutMs) },
+        {
+          provide: ProxyMetrics,
+          useFactory: (metrics: Metrics) => new ProxyMetrics(metrics),
+          inject: [Metrics],
+        },
+        {
+          provide: ProxyService,
+          inject: [Callers, CredentialVault, LedgerClient, Spool, Upstreams, Clock, LOGGER, ProxyMetrics],
+          useFactory: (
+            callers: Callers,
+            vault: CredentialVault,
+            ledger: LedgerClient,
+            spool: Spool,
+            upstreams: Upstreams,
+            clock: Clock,
+            logger: Logger,
+            metrics: ProxyMetrics,
+          ) => new ProxyService(config, { callers, vault, ledger, spool, upstreams, clock, logger, metrics }),
+        },
+      ],
+      exports: [ProxyService],
+    };
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.proxy.stop();
+  }
+}

@@ -1,0 +1,278 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorResponse, VendoError } from '@vendo/errors';
+import type { LedgerClient } from '@vendo/ledger-api';
+import type { Micros } from '@vendo/money';
+import type { PriceContext, RateBook } from '@vendo/pricing';
+import type { Clock, Logger } from '@vendo/runtime';
+import type { Caller, Callers, Connection } from '../callers/callers.js';
+import type { CredentialVault } from '../credentials/credential-vault.js';
+import { hasTraversal, type ProxyTarget } from '../edge/target.js';
+import type { FreeRoute, MeteredRequest, MeteredRoute, Provider, Route } from '../providers/provider.js';
+import { providerBySlug } from '../providers/registry.js';
+import { matchRoute } from '../providers/route-table.js';
+import type { Spool } from '../spool/spool.js';
+import { Call } from './call.js';
+import { ClientLeft, Exchange } from './exchange.js';
+import { requestHeaders } from './headers.js';
+import { Hold } from './hold.js';
+import { type OpenCall, OpenCalls } from './open-calls.js';
+import { presentedKey, withoutKeyParameters } from './presented-key.js';
+import type { ProxyMetrics } from './proxy-metrics.js';
+import { type Metering, Relay, type RelayBounds } from './relay.js';
+import type { Upstreams } from './upstreams.js';
+
+export interface ProxyConfig {
+  /** Largest request body, bytes. */
+  maxBodyBytes: number;
+  bounds: RelayBounds;
+  /** How long a stop waits for open calls, milliseconds. */
+  stopGraceMs: number;
+}
+
+export interface ProxyParts {
+  callers: Callers;
+  vault: CredentialVault;
+  ledger: LedgerClient;
+  spool: Spool;
+  upstreams: Upstreams;
+  clock: Clock;
+  logger: Logger;
+  metrics: ProxyMetrics;
+}
+
+/** What a metered call may cost, and the prices that will decide what it did cost. */
+interface Quote {
+  amount: Micros;
+  rates: RateBook;
+}
+
+/** The walk of one call, in the order in which a client may rely on its refusals (docs/metering.md). */
+export class ProxyService {
+  private readonly open: OpenCalls;
+
+  constructor(
+    private readonly config: ProxyConfig,
+    private readonly parts: ProxyParts,
+  ) {
+    const { clock, metrics } = parts;
+    this.open = new OpenCalls(
+      () => clock.monotonicMs(),
+      (open) => metrics.open.set(open),
+    );
+  }
+
+  /** Answers one request. Never throws, never rejects. */
+  readonly serve = (target: ProxyTarget, request: IncomingMessage, response: ServerResponse): void => {
+    const { clock, logger, metrics } = this.parts;
+    const call = new Call(clock, logger, metrics);
+    const exchange = new Exchange(request, response);
+    const walking: OpenCall = { tick: () => undefined, cut: () => this.cutShort(call, exchange) };
+    this.open.add(walking);
+    void this.walk(call, target, exchange)
+      .catch((thrown: unknown) => this.refuse(call, exchange, thrown))
+      .finally(() => this.open.delete(walking));
+  };
+
+  /** Refuses new calls, gives open ones their time, then settles what is left from what was measured. */
+  async stop(): Promise<void> {
+    await this.open.stop(this.config.stopGraceMs);
+    await this.parts.upstreams.close();
+  }
+
+  private async walk(call: Call, target: ProxyTarget, exchange: Exchange): Promise<void> {
+    if (hasTraversal(target.raw)) throw new VendoError('path_traversal');
+    const provider = providerBySlug(target.slug);
+    if (!provider) throw new VendoError('adapter_unknown');
+    call.provider = provider.slug;
+    const key = presentedKey(exchange.request.rawHeaders, target.raw);
+    const forwarded = withoutKeyParameters(target.raw);
+    const route = routeOf(provider, exchange, forwarded);
+    call.caller = await this.parts.callers.identify(key, route?.class ?? 'free');
+    if (!route) throw notSupported(exchange);
+    call.route = route.name;
+    if (this.open.stopping) throw new VendoError('billing_unavailable');
+    if (route.class === 'free') await this.walkFree(call, call.caller, provider, route, forwarded, exchange);
+    else await this.walkMetered(call, call.caller, provider, route, forwarded, exchange);
+  }
+
+  /** No hold, no usage event. */
+  private async walkFree(
+    call: Call,
+    caller: Caller,
+    provider: Provider,
+    route: FreeRoute,
+    path: string,
+    exchange: Exchange,
+  ): Promise<void> {
+    const body = await exchange.readBody(this.config.maxBodyBytes);
+    if (route.method === 'GET' && body.length > 0)
+      throw new VendoError('invalid_body', 'This route takes no body.');
+    const connection = await this.connect(call, caller, provider, exchange, 'free');
+    exchange.assertThere();
+    this.forward(call, provider, connection, path, body, exchange, route.method, null);
+  }
+
+  /** Held, forwarded, measured, priced, settled. */
+  private async walkMetered(
+    call: Call,
+    caller: Caller,
+    provider: Provider,
+    route: MeteredRoute,
+    path: string,
+    exchange: Exchange,
+  ): Promise<void> {
+    const body = await exchange.readBody(this.config.maxBodyBytes);
+    const request = route.read(body);
+    call.model = request.model;
+    call.stream = request.stream;
+    const connection = await this.connect(call, caller, provider, exchange, 'metered');
+    refuseForeignObjects(connection, request);
+    const { amount, rates } = this.quote(caller, provider, request);
+    if (this.parts.spool.refusal() !== null) throw new VendoError('billing_unavailable');
+    exchange.assertThere();
+    const hold = new Hold(
+      {
+        id: call.id,
+        caller,
+        connection,
+        provider,
+        route: route.name,
+        request,
+        amount,
+        rates,
+        startedAtMs: call.startedAtMs,
+      },
+      this.parts,
+    );
+    call.hold = hold;
+    hold.take(await this.parts.ledger.reserve(this.parts.spool.ref, hold.command()));
+    exchange.assertThere();
+    hold.announce();
+    this.forward(call, provider, connection, path, request.body, exchange, route.method, {
+      hold,
+      meter: request.meter(),
+      stream: request.stream,
+      mayDrop: request.stream && request.body !== body,
+    });
+  }
+
+  private async connect(
+    call: Call,
+    caller: Caller,
+    provider: Provider,
+    exchange: Exchange,
+    freshness: Route['class'],
+  ): Promise<Connection> {
+    const requested = exchange.header('x-vendo-connection');
+    const connection = await this.parts.callers.connect(caller, provider.slug, requested, freshness);
+    call.connectionId = connection.id;
+    return connection;
+  }
+
+  /** min(the provider's ceiling, what the request can cost). Throws VendoError `rate_missing`. */
+  private quote(caller: Caller, provider: Provider, { model, tier, bound }: MeteredRequest): Quote {
+    const rates = this.parts.callers.rates();
+    const context: PriceContext = {
+      tenantId: caller.tenantId,
+      provider: provider.slug,
+      rateKeys: provider.rateKeys(model),
+      tier,
+      contextTokens: 0,
+      at: this.parts.clock.wallMs(),
+      version: rates.version,
+    };
+    if (!rates.isPriced(context)) {
+      this.parts.callers.reportRateMiss({
+        tenantId: caller.tenantId,
+        provider: provider.slug,
+        model,
+        meter: null,
+      });
+      throw new VendoError('rate_missing');
+    }
+    const ceiling = provider.holdCeiling;
+    const atMost = bound.kind === 'tokens' ? rates.holdFor(context, bound) : null;
+    return { amount: atMost !== null && atMost < ceiling ? atMost : ceiling, rates };
+  }
+
+  /** From here on nothing is awaited: the provider's answer drives the relay. */
+  private forward(
+    call: Call,
+    provider: Provider,
+    connection: Connection,
+    path: string,
+    body: Buffer,
+    exchange: Exchange,
+    method: Route['method'],
+    metering: Metering | null,
+  ): void {
+    const { origin, secret } = this.parts.vault.open(connection, provider.upstream);
+    const headers = requestHeaders(exchange.request.rawHeaders, {
+      metered: metering !== null,
+      identity: metering?.mayDrop ?? false,
+    });
+    provider.authorize(headers, secret);
+    const { clock, metrics, upstreams } = this.parts;
+    const relay = new Relay(call, exchange, metering, {
+      bounds: this.config.bounds,
+      nowMs: () => clock.monotonicMs(),
+      draining: (change) => metrics.draining.inc(change),
+      closed: (closed) => {
+        this.open.delete(closed);
+        call.finish();
+      },
+    });
+    this.open.add(relay);
+    upstreams.dispatch(origin, { method, path, headers, body: body.length > 0 ? body : null }, relay);
+  }
+
+  /** Whatever ends a call before it was forwarded ends its hold; after that the relay does. */
+  private refuse(call: Call, exchange: Exchange, thrown: unknown): void {
+    call.hold?.release('not_forwarded');
+    if (thrown instanceof ClientLeft || exchange.clientLeft) {
+      call.clientLeft = true;
+      call.finish();
+      return;
+    }
+    const { logger, metrics } = this.parts;
+    if (!(thrown instanceof VendoError))
+      logger.error({ err: thrown, call: call.id }, 'a call failed inside of us');
+    const code = thrown instanceof VendoError ? thrown.code : 'internal_error';
+    if (code === 'billing_unavailable') metrics.reserveFailures.inc();
+    const response = errorResponse(thrown);
+    call.status = response.status;
+    call.code = code;
+    exchange.refuse(response, this.open.stopping);
+    call.finish();
+  }
+
+  /** The gateway stops while the call still waits for its hold. */
+  private cutShort(call: Call, exchange: Exchange): void {
+    call.hold?.release('not_forwarded');
+    exchange.response.destroy();
+  }
+}
+
+/** Null: not forwarded. WebSockets carry what no route here can meter. */
+function routeOf(provider: Provider, exchange: Exchange, path: string): Route | null {
+  return asksForWebSocket(exchange) ? null : matchRoute(provider, exchange.request.method ?? '', path);
+}
+
+function notSupported(exchange: Exchange): VendoError {
+  return asksForWebSocket(exchange)
+    ? new VendoError('route_not_supported', 'WebSocket connections are not supported.')
+    : new VendoError('route_not_supported');
+}
+
+function asksForWebSocket(exchange: Exchange): boolean {
+  return /\bwebsocket\b/i.test(exchange.header('upgrade') ?? '');
+}
+
+/** The account behind the managed pool is shared: ids of stored objects in it are nobody's to name. */
+function refuseForeignObjects(connection: Connection, { accountObjects = [] }: MeteredRequest): void {
+  if (connection.sealedCredential !== null || accountObjects.length === 0) return;
+  throw new VendoError(
+    'invalid_body',
+    `The provider's account is shared here, so objects stored in it cannot be named: ${accountObjects.join(', ')}.`,
+  );
+}

@@ -1,0 +1,360 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { errorResponse, VendoError } from '@vendo/errors';
+import type { Evidence, Outcome } from '@vendo/events';
+import type { Dispatcher } from 'undici';
+import type { Reading, UsageMeter } from '../providers/provider.js';
+import type { Call } from './call.js';
+import type { Exchange } from './exchange.js';
+import { responseHeaders } from './headers.js';
+import type { Hold } from './hold.js';
+import type { OpenCall } from './open-calls.js';
+import { openTap, type Tap, type TapSink } from './tap.js';
+
+/** What a metered answer is measured with; free ones have none. */
+export interface Metering {
+  hold: Hold;
+  meter: UsageMeter;
+  /** The request asked for an event stream. */
+  stream: boolean;
+  /** The request was rewritten, so events may have to be taken out. */
+  mayDrop: boolean;
+}
+
+export interface RelayBounds {
+  /** An answer without a client is read on for so long, and so far. */
+  drainMs: number;
+  drainBytes: number;
+  /** A client that takes nothing for so long counts as gone. */
+  stalledMs: number;
+}
+
+export interface RelaySurroundings {
+  bounds: RelayBounds;
+  nowMs: () => number;
+  /** Told once, when nothing more can happen. */
+  closed: (relay: Relay) => void;
+  draining: (change: 1 | -1) => void;
+}
+
+const NO_READING: Reading = {
+  model: null,
+  tier: null,
+  quantities: [],
+  contextTokens: 0,
+  state: 'none',
+  failed: false,
+  upstreamId: null,
+};
+
+/**
+ * Carries one answer from the provider to the client, past the tap. Every way in which a call can end arrives here
+ * (docs/metering.md has the table): end, error, the client's leaving, a bound of time, the gateway's stop. The hold
+ * takes the first of them and ignores the rest.
+ */
+export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
+  private controller: Dispatcher.DispatchController | null = null;
+  private status: number | null = null;
+  private upstreamRequestId: string | null = null;
+  private tap: Tap | null = null;
+  private isOver = false;
+  private pending: Buffer[] = [];
+  private flushing = false;
+  private ended = false;
+  private tapIsBusy = false;
+  private clientIsFullSince: number | null = null;
+  private clientLeftAt: number | null = null;
+  private isDraining = false;
+  private drainedBytes = 0;
+
+  constructor(
+    private readonly call: Call,
+    private readonly exchange: Exchange,
+    private readonly metering: Metering | null,
+    private readonly around: RelaySurroundings,
+  ) {
+    exchange.response.on('close', this.clientClosed);
+    exchange.response.on('drain', this.clientDrained);
+  }
+
+  // ---- what the provider does
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Left or cut while the connection was being made: nothing has been sent, and nothing will be.
+    if (this.isOver || this.clientLeftAt !== null) {
+      controller.abort(new Error('the call is over'));
+      return;
+    }
+    this.controller = controller;
+    this.call.handedOver();
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    message?: string,
+  ): void {
+    if (status < 200) return;
+    this.status = status;
+    this.call.answered(status);
+    this.upstreamRequestId = textOf(headers['x-request-id']) ?? textOf(headers['request-id']);
+    if (this.metering) this.meterOrRelease(this.metering, status, headers);
+    this.exchange.answerHead(
+      status,
+      message,
+      responseHeaders(headers, this.metering?.mayDrop === true && this.tap !== null),
+    );
+    this.scheduleFlush();
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.clientLeftAt !== null) this.countDrained(chunk.length);
+    if (this.isOver) return;
+    if (this.tap) this.tap.push(chunk);
+    else this.release(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.finishTap(() => {
+      this.settle('completed');
+      this.end();
+    });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.isOver) return;
+    if (this.status === null) this.noAnswer(error);
+    else
+      this.finishTap(() => {
+        this.settle('upstream_died');
+        this.breakOff();
+      });
+  }
+
+  // ---- what the tap does
+
+  release(bytes: Buffer): void {
+    if (this.clientLeftAt !== null) return;
+    this.pending.push(bytes);
+    this.scheduleFlush();
+  }
+
+  terminal(): void {
+    this.settle('completed');
+  }
+
+  busy(isBusy: boolean): void {
+    this.tapIsBusy = isBusy;
+    this.flow();
+  }
+
+  // ---- what the client does
+
+  private readonly clientClosed = (): void => {
+    if (this.isOver) return;
+    if (this.ended) this.close();
+    else this.clientGone();
+  };
+
+  /** A metered answer is read on without a client, so that what the provider bills is known. */
+  private clientGone(): void {
+    this.call.clientLeft = true;
+    this.clientLeftAt = this.around.nowMs();
+    this.pending = [];
+    this.clientIsFullSince = null;
+    const nothingToMeasure = this.metering === null || (this.status !== null && this.tap === null);
+    if (nothingToMeasure) {
+      this.hangUp();
+    } else {
+      this.isDraining = true;
+      this.around.draining(1);
+      this.flow();
+    }
+  }
+
+  private readonly clientDrained = (): void => {
+    this.clientIsFullSince = null;
+    this.flow();
+  };
+
+  // ---- what time does
+
+  tick(nowMs: number): void {
+    const { drainMs, stalledMs } = this.around.bounds;
+    if (this.clientLeftAt !== null && nowMs - this.clientLeftAt > drainMs) this.hangUp();
+    else if (this.clientIsFullSince !== null && nowMs - this.clientIsFullSince > stalledMs)
+      this.exchange.response.destroy();
+  }
+
+  cut(): void {
+    this.hangUp();
+  }
+
+  // ---- steps
+
+  /** 2xx is measured; anything else costs nothing, and its hold ends before the client hears of it. */
+  private meterOrRelease(
+    { hold, meter, stream, mayDrop }: Metering,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (status >= 300) {
+      hold.release('upstream_error');
+      return;
+    }
+    const length = headers['content-length'];
+    this.tap = openTap(
+      {
+        contentType: headers['content-type'] ?? (stream ? 'text/event-stream' : ''),
+        contentEncoding: headers['content-encoding'],
+        contentLength: length === undefined ? null : Number(length),
+        mayDrop,
+      },
+      meter,
+      this,
+    );
+  }
+
+  private settle(ended: 'completed' | 'upstream_died' | 'client_aborted'): void {
+    if (!this.metering || this.tap === null || this.status === null) return;
+    const reading = this.read(this.metering.meter);
+    this.metering.hold.settle(reading, {
+      outcome: this.outcomeOf(ended, reading),
+      evidence: this.evidenceOf(reading),
+      status: this.status,
+      upstreamRequestId: this.upstreamRequestId,
+      ttfbMs: this.call.ttfbMs,
+    });
+  }
+
+  private read(meter: UsageMeter): Reading {
+    try {
+      return meter.reading();
+    } catch {
+      return NO_READING;
+    }
+  }
+
+  private outcomeOf(ended: 'completed' | 'upstream_died' | 'client_aborted', reading: Reading): Outcome {
+    if (ended === 'completed' && this.clientLeftAt !== null) return 'client_aborted';
+    if (ended === 'completed' && reading.failed) return 'upstream_error';
+    return ended;
+  }
+
+  private evidenceOf({ state }: Reading): Evidence {
+    if (state !== 'final') return 'estimated';
+    return this.clientLeftAt === null ? 'exact' : 'drained';
+  }
+
+  /** The provider gave no answer: ours says so. */
+  private noAnswer(error: Error): void {
+    const sent = this.controller !== null;
+    this.metering?.hold.release(sent ? 'upstream_died' : 'not_forwarded');
+    this.ended = true;
+    if (this.clientLeftAt !== null) this.close();
+    else this.refuse(new VendoError(isTimeout(error) ? 'upstream_timeout' : 'upstream_unreachable'));
+  }
+
+  private refuse(refusal: VendoError): void {
+    const response = errorResponse(refusal);
+    this.call.status = response.status;
+    this.call.code = refusal.code;
+    this.exchange.refuse(response, false);
+  }
+
+  /** Gives up on the provider: what is known is settled, both connections are broken. */
+  private hangUp(): void {
+    if (this.isOver) return;
+    if (this.status === null)
+      this.metering?.hold.release(this.controller ? 'upstream_died' : 'not_forwarded');
+    this.settle('client_aborted');
+    this.close();
+    this.controller?.abort(new Error('the call is over'));
+    this.exchange.response.destroy();
+  }
+
+  /** The client gets what came, and then the same broken connection that we got. */
+  private breakOff(): void {
+    this.ended = true;
+    const { response } = this.exchange;
+    const last = this.takePending();
+    if (this.clientLeftAt !== null) this.close();
+    else if (last !== null) response.write(last, () => response.destroy());
+    else response.destroy();
+  }
+
+  /** The answer is complete. The call is over when the client has taken all of it: 'close' comes then as well. */
+  private end(): void {
+    this.ended = true;
+    if (this.clientLeftAt !== null) {
+      this.close();
+    } else {
+      this.clientIsFullSince = this.around.nowMs();
+      this.flush();
+    }
+  }
+
+  private finishTap(done: () => void): void {
+    if (this.tap) this.tap.finish(done);
+    else done();
+  }
+
+  private countDrained(bytes: number): void {
+    this.drainedBytes += bytes;
+    if (this.drainedBytes > this.around.bounds.drainBytes) this.hangUp();
+  }
+
+  /** Chunks of one tick leave in one write. */
+  private scheduleFlush(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    process.nextTick(this.flush);
+  }
+
+  private readonly flush = (): void => {
+    this.flushing = false;
+    const { response } = this.exchange;
+    if (this.clientLeftAt !== null || response.writableEnded || response.destroyed) return;
+    const bytes = this.takePending();
+    if (this.ended) {
+      response.end(bytes ?? undefined);
+    } else if (bytes === null) {
+      response.flushHeaders();
+    } else if (!response.write(bytes)) {
+      this.clientIsFullSince = this.around.nowMs();
+      this.flow();
+    }
+  };
+
+  private takePending(): Buffer | null {
+    const { pending } = this;
+    this.pending = [];
+    const [first] = pending;
+    return pending.length > 1 ? Buffer.concat(pending) : (first ?? null);
+  }
+
+  private flow(): void {
+    if (!this.controller || this.isOver) return;
+    const mustWait = this.tapIsBusy || this.clientIsFullSince !== null;
+    if (mustWait === this.controller.paused) return;
+    if (mustWait) this.controller.pause();
+    else this.controller.resume();
+  }
+
+  private close(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    if (this.isDraining) this.around.draining(-1);
+    this.exchange.response.off('drain', this.clientDrained);
+    this.around.closed(this);
+  }
+}
+
+function textOf(value: string | string[] | undefined): string | null {
+  return (Array.isArray(value) ? value[0] : value)?.slice(0, 200) ?? null;
+}
+
+function isTimeout(error: Error): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT';
+}

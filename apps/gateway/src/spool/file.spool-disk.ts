@@ -1,0 +1,115 @@
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { type DiskEntry, SpoolDisk } from './spool-disk.js';
+
+const fdatasyncAsync = promisify(fdatasync);
+
+/** The spool's disk as the operating system gives it. Files are readable by the owner only. */
+export class FileSpoolDisk extends SpoolDisk {
+  createFolder(folder: string, fileName: string, text: string): void {
+    const unfinished = `${folder}.new`;
+    mkdirSync(unfinished, { recursive: true, mode: 0o700 });
+    const file = openSync(path.join(unfinished, fileName), 'w', 0o600);
+    writeSync(file, text);
+    fsyncSync(file);
+    closeSync(file);
+    renameSync(unfinished, folder);
+    const parent = openSync(path.dirname(folder), constants.O_RDONLY);
+    fsyncSync(parent);
+    closeSync(parent);
+  }
+
+  create(file: string): number {
+    return openSync(file, 'wx', 0o600);
+  }
+
+  write(file: number, bytes: Buffer, position: number): number {
+    return writeSync(file, bytes, 0, bytes.length, position);
+  }
+
+  truncate(file: number, length: number): void {
+    ftruncateSync(file, length);
+  }
+
+  close(file: number): void {
+    closeSync(file);
+  }
+
+  remove(file: string): void {
+    unlinkSync(file);
+  }
+
+  async sync(file: number): Promise<void> {
+    await fdatasyncAsync(file);
+  }
+
+  async syncFolder(folder: string): Promise<void> {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async read(file: string, position: number, length: number): Promise<Buffer> {
+    const handle = await open(file, 'r');
+    try {
+      const bytes = Buffer.allocUnsafe(length);
+      let filled = 0;
+      while (filled < length) {
+        const { bytesRead } = await handle.read(bytes, filled, length - filled, position + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return bytes.subarray(0, filled);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async list(folder: string): Promise<DiskEntry[]> {
+    const names = await orWhenMissing(readdir(folder), []);
+    return Promise.all(
+      names.sort().map(async (name) => ({ name, bytes: (await stat(path.join(folder, name))).size })),
+    );
+  }
+
+  readText(file: string): Promise<string | null> {
+    return orWhenMissing(readFile(file, 'utf8'), null);
+  }
+
+  async writeFile(file: string, content: string | Buffer): Promise<void> {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, content, { mode: 0o600, flush: true });
+  }
+
+  async removeFolder(folder: string): Promise<void> {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function orWhenMissing<Found, Missing>(
+  reading: Promise<Found>,
+  missing: Missing,
+): Promise<Found | Missing> {
+  try {
+    return await reading;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return missing;
+    throw thrown;
+  }
+}

@@ -1,0 +1,18 @@
+import { configFields, parseConfig } from '@vendo/runtime';
+import { z } from 'zod';
+
+const Env = z.object({
+  DATABASE_URL: configFields.databaseUrl,
+  KAFKA_BROKERS: configFields.kafkaBrokers,
+  LEDGER_PORT: configFields.port.default(8090),
+  LEDGER_HOST: configFields.listenHost,
+  VENDO_INTERNAL_TOKEN: configFields.token,
+  VENDO_LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info'),
+});
+
+export type LedgerConfig = z.infer<typeof Env>;
+
+/** The ledger's configuration. Throws ConfigError. */
+export function ledgerConfig(env: Record<string, string | undefined> = process.env): LedgerConfig {
+  return parseConfig(Env, env);
+}

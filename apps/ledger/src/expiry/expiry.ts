@@ -1,0 +1,88 @@
+import type { Clock, Logger } from '@vendo/runtime';
+import { type Expire, type Hold, MAX_HOLD_AGE_MS } from '../wallet/wallet.js';
+import type { Writer } from '../writer/writer.js';
+import type { SpoolBeats } from './spool-beats.js';
+import type { SpoolRows } from './spool-rows.js';
+
+const TICK_MS = 1_000;
+/** Two ticks further apart than this: the process itself was stopped, and beats may have waited outside. */
+const BREAK_MS = 3_000;
+/** A spool's writer that has not been heard of for this long is gone. */
+export const SILENCE_MS = 60_000;
+const FORGET_MS = 10 * 60_000;
+const EXPIRE_AT_ONCE = 1_000;
+
+/**
+ * Once a second: ends the holds whose spool is silent or that are too old, writes the spools' rows, and lets the writer
+ * prove that the shards are still its own.
+ */
+export class Expiry {
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private tickedAtMs: number;
+
+  constructor(
+    private readonly writer: Writer,
+    private readonly beats: SpoolBeats,
+    private readonly rows: SpoolRows,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    this.tickedAtMs = clock.monotonicMs();
+  }
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await this.clock.sleep(TICK_MS, signal);
+      if (!signal.aborted)
+        await this.tick().catch((thrown: unknown) =>
+          this.logger.warn({ err: thrown }, 'expiry: a tick failed, trying again'),
+        );
+    }
+  }
+
+  /** One round. Throws when Postgres does not answer; the next round tries again. */
+  async tick(): Promise<void> {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.tickedAtMs > BREAK_MS) this.beats.resumed();
+    this.tickedAtMs = nowMs;
+    await this.writer.renew();
+    await this.expire();
+    await this.writeSpools();
+  }
+
+  private async expire(): Promise<void> {
+    const due = [...this.writer.openHolds()].flatMap((hold) => this.expiryOf(hold)).slice(0, EXPIRE_AT_ONCE);
+    if (due.length === 0) return;
+    await this.writer.submitAll(due);
+    this.logger.warn({ holds: due.length }, 'holds expired');
+  }
+
+  private expiryOf(hold: Hold): Expire[] {
+    const { id, tenantId, spoolId, reservedAtMs } = hold;
+    if (spoolId !== null && this.beats.silentMs(spoolId) > SILENCE_MS)
+      return [{ type: 'expire', holdId: id, tenantId, reason: 'spool_silent' }];
+    if (this.writer.ledgerNowMs() - reservedAtMs >= MAX_HOLD_AGE_MS)
+      return [{ type: 'expire', holdId: id, tenantId, reason: 'max_age' }];
+    return [];
+  }
+
+  private async writeSpools(): Promise<void> {
+    const due = this.beats.due();
+    if (due.length > 0) {
+      await this.rows.write(due);
+      this.beats.written(due);
+    }
+    this.beats.forget(FORGET_MS, new Set([...this.writer.openHolds()].map(({ spoolId }) => spoolId ?? '')));
+  }
+}

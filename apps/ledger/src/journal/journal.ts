@@ -1,0 +1,123 @@
+import type { EventRecord } from '@vendo/events';
+import type { Micros } from '@vendo/money';
+import type { CapLimits, GrantedCredit, Hold, WalletEvent, WindowUse } from '../wallet/wallet.js';
+
+/** One shard's head: who may write (`epoch`), the last position, and the last batch's clock in milliseconds. */
+export interface Head {
+  shard: number;
+  epoch: bigint;
+  position: bigint;
+  clockMs: number;
+}
+
+/** Where the consumer of gateway.events stands on one partition. */
+export interface ConsumerOffset {
+  partition: number;
+  next: bigint;
+  logId: string | null;
+}
+
+/** What the writer keeps in memory from the start on; wallets follow when they are first touched. */
+export interface LedgerState {
+  heads: Head[];
+  openHolds: Hold[];
+  marks: { spoolId: string; partition: number; number: number }[];
+  offsets: ConsumerOffset[];
+  parkedHolds: string[];
+}
+
+/** What a batch names and memory lacks. */
+export interface BatchQuestion {
+  tenants: readonly string[];
+  holds: readonly string[];
+  credits: readonly { tenantId: string; key: string }[];
+}
+
+export interface StoredWallet {
+  tenantId: string;
+  balance: Micros;
+  held: Micros;
+  seq: number;
+  caps: { subject: string; limits: CapLimits }[];
+  windows: WindowUse[];
+}
+
+export interface BatchFacts {
+  /** The database's clock, milliseconds since the epoch. */
+  nowMs: number;
+  wallets: StoredWallet[];
+  /** Holds of the journal that were asked for, open or ended. */
+  holds: Hold[];
+  /** The windows of those holds. */
+  holdWindows: { tenantId: string; use: WindowUse }[];
+  credits: { tenantId: string; key: string; credit: GrantedCredit }[];
+}
+
+/** A journal row about to be written; positions and seqs follow those of the head and the wallet. */
+export interface JournalRow {
+  shard: number;
+  position: bigint;
+  tenantId: string;
+  seq: number;
+  spoolId: string | null;
+  event: WalletEvent;
+}
+
+/** A record that cannot be applied, kept whole. */
+export interface ParkedRow {
+  partition: number;
+  offset: bigint;
+  tenantId: string | null;
+  holdId: string | null;
+  reason: string;
+  record: EventRecord;
+}
+
+/** Everything that one micro-batch changes: absolute values, decided on the state that `heads` proves. */
+export interface BatchCommit {
+  clockMs: number;
+  /** Every touched shard where it was read, and by how much its position moves (0 for refusals only). */
+  heads: { shard: number; epoch: bigint; position: bigint; count: number }[];
+  rows: JournalRow[];
+  wallets: { tenantId: string; shard: number; balance: Micros; held: Micros; seq: number }[];
+  caps: { tenantId: string; subject: string; limits: CapLimits }[];
+  windows: { tenantId: string; use: WindowUse }[];
+  opened: Hold[];
+  ended: string[];
+  marks: { spoolId: string; partition: number; number: number }[];
+  offsets: { partition: number; expected: bigint; next: bigint; logId: string }[];
+  parked: ParkedRow[];
+}
+
+/**
+ * The authority over money: a journal in Postgres behind head rows.
+ * Every method throws FencedError, DataError or OutageError and nothing else.
+ */
+export abstract class Journal {
+  /**
+   * Takes every shard under a new epoch for `owner`, an id made at each start of the process. `again`: only when they
+   * are still this owner's, as after an outage; else it takes over from whoever was there.
+   */
+  abstract takeShards(owner: string, again: boolean): Promise<void>;
+  /** Reads the state in a transaction of its own, begun after the epochs were committed. */
+  abstract load(): Promise<LedgerState>;
+  /** One lock-free read on one snapshot. */
+  abstract read(question: BatchQuestion): Promise<BatchFacts>;
+  /** One transaction, all or nothing. After an OutageError it is not known whether it happened. */
+  abstract commit(batch: BatchCommit): Promise<void>;
+}
+
+/** Another instance owns the shards, or has written to them. */
+export class FencedError extends Error {
+  override name = 'FencedError';
+}
+
+/** The data of some command is at fault (SQLSTATE classes 22 and 23): splitting the batch finds which. */
+export class DataError extends Error {
+  override name = 'DataError';
+}
+
+/** The database could not be reached or did not answer in time. */
+export class OutageError extends Error {
+  override name = 'OutageError';
+}

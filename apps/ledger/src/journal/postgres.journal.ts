@@ -1,0 +1,259 @@
+import { decodeEvent, GATEWAY_TOPIC } from '@vendo/events';
+import { microsFromWire } from '@vendo/money';
+import pg from 'pg';
+import { endedHold, openedHold } from '../wallet/evolve.js';
+import type { CapLimits, Hold, WindowUse } from '../wallet/wallet.js';
+import {
+  type BatchCommit,
+  type BatchFacts,
+  type BatchQuestion,
+  DataError,
+  FencedError,
+  Journal,
+  type LedgerState,
+  OutageError,
+  type StoredWallet,
+} from './journal.js';
+import { commitArguments } from './rows.js';
+
+/** The server's own timeouts are 2 s; this one is for a server that has stopped answering at all. */
+const ANSWER_WITHIN_MS = 3_000;
+const LOAD_WITHIN_MS = 30_000;
+const COMMIT_ARGUMENTS = 59;
+
+interface HoldRow {
+  hold_id: string;
+  tenant_id: string;
+  subject: string;
+  amount: string;
+  daily: string;
+  monthly: string;
+  spool_id: string;
+  rate_version: string;
+  reserved_at_ms: string;
+}
+
+interface WindowJson {
+  tenant: string;
+  subject: string;
+  period: WindowUse['period'];
+  window: string;
+  spent: string;
+  held: string;
+  warned: boolean;
+  tripped: boolean;
+}
+
+interface FactsJson {
+  nowMs: number;
+  wallets: { tenant: string; balance: string; held: string; seq: number }[] | null;
+  caps: { tenant: string; subject: string; daily: string | null; monthly: string | null }[] | null;
+  windows: WindowJson[] | null;
+  holds: { tenant: string; type: string; value: string }[] | null;
+  holdWindows: WindowJson[] | null;
+  credits: { tenant: string; seq: number; value: string }[] | null;
+}
+
+/** The journal in schema `ledger`; the pool's sessions run as role vendo_ledger with timeouts of 2 s. */
+export class PostgresJournal extends Journal {
+  constructor(private readonly pool: pg.Pool) {
+    super();
+  }
+
+  async takeShards(owner: string, again: boolean): Promise<void> {
+    await this.inTransaction(async (client) => {
+      const { rows } = await client.query<{ shard: number; owner: string | null }>(
+        'select shard, owner from ledger.shards order by shard for update',
+      );
+      const lost = rows.filter((row) => again && row.owner !== owner);
+      if (lost.length > 0)
+        throw new FencedError(`shards ${lost.map(({ shard }) => shard).join(',')} have another owner`);
+      await client.query('update ledger.shards set epoch = epoch + 1, owner = $1', [owner]);
+    });
+  }
+
+  load(): Promise<LedgerState> {
+    return this.inTransaction(async (client) => {
+      await client.query('set transaction isolation level repeatable read');
+      const heads = await client.query<{
+        shard: number;
+        epoch: string;
+        position: string;
+        clock_ms: string;
+      }>('select shard, epoch, position, clock_ms from ledger.shards order by shard');
+      const holds = await client.query<HoldRow>('select * from ledger.holds');
+      const marks = await client.query<{ spool_id: string; partition: number; number: string }>(
+        'select spool_id, partition, number from ledger.spool_marks',
+      );
+      const offsets = await client.query<{ partition: number; next: string; log_id: string | null }>(
+        'select partition, next, log_id from ledger.consumer_offsets where topic = $1 order by partition',
+        [GATEWAY_TOPIC],
+      );
+      const parked = await client.query<{ hold_id: string }>(
+        'select distinct hold_id from ledger.parked where hold_id is not null',
+      );
+      return {
+        heads: heads.rows.map(({ shard, epoch, position, clock_ms }) => ({
+          shard,
+          epoch: BigInt(epoch),
+          position: BigInt(position),
+          clockMs: Number(clock_ms),
+        })),
+        openHolds: holds.rows.map(holdOfRow),
+        marks: marks.rows.map(({ spool_id, partition, number }) => ({
+          spoolId: spool_id,
+          partition,
+          number: Number(number),
+        })),
+        offsets: offsets.rows.map(({ partition, next, log_id }) => ({
+          partition,
+          next: BigInt(next),
+          logId: log_id,
+        })),
+        parkedHolds: parked.rows.map(({ hold_id }) => hold_id),
+      };
+    });
+  }
+
+  async read({ tenants, holds, credits }: BatchQuestion): Promise<BatchFacts> {
+    const { rows } = await this.query<{ facts: FactsJson }>(
+      'read_batch',
+      'select ledger.read_batch($1, $2, $3, $4) as facts',
+      [tenants, holds, credits.map(({ tenantId }) => tenantId), credits.map(({ key }) => key)],
+    );
+    const facts = rows[0]?.facts;
+    if (!facts) throw new OutageError('read_batch answered nothing');
+    return {
+      nowMs: facts.nowMs,
+      wallets: walletsOf(facts),
+      holds: holdsOf(facts.holds ?? []),
+      holdWindows: (facts.holdWindows ?? []).map((row) => ({ tenantId: row.tenant, use: windowOf(row) })),
+      credits: (facts.credits ?? []).map(creditOf),
+    };
+  }
+
+  async commit(batch: BatchCommit): Promise<void> {
+    await this.query('commit_batch', COMMIT_SQL, commitArguments(batch, GATEWAY_TOPIC));
+  }
+
+  private async query<Row extends pg.QueryResultRow>(
+    name: string,
+    text: string,
+    values: unknown[],
+  ): Promise<pg.QueryResult<Row>> {
+    return this.withClient((client) => client.query<Row>({ name, text, values }), ANSWER_WITHIN_MS);
+  }
+
+  private inTransaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    return this.withClient(async (client) => {
+      await client.query('begin');
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    }, LOAD_WITHIN_MS);
+  }
+
+  /** A session that has seen an error is closed: what it still does is then the server's to end. */
+  private async withClient<T>(work: (client: pg.PoolClient) => Promise<T>, withinMs: number): Promise<T> {
+    let client: pg.PoolClient | undefined;
+    try {
+      client = await this.pool.connect();
+      const result = await within(withinMs, work(client));
+      client.release();
+      return result;
+    } catch (thrown) {
+      client?.release(true);
+      throw toJournalError(thrown);
+    }
+  }
+}
+
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => reject(new OutageError(`no answer from Postgres in ${ms} ms`)), ms);
+  work.then(resolve, reject).finally(() => clearTimeout(timer));
+  return promise;
+}
+
+const COMMIT_SQL = `select ledger.commit_batch(${Array.from({ length: COMMIT_ARGUMENTS }, (_, index) => `$${index + 1}`).join(', ')})`;
+
+function toJournalError(thrown: unknown): Error {
+  if (thrown instanceof FencedError || thrown instanceof OutageError) return thrown;
+  if (!(thrown instanceof pg.DatabaseError))
+    return new OutageError(thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
+  const { code = '', message } = thrown;
+  if (code === 'VL001' || code === 'VL002')
+    return new FencedError(`${message}${thrown.detail ? ` (shards ${thrown.detail})` : ''}`);
+  if (code.startsWith('22') || code.startsWith('23'))
+    return new DataError(`${code} ${message}`, { cause: thrown });
+  return new OutageError(`${code} ${message}`, { cause: thrown });
+}
+
+function holdOfRow(row: HoldRow): Hold {
+  return {
+    id: row.hold_id,
+    tenantId: row.tenant_id,
+    subject: row.subject,
+    amount: BigInt(row.amount),
+    windows: { daily: row.daily, monthly: row.monthly },
+    spoolId: row.spool_id,
+    rateVersion: Number(row.rate_version),
+    reservedAtMs: Number(row.reserved_at_ms),
+    ended: null,
+    late: false,
+  };
+}
+
+function walletsOf(facts: FactsJson): StoredWallet[] {
+  return (facts.wallets ?? []).map(({ tenant, balance, held, seq }) => ({
+    tenantId: tenant,
+    balance: BigInt(balance),
+    held: BigInt(held),
+    seq,
+    caps: (facts.caps ?? [])
+      .filter((row) => row.tenant === tenant)
+      .map(({ subject, daily, monthly }) => ({
+        subject,
+        limits: { daily: bigintOrNull(daily), monthly: bigintOrNull(monthly) } satisfies CapLimits,
+      })),
+    windows: (facts.windows ?? []).filter((row) => row.tenant === tenant).map(windowOf),
+  }));
+}
+
+function windowOf({ subject, period, window, spent, held, warned, tripped }: WindowJson): WindowUse {
+  return { subject, period, window, spent: BigInt(spent), held: BigInt(held), warned, tripped };
+}
+
+/** Folds the journal rows of the named holds: opened first, however they come. */
+function holdsOf(rows: { tenant: string; type: string; value: string }[]): Hold[] {
+  const holds = new Map<string, Hold>();
+  for (const { tenant, type, value } of rows.toSorted((a, b) => b.type.localeCompare(a.type))) {
+    const event = decodeEvent({ headers: { ce_type: type }, value: Buffer.from(value) });
+    if (event.type === 'HoldOpened.v1') holds.set(event.data.hold_id, openedHold(tenant, event.data));
+    if (event.type === 'HoldEnded.v1')
+      holds.set(event.data.hold_id, endedHold(tenant, holds.get(event.data.hold_id), event.data));
+  }
+  return [...holds.values()];
+}
+
+function creditOf({ tenant, seq, value }: { tenant: string; seq: number; value: string }) {
+  const event = decodeEvent({ headers: { ce_type: 'CreditGranted.v1' }, value: Buffer.from(value) });
+  if (event.type !== 'CreditGranted.v1') throw new OutageError('a credit row of the journal is no credit');
+  const { entry_id, amount_micros, source, note, idempotency_key, after } = event.data;
+  return {
+    tenantId: tenant,
+    key: idempotency_key,
+    credit: {
+      entryId: entry_id,
+      amount: microsFromWire(amount_micros),
+      source,
+      note,
+      balance: microsFromWire(after.balance_micros),
+      seq,
+    },
+  };
+}
+
+function bigintOrNull(text: string | null): bigint | null {
+  return text === null ? null : BigInt(text);
+}

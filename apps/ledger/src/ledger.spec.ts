@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { EventLog } from '@vendo/event-log';
+import { encodeEvent, GATEWAY_TOPIC, NUMBER_HEADER, SPOOL_HEADER, shardOf } from '@vendo/events';
+import { createPool, startApp } from '@vendo/runtime';
+import { createTestDatabase, type TestDatabase } from '@vendo/testing';
+import type pg from 'pg';
+import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
+import { audit } from './audit.js';
+import { LedgerModule } from './ledger.module.js';
+import { settled } from './writer/ledger-under-test.js';
+
+const TOKEN = 'internal-token-of-the-spec';
+let database: TestDatabase;
+let pool: pg.Pool;
+let app: NestFastifyApplication;
+let url: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = createPool(database.url, { app: 'spec' });
+  app = await startApp({
+    module: LedgerModule.from({
+      DATABASE_URL: database.url,
+      KAFKA_BROKERS: undefined,
+      LEDGER_PORT: 0,
+      LEDGER_HOST: '127.0.0.1',
+      VENDO_INTERNAL_TOKEN: TOKEN,
+      VENDO_LOG_LEVEL: 'silent',
+    }),
+    host: '127.0.0.1',
+    port: 0,
+  });
+  url = await app.getUrl();
+});
+
+afterAll(async () => {
+  await app.close();
+  await pool.end();
+  await database.drop();
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are asserted on, field by field
+type Json = any;
+
+async function call(
+  method: string,
+  path: string,
+  body?: unknown,
+  token = TOKEN,
+): Promise<{ status: number; body: Json }> {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Json };
+}
+
+const spool = { id: uuidv7(), host: 'host-a' };
+const tenant = uuidv4();
+const subject = uuidv4();
+const command = (amount: number, hold = uuidv7()) => ({
+  hold_id: hold,
+  tenant_id: tenant,
+  subject,
+  amount_micros: amount,
+  rate_version: 3,
+});
+
+describe('the ledger over HTTP', () => {
+  it.each([
+    ['POST', '/internal/reserve'],
+    ['POST', '/internal/beat'],
+    ['POST', '/internal/credits'],
+    ['PUT', '/internal/caps'],
+    ['GET', `/internal/tenants/${tenant}/holds`],
+    ['GET', '/internal/spools'],
+    ['GET', '/internal/parked'],
+  ])('%s %s asks for the internal token', async (method, path) => {
+    const answer = await call(
+      method,
+      path,
+      method === 'GET' ? undefined : {},
+      'a wrong token of some length',
+    );
+    expect(answer).toMatchObject({ status: 401, body: { error: { code: 'unauthorized' } } });
+  });
+
+  it('names the field that is wrong', async () => {
+    const answer = await call('POST', '/internal/reserve', {
+      spool,
+      commands: [{ ...command(1), extra: 1 }],
+    });
+    expect(answer.status).toBe(400);
+    expect(answer.body.error).toMatchObject({ code: 'invalid_request' });
+    expect(answer.body.error.message).toContain('commands.0');
+  });
+
+  it('grants, caps, reserves, settles from the log, and lists what is open', async () => {
+    const credit = {
+      tenant_id: tenant,
+      amount_micros: 1_000,
+      source: 'grant',
+      note: null,
+      idempotency_key: 'k1',
+    };
+    const granted = await call('POST', '/internal/credits', credit);
+    expect(granted).toMatchObject({
+      status: 201,
+      body: { amount_micros: 1_000, balance_micros: 1_000, seq: 1 },
+    });
+    expect(await call('POST', '/internal/credits', credit)).toEqual(granted);
+    expect(await call('POST', '/internal/credits', { ...credit, amount_micros: 5 })).toMatchObject({
+      status: 409,
+      body: { error: { code: 'idempotency_conflict' } },
+    });
+    const caps = { tenant_id: tenant, subject, daily_micros: 700 };
+    expect(await call('PUT', '/internal/caps', caps)).toEqual({
+      status: 200,
+      body: { daily_micros: 700, monthly_micros: null },
+    });
+
+    const commands = [command(400), command(400), command(300)];
+    const { status, body } = await call('POST', '/internal/reserve', { spool, commands });
+    expect(status).toBe(200);
+    expect(body.answers).toMatchObject([
+      { status: 'open', hold_id: commands[0]?.hold_id, rate_version: 3 },
+      { status: 'refused', code: 'spend_cap_daily' },
+      { status: 'open' },
+    ]);
+    expect(body.answers[1].retry_after).toBeGreaterThanOrEqual(1);
+    expect(body.answers[1].retry_after).toBeLessThanOrEqual(86_400);
+
+    const partition = shardOf(tenant);
+    const extensions = { [SPOOL_HEADER]: spool.id, [NUMBER_HEADER]: '1' };
+    const end = encodeEvent(settled(tenant, commands[0]?.hold_id ?? '', 250n), '/gateway', extensions);
+    await app.get(EventLog).append(GATEWAY_TOPIC, partition, [end]);
+    await until(async () => (await beat()).marks[spool.id]?.[String(partition)] === 1);
+    expect((await beat()).consumed[String(partition)]).toBe(2);
+
+    const { body: open } = await call('GET', `/internal/tenants/${tenant}/holds`);
+    expect(open.holds).toMatchObject([
+      { hold_id: commands[2]?.hold_id, amount_micros: 300, spool_id: spool.id },
+    ]);
+    expect(await audit(pool)).toMatchObject({ ok: true, balanceMicros: '750', heldMicros: '300' });
+  });
+
+  it('lists spools with what they hold, and nothing parked', async () => {
+    await until(async () => (await call('GET', '/internal/spools')).body.spools.length === 1);
+    const { body } = await call('GET', '/internal/spools');
+    expect(body.spools).toMatchObject([
+      { id: spool.id, host: 'host-a', open_holds: 1, expired_holds: 0, expired_micros: 0 },
+    ]);
+    expect(await call('GET', '/internal/parked')).toEqual({ status: 200, body: { parked: [] } });
+  });
+
+  it('is healthy and counts', async () => {
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    const text = await (await fetch(`${url}/metrics`)).text();
+    expect(text).toMatch(/ledger_reserves_total\{result="spend_cap_daily".*\} 1/);
+    expect(text).toMatch(/ledger_open_holds.* 1/);
+  });
+});
+
+async function beat() {
+  return (await call('POST', '/internal/beat', { spool, ask: [] })).body;
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error('it did not become so in 5 s');
+}

@@ -1,0 +1,109 @@
+import { Inject } from '@nestjs/common';
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import type { OpenHold, ParkedRecord, SpoolState } from '@vendo/ledger-api';
+import type pg from 'pg';
+
+/** DI token of the pool of the operators' reads, apart from the writer's. */
+export const OPERATOR_POOL = Symbol('operator pool');
+
+const ROWS_MAX = 1_000;
+
+export class OpenHoldsQuery extends Query<OpenHold[]> {
+  constructor(readonly tenantId: string) {
+    super();
+  }
+}
+export class SpoolsQuery extends Query<SpoolState[]> {}
+export class ParkedQuery extends Query<ParkedRecord[]> {}
+
+/** A tenant's open holds, oldest first, at most 1,000. */
+@QueryHandler(OpenHoldsQuery)
+export class OpenHoldsHandler implements IQueryHandler<OpenHoldsQuery> {
+  constructor(@Inject(OPERATOR_POOL) private readonly pool: pg.Pool) {}
+
+  async execute({ tenantId }: OpenHoldsQuery): Promise<OpenHold[]> {
+    const { rows } = await this.pool.query<{
+      hold_id: string;
+      subject: string;
+      amount: string;
+      daily: string;
+      monthly: string;
+      spool_id: string;
+      rate_version: string;
+      reserved_at_ms: string;
+    }>(`select * from ledger.holds where tenant_id = $1 order by hold_id limit ${ROWS_MAX}`, [tenantId]);
+    return rows.map((row) => ({
+      hold_id: row.hold_id,
+      subject: row.subject,
+      amount_micros: Number(row.amount),
+      windows: { daily: row.daily, monthly: row.monthly },
+      spool_id: row.spool_id,
+      rate_version: Number(row.rate_version),
+      reserved_at: new Date(Number(row.reserved_at_ms)).toISOString(),
+    }));
+  }
+}
+
+/** The spools, those that beat last first, at most 1,000, with what expired under each without a report. */
+@QueryHandler(SpoolsQuery)
+export class SpoolsHandler implements IQueryHandler<SpoolsQuery> {
+  constructor(@Inject(OPERATOR_POOL) private readonly pool: pg.Pool) {}
+
+  async execute(): Promise<SpoolState[]> {
+    const { rows } = await this.pool.query<{
+      id: string;
+      host: string;
+      beat_at: Date;
+      open_holds: string;
+      expired_holds: string;
+      expired_micros: string;
+    }>(
+      `select s.id, s.host, s.beat_at,
+         (select count(*) from ledger.holds h where h.spool_id = s.id) as open_holds,
+         e.holds as expired_holds, e.micros as expired_micros
+       from (select * from ledger.spools order by beat_at desc limit ${ROWS_MAX}) s
+       left join lateral (
+         select count(*) as holds, coalesce(sum((x.value::json ->> 'amount_micros')::bigint), 0) as micros
+         from ledger.journal x
+         where x.spool_id = s.id and x.kind = 'expired'
+           and not exists (select from ledger.journal l where l.hold_id = x.hold_id and l.kind = 'late')
+       ) e on true
+       order by s.beat_at desc`,
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      host: row.host,
+      beat_at: row.beat_at.toISOString(),
+      open_holds: Number(row.open_holds),
+      expired_holds: Number(row.expired_holds),
+      expired_micros: Number(row.expired_micros),
+    }));
+  }
+}
+
+/** What is parked, newest first, at most 1,000. */
+@QueryHandler(ParkedQuery)
+export class ParkedHandler implements IQueryHandler<ParkedQuery> {
+  constructor(@Inject(OPERATOR_POOL) private readonly pool: pg.Pool) {}
+
+  async execute(): Promise<ParkedRecord[]> {
+    const { rows } = await this.pool.query<{
+      id: string;
+      topic: string;
+      partition: number;
+      off: string;
+      tenant_id: string | null;
+      hold_id: string | null;
+      reason: string;
+      parked_at: Date;
+    }>(
+      `select id, topic, partition, off, tenant_id, hold_id, reason, parked_at
+       from ledger.parked order by id desc limit ${ROWS_MAX}`,
+    );
+    return rows.map(({ off, parked_at, ...row }) => ({
+      ...row,
+      offset: off,
+      parked_at: parked_at.toISOString(),
+    }));
+  }
+}

@@ -1,0 +1,92 @@
+import { EventLog } from '@vendo/event-log';
+import { LEDGER_TOPIC, POSITION_HEADER, SHARD_COUNT } from '@vendo/events';
+import type { Clock, Logger } from '@vendo/runtime';
+import type { JournalRows, PositionedRecord } from './journal-rows.js';
+
+const BATCH_LIMIT = 500;
+const POLL_MS = 250;
+const RETRY_MS = 500;
+const FIND_WITHIN_MS = 10_000;
+
+/**
+ * Carries the journal to topic ledger.events on Kafka, shard by shard in position order. It stores no progress: at the
+ * start and after a failed append it goes on after the last position that it finds on the partition. Readers drop
+ * positions that they have seen.
+ */
+export class Relay {
+  private readonly stopping = new AbortController();
+  private loops: Promise<void>[] = [];
+  private readonly wakes = new Map<number, () => void>();
+
+  constructor(
+    private readonly rows: JournalRows,
+    private readonly log: EventLog,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  start(): void {
+    this.loops = Array.from({ length: SHARD_COUNT }, (_, shard) => this.carry(shard));
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.loops);
+  }
+
+  /** Rows of this shard were committed. */
+  wake(shard: number): void {
+    this.wakes.get(shard)?.();
+  }
+
+  private async carry(shard: number): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        await this.carryFrom(shard, await this.lastCarried(shard), signal);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        this.logger.warn({ err: thrown, shard }, 'relay: looking up the last position again');
+        await this.clock.sleep(RETRY_MS, signal);
+      }
+    }
+  }
+
+  private async carryFrom(shard: number, from: bigint, signal: AbortSignal): Promise<void> {
+    let last = from;
+    while (!signal.aborted) {
+      const woken = this.woken(shard, signal);
+      const records = await this.rows.after(shard, last, BATCH_LIMIT);
+      if (records.length === 0) {
+        await woken;
+        continue;
+      }
+      await this.log.append(LEDGER_TOPIC, shard, records.map(withoutPosition));
+      last = records.at(-1)?.position ?? last;
+    }
+  }
+
+  /** Resolves at the next commit of the shard, at the poll, or at the end. Taken before the read, so no commit is missed. */
+  private woken(shard: number, signal: AbortSignal): Promise<void> {
+    const sleep = new AbortController();
+    this.wakes.set(shard, () => sleep.abort());
+    return this.clock.sleep(POLL_MS, AbortSignal.any([sleep.signal, signal]));
+  }
+
+  /** The position of the partition's last record; 0 when there is none but the genesis. */
+  private async lastCarried(shard: number): Promise<bigint> {
+    const head = await this.log.head(LEDGER_TOPIC, shard);
+    if (head <= 1n) return 0n;
+    const signal = AbortSignal.any([this.stopping.signal, AbortSignal.timeout(FIND_WITHIN_MS)]);
+    const from = { next: head - 1n, logId: null };
+    for await (const { records } of this.log.consume(LEDGER_TOPIC, shard, from, signal)) {
+      const position = records.at(-1)?.headers[POSITION_HEADER];
+      if (position !== undefined) return BigInt(position);
+    }
+    throw new Error(`the last record of ${LEDGER_TOPIC}/${shard} could not be read`);
+  }
+}
+
+function withoutPosition({ key, headers, value }: PositionedRecord) {
+  return { key, headers, value };
+}

@@ -1,0 +1,283 @@
+import type { Totals, Windows, WindowTotals } from '@vendo/events';
+import { type Micros, microsToWire } from '@vendo/money';
+import {
+  available,
+  type CapLimits,
+  capsOf,
+  type Expire,
+  type Grant,
+  type Hold,
+  isOpen,
+  MAX_HOLD_AGE_MS,
+  type Reserve,
+  type SetCap,
+  type Settle,
+  type Wallet,
+  type WalletCommand,
+  type WalletEvent,
+  type WindowUse,
+  windowUse,
+} from './wallet.js';
+import { PERIODS, secondsToEnd, windowsAt } from './windows.js';
+
+export interface Refusal {
+  code:
+    | 'spend_cap_daily'
+    | 'spend_cap_monthly'
+    | 'balance_exhausted'
+    | 'hold_conflict'
+    | 'hold_ended'
+    | 'idempotency_conflict';
+  /** Seconds to the end of the capped window. */
+  retryAfter?: number;
+}
+
+/** What a command leads to. No events and no refusal: it had been done before. A refusal may have something to tell (CapTripped). */
+export interface Decision {
+  events: WalletEvent[];
+  refusal?: Refusal;
+}
+
+/** A report that contradicts what the ledger knows: it is parked, never applied. */
+export class MisdirectedError extends Error {
+  override name = 'MisdirectedError';
+}
+
+const NOTHING: Decision = { events: [] };
+
+/**
+ * Decides one command on one wallet. Pure: reads the draft, changes nothing.
+ * @param nowMs the batch's clock, milliseconds since the epoch.
+ * Throws MisdirectedError for a settlement of another tenant's hold, RangeError where micros leave the wire's range.
+ */
+export function decide(wallet: Wallet, command: WalletCommand, nowMs: number): Decision {
+  switch (command.type) {
+    case 'reserve':
+      return decideReserve(wallet, command, nowMs);
+    case 'settle':
+      return decideSettle(wallet, command, nowMs);
+    case 'expire':
+      return decideExpire(wallet, command, nowMs);
+    case 'grant':
+      return decideGrant(wallet, command);
+    case 'set-caps':
+      return decideSetCaps(wallet, command, nowMs);
+  }
+}
+
+function decideReserve(wallet: Wallet, reserve: Reserve, nowMs: number): Decision {
+  const known = wallet.holds.get(reserve.holdId);
+  if (known) return answerKnown(wallet, known, reserve);
+  const windows = windowsAt(nowMs);
+  for (const period of PERIODS) {
+    const cap = capsOf(wallet, reserve.subject)[period];
+    const use = windowUse(wallet, reserve.subject, period, windows[period]);
+    if (cap !== null && use.spent + use.held + reserve.amount > cap)
+      return refuseByCap(wallet, use, cap, nowMs);
+  }
+  if (available(wallet) < reserve.amount) return refuse('balance_exhausted');
+  return { events: open(wallet, reserve, windows, nowMs) };
+}
+
+function answerKnown(wallet: Wallet, known: Hold, reserve: Reserve): Decision {
+  if (known.tenantId !== wallet.tenantId) return refuse('hold_conflict');
+  if (!isOpen(known)) return refuse('hold_ended');
+  const same =
+    known.amount === reserve.amount &&
+    known.subject === reserve.subject &&
+    known.spoolId === reserve.spoolId &&
+    known.rateVersion === reserve.rateVersion;
+  return same ? NOTHING : refuse('hold_conflict');
+}
+
+function refuse(code: Refusal['code']): Decision {
+  return { events: [], refusal: { code } };
+}
+
+function refuseByCap(wallet: Wallet, use: WindowUse, cap: Micros, nowMs: number): Decision {
+  const told: WalletEvent[] = use.tripped
+    ? []
+    : [{ type: 'CapTripped.v1', data: capCrossed(use, cap, totals(wallet, 0n, 0n, [use])) }];
+  return {
+    events: told,
+    refusal: { code: `spend_cap_${use.period}`, retryAfter: secondsToEnd(use.period, nowMs) },
+  };
+}
+
+function open(wallet: Wallet, reserve: Reserve, windows: Windows, nowMs: number): WalletEvent[] {
+  const { holdId, subject, amount, spoolId, rateVersion } = reserve;
+  const uses = moveWindows(wallet, subject, windows, 0n, amount);
+  const after = totals(wallet, 0n, amount, uses);
+  const opened: WalletEvent = {
+    type: 'HoldOpened.v1',
+    data: {
+      hold_id: holdId,
+      subject,
+      amount_micros: microsToWire(amount),
+      windows,
+      spool_id: spoolId,
+      rate_version: rateVersion,
+      reserved_at: new Date(nowMs).toISOString(),
+      after,
+    },
+  };
+  return [opened, ...warnings(uses, capsOf(wallet, subject), after)];
+}
+
+function decideSettle(wallet: Wallet, settle: Settle, nowMs: number): Decision {
+  if (settle.cost < 0n) throw new MisdirectedError('negative cost');
+  const hold = wallet.holds.get(settle.holdId);
+  if (!hold) {
+    const windows = windowsAt(nowMs);
+    // Never seen: money that was spent is charged; a release is recorded, so that a reserve still on its way is refused.
+    return settle.cost > 0n
+      ? { events: end(wallet, settle, 'late', 0n, windows, 'never_seen') }
+      : { events: end(wallet, settle, 'released', 0n, windows, settle.outcome) };
+  }
+  if (hold.tenantId !== wallet.tenantId) throw new MisdirectedError('the hold is of another tenant');
+  const charge = { ...settle, subject: hold.subject };
+  if (isOpen(hold)) {
+    const how = settle.cost > 0n ? 'settled' : 'released';
+    return { events: end(wallet, charge, how, hold.amount, hold.windows, settle.outcome) };
+  }
+  if (settle.cost === 0n || hold.ended === 'settled' || hold.late) return NOTHING;
+  return { events: end(wallet, charge, 'late', 0n, hold.windows, `after_${hold.ended}`) };
+}
+
+function decideExpire(wallet: Wallet, { holdId, reason }: Expire, nowMs: number): Decision {
+  const hold = wallet.holds.get(holdId);
+  if (!hold || !isOpen(hold)) return NOTHING;
+  if (reason === 'max_age' && nowMs - hold.reservedAtMs < MAX_HOLD_AGE_MS) return NOTHING;
+  const expiry = { holdId, subject: hold.subject, cost: 0n };
+  return { events: end(wallet, expiry, 'expired', hold.amount, hold.windows, reason) };
+}
+
+function end(
+  wallet: Wallet,
+  { holdId, subject, cost }: Pick<Settle, 'holdId' | 'subject' | 'cost'>,
+  how: 'settled' | 'released' | 'expired' | 'late',
+  amount: Micros,
+  windows: Windows,
+  reason: string,
+): WalletEvent[] {
+  const uses = moveWindows(wallet, subject, windows, cost, -amount);
+  const after = totals(wallet, -cost, -amount, uses);
+  const ended: WalletEvent = {
+    type: 'HoldEnded.v1',
+    data: {
+      hold_id: holdId,
+      how,
+      subject,
+      amount_micros: microsToWire(amount),
+      cost_micros: microsToWire(cost),
+      windows,
+      reason,
+      after,
+    },
+  };
+  return [ended, ...warnings(uses, capsOf(wallet, subject), after)];
+}
+
+function decideGrant(wallet: Wallet, grant: Grant): Decision {
+  const before = wallet.credits.get(grant.idempotencyKey);
+  if (before) {
+    const same =
+      before.amount === grant.amount && before.source === grant.source && before.note === grant.note;
+    return same ? NOTHING : refuse('idempotency_conflict');
+  }
+  const granted: WalletEvent = {
+    type: 'CreditGranted.v1',
+    data: {
+      entry_id: grant.entryId,
+      amount_micros: microsToWire(grant.amount),
+      source: grant.source,
+      note: grant.note,
+      idempotency_key: grant.idempotencyKey,
+      after: totals(wallet, grant.amount, 0n, []),
+    },
+  };
+  return { events: [granted] };
+}
+
+function decideSetCaps(wallet: Wallet, { subject, daily, monthly }: SetCap, nowMs: number): Decision {
+  const now = capsOf(wallet, subject);
+  const next: CapLimits = {
+    daily: daily === undefined ? now.daily : daily,
+    monthly: monthly === undefined ? now.monthly : monthly,
+  };
+  if (next.daily === now.daily && next.monthly === now.monthly) return NOTHING;
+  const uses = moveWindows(wallet, subject, windowsAt(nowMs), 0n, 0n);
+  const after = totals(wallet, 0n, 0n, uses, next);
+  const set: WalletEvent = {
+    type: 'CapSet.v1',
+    data: {
+      subject,
+      daily_micros: wireOrNull(next.daily),
+      monthly_micros: wireOrNull(next.monthly),
+      after,
+    },
+  };
+  return { events: [set, ...warnings(uses, next, after)] };
+}
+
+/** CapWarned for each window that now stands at 80 % of its cap or above and was not warned of before. */
+function warnings(uses: WindowUse[], caps: CapLimits, after: Totals): WalletEvent[] {
+  return uses.flatMap((use): WalletEvent[] => {
+    const cap = caps[use.period];
+    const used = use.spent + use.held;
+    if (cap === null || use.warned || used === 0n || used * 100n < cap * 80n) return [];
+    return [{ type: 'CapWarned.v1', data: capCrossed(use, cap, after) }];
+  });
+}
+
+function capCrossed(use: WindowUse, cap: Micros, after: Totals) {
+  return {
+    subject: use.subject,
+    period: use.period,
+    window: use.window,
+    cap_micros: microsToWire(cap),
+    used_micros: microsToWire(use.spent + use.held),
+    after,
+  };
+}
+
+function moveWindows(
+  wallet: Wallet,
+  subject: string,
+  windows: Windows,
+  spent: Micros,
+  held: Micros,
+): WindowUse[] {
+  return PERIODS.map((period) => {
+    const use = windowUse(wallet, subject, period, windows[period]);
+    return { ...use, spent: use.spent + spent, held: use.held + held };
+  });
+}
+
+function totals(
+  wallet: Wallet,
+  balance: Micros,
+  held: Micros,
+  uses: readonly WindowUse[],
+  newCaps?: CapLimits,
+): Totals {
+  return {
+    balance_micros: microsToWire(wallet.balance + balance),
+    held_micros: microsToWire(wallet.held + held),
+    windows: uses.map((use): WindowTotals => {
+      const caps = newCaps ?? capsOf(wallet, use.subject);
+      return {
+        subject: use.subject,
+        period: use.period,
+        window: use.window,
+        spent_micros: microsToWire(use.spent),
+        held_micros: microsToWire(use.held),
+        cap_micros: wireOrNull(caps[use.period]),
+      };
+    }),
+  };
+}
+
+function wireOrNull(micros: Micros | null): number | null {
+  return micros === null ? null : microsToWire(micros);
+}

@@ -1,0 +1,276 @@
+import { shardOf } from '@vendo/events';
+import type { BatchCommit, BatchFacts, Head, JournalRow } from '../journal/journal.js';
+import { decide } from '../wallet/decide.js';
+import { evolve } from '../wallet/evolve.js';
+import { Layer } from '../wallet/layer.js';
+import {
+  capsOf,
+  type GrantedCredit,
+  type Hold,
+  isOpen,
+  type Wallet,
+  type WalletCommand,
+  type WalletEvent,
+  windowKey,
+} from '../wallet/wallet.js';
+import { type Book, type KeptWallet, markKey } from './book.js';
+import type { Answer, Report } from './work.js';
+
+interface Offsets {
+  expected: bigint;
+  next: bigint;
+  logId: string;
+}
+
+/** What became of a report: for metrics and alerts, told after the commit. */
+export type ReportEnd = 'applied' | 'noted' | 'repeat' | 'gap' | 'parked' | 'read_before';
+
+/**
+ * One micro-batch being decided: layers over the book and over what was read for it. The book does not change until
+ * `absorb`, which is called after the commit and only then.
+ */
+export class BatchDraft {
+  /** The batch's clock: never behind any touched head, so that it never runs backwards. */
+  readonly nowMs: number;
+  private readonly wallets = new Map<string, Wallet>();
+  private readonly stored: Map<string, KeptWallet>;
+  private readonly holds: Layer<string, Hold>;
+  private readonly credits: Map<string, GrantedCredit>;
+  private readonly touched = new Map<number, { head: Head; count: number }>();
+  private readonly rows: JournalRow[] = [];
+  private readonly marks = new Map<string, { spoolId: string; partition: number; number: number }>();
+  private readonly offsets = new Map<number, Offsets>();
+  private readonly parkedHolds = new Set<string>();
+  private readonly parked: BatchCommit['parked'] = [];
+  private readonly foundWindows: BatchFacts['holdWindows'];
+
+  constructor(
+    private readonly book: Book,
+    facts: BatchFacts,
+    shards: Iterable<number>,
+  ) {
+    this.stored = new Map(facts.wallets.map((wallet) => [wallet.tenantId, keptOf(wallet)]));
+    this.holds = new Layer(new Map([...facts.holds.map((hold) => [hold.id, hold] as const)]), book.holds);
+    this.credits = new Map(facts.credits.map(({ tenantId, key, credit }) => [`${tenantId}|${key}`, credit]));
+    this.foundWindows = facts.holdWindows;
+    for (const shard of shards) this.touch(shard);
+    this.nowMs = Math.max(facts.nowMs, ...[...this.touched.values()].map(({ head }) => head.clockMs));
+  }
+
+  /** Events of this batch, in journal order. */
+  get events(): readonly JournalRow[] {
+    return this.rows;
+  }
+
+  /** Decides a command and applies what it leads to. Throws when the command cannot be decided; the draft is then as before. */
+  apply(command: WalletCommand): Answer {
+    const wallet = this.wallet(command.tenantId);
+    const { events, refusal } = decide(wallet, command, this.nowMs);
+    for (const event of events) this.write(wallet, event);
+    return refusal ? { status: 'refused', refusal } : this.answer(wallet, command);
+  }
+
+  /** Applies a report when its number is next; else drops it. The consumer's offset moves past it in any case. */
+  report(report: Report): ReportEnd {
+    const at =
+      this.offsets.get(report.partition)?.next ?? this.book.offsets.get(report.partition)?.next ?? 0n;
+    if (report.offset < at) return 'read_before';
+    const end = this.take(report);
+    this.offsets.set(report.partition, {
+      expected:
+        this.offsets.get(report.partition)?.expected ?? this.book.offsets.get(report.partition)?.next ?? 0n,
+      next: report.next,
+      logId: report.logId,
+    });
+    return end;
+  }
+
+  private take(report: Report): ReportEnd {
+    const { spool, partition } = report;
+    if (!spool) return this.park(report, 'the record has no spool number');
+    const mark = this.mark(spool.id, partition);
+    if (spool.number <= mark) return 'repeat';
+    if (spool.number > mark + 1) return 'gap';
+    this.marks.set(markKey(spool.id, partition), { spoolId: spool.id, partition, number: spool.number });
+    const reason = this.whyPark(report);
+    if (reason !== null) return this.park(report, reason);
+    if (report.asks.kind !== 'settle') return 'noted';
+    try {
+      this.apply(report.asks.command);
+      return 'applied';
+    } catch (thrown) {
+      return this.park(report, thrown instanceof Error ? thrown.message : String(thrown));
+    }
+  }
+
+  private whyPark({ asks, holdId }: Report): string | null {
+    if (asks.kind === 'park') return asks.reason;
+    const follows = holdId !== null && (this.parkedHolds.has(holdId) || this.book.parkedHolds.has(holdId));
+    return asks.kind === 'settle' && follows ? 'an earlier record of this hold is parked' : null;
+  }
+
+  private park(report: Report, reason: string): ReportEnd {
+    if (report.holdId !== null) this.parkedHolds.add(report.holdId);
+    this.parked.push({ ...report, reason });
+    return 'parked';
+  }
+
+  private mark(spoolId: string, partition: number): number {
+    const key = markKey(spoolId, partition);
+    return this.marks.get(key)?.number ?? this.book.marks.get(key) ?? 0;
+  }
+
+  private answer(wallet: Wallet, command: WalletCommand): Answer {
+    switch (command.type) {
+      case 'reserve':
+        return { status: 'done', ...optional('hold', wallet.holds.get(command.holdId)) };
+      case 'grant':
+        return { status: 'done', ...optional('credit', wallet.credits.get(command.idempotencyKey)) };
+      case 'set-caps':
+        return { status: 'done', caps: capsOf(wallet, command.subject) };
+      default:
+        return { status: 'done' };
+    }
+  }
+
+  private write(wallet: Wallet, event: WalletEvent): void {
+    evolve(wallet, event);
+    const shard = shardOf(wallet.tenantId);
+    const touched = this.touch(shard);
+    touched.count += 1;
+    this.rows.push({
+      shard,
+      position: touched.head.position + BigInt(touched.count),
+      tenantId: wallet.tenantId,
+      seq: wallet.seq,
+      spoolId: this.spoolOf(event),
+      event,
+    });
+  }
+
+  private spoolOf({ data }: WalletEvent): string | null {
+    return 'hold_id' in data ? (this.holds.get(data.hold_id)?.spoolId ?? null) : null;
+  }
+
+  private touch(shard: number): { head: Head; count: number } {
+    const known = this.touched.get(shard);
+    if (known) return known;
+    const head = this.book.heads.get(shard);
+    if (!head) throw new Error(`shard ${shard} has no head`);
+    const touched = { head, count: 0 };
+    this.touched.set(shard, touched);
+    return touched;
+  }
+
+  private wallet(tenantId: string): Wallet {
+    const known = this.wallets.get(tenantId);
+    if (known) return known;
+    const kept = this.kept(tenantId);
+    const found = this.foundWindows.filter(
+      ({ tenantId: owner, use }) =>
+        owner === tenantId && !kept.windows.has(windowKey(use.subject, use.window)),
+    );
+    const wallet: Wallet = {
+      tenantId,
+      balance: kept.balance,
+      held: kept.held,
+      seq: kept.seq,
+      caps: new Layer(kept.caps),
+      windows: new Layer(
+        new Map(found.map(({ use }) => [windowKey(use.subject, use.window), use])),
+        kept.windows,
+      ),
+      holds: this.holds,
+      credits: new Layer(this.creditsOf(tenantId)),
+    };
+    this.wallets.set(tenantId, wallet);
+    return wallet;
+  }
+
+  private kept(tenantId: string): KeptWallet {
+    return this.book.wallets.get(tenantId) ?? this.stored.get(tenantId) ?? emptyKept();
+  }
+
+  private creditsOf(tenantId: string): Map<string, GrantedCredit> {
+    const own = [...this.credits].filter(([key]) => key.startsWith(`${tenantId}|`));
+    return new Map(own.map(([key, credit]) => [key.slice(tenantId.length + 1), credit]));
+  }
+
+  /** What to commit. */
+  commit(): BatchCommit {
+    const written = [...this.wallets.values()].filter(({ seq, tenantId }) => seq !== this.kept(tenantId).seq);
+    const holds = [...this.holds.changes().values()];
+    return {
+      clockMs: this.nowMs,
+      heads: [...this.touched.values()].map(({ head, count }) => ({
+        shard: head.shard,
+        epoch: head.epoch,
+        position: head.position,
+        count,
+      })),
+      rows: this.rows,
+      wallets: written.map(({ tenantId, balance, held, seq }) => ({
+        tenantId,
+        shard: shardOf(tenantId),
+        balance,
+        held,
+        seq,
+      })),
+      caps: written.flatMap(({ tenantId, caps }) =>
+        [...caps.changes()].map(([subject, limits]) => ({ tenantId, subject, limits })),
+      ),
+      windows: written.flatMap(({ tenantId, windows }) =>
+        [...windows.changes().values()].map((use) => ({ tenantId, use })),
+      ),
+      opened: holds.filter((hold) => isOpen(hold)),
+      ended: holds.filter((hold) => !isOpen(hold) && this.book.holds.has(hold.id)).map(({ id }) => id),
+      marks: [...this.marks.values()],
+      offsets: [...this.offsets].map(([partition, offset]) => ({ partition, ...offset })),
+      parked: this.parked,
+    };
+  }
+
+  /** Makes the book what was committed. */
+  absorb(): void {
+    for (const { head, count } of this.touched.values()) {
+      head.position += BigInt(count);
+      head.clockMs = this.nowMs;
+    }
+    for (const [tenantId, wallet] of this.wallets) this.absorbWallet(tenantId, wallet);
+    for (const [id, hold] of this.holds.changes())
+      if (isOpen(hold)) this.book.holds.set(id, hold);
+      else this.book.holds.delete(id);
+    for (const [key, { number }] of this.marks) this.book.marks.set(key, number);
+    for (const [partition, { next, logId }] of this.offsets)
+      this.book.offsets.set(partition, { partition, next, logId });
+    for (const hold of this.parkedHolds) this.book.parkedHolds.add(hold);
+  }
+
+  private absorbWallet(tenantId: string, wallet: Wallet): void {
+    const kept = this.kept(tenantId);
+    kept.balance = wallet.balance;
+    kept.held = wallet.held;
+    kept.seq = wallet.seq;
+    for (const [subject, limits] of wallet.caps.changes()) kept.caps.set(subject, limits);
+    for (const [key, use] of wallet.windows.changes()) kept.windows.set(key, use);
+    this.book.wallets.set(tenantId, kept);
+  }
+}
+
+function keptOf({ balance, held, seq, caps, windows }: BatchFacts['wallets'][number]): KeptWallet {
+  return {
+    balance,
+    held,
+    seq,
+    caps: new Map(caps.map(({ subject, limits }) => [subject, limits])),
+    windows: new Map(windows.map((use) => [windowKey(use.subject, use.window), use])),
+  };
+}
+
+function emptyKept(): KeptWallet {
+  return { balance: 0n, held: 0n, seq: 0, caps: new Map(), windows: new Map() };
+}
+
+function optional<Name extends string, Value>(name: Name, value: Value | undefined) {
+  return (value === undefined ? {} : { [name]: value }) as { [K in Name]?: Value };
+}

@@ -1,0 +1,94 @@
+import type { Logger, Metrics } from '@vendo/runtime';
+import type { WalletEvent } from '../wallet/wallet.js';
+import type { CommittedBatch } from './writer.js';
+
+const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+
+/** What the ledger counts, and the alerts that are log lines: told after each commit. */
+export class LedgerMetrics {
+  private readonly reserves;
+  private readonly batchSize;
+  private readonly commitSeconds;
+  private readonly lateSettlements;
+  private readonly exposure;
+  private readonly parked;
+  private readonly reports;
+  private readonly settlementLag;
+  private readonly fenced;
+
+  /** @param openHolds how many are open now. */
+  constructor(
+    metrics: Metrics,
+    private readonly logger: Logger,
+    openHolds: () => number,
+  ) {
+    this.reserves = metrics.counter('ledger_reserves_total', 'Reserves answered, by result', ['result']);
+    this.batchSize = metrics.histogram('ledger_batch_size', 'Commands and records of one commit', SIZES);
+    this.commitSeconds = metrics.histogram('ledger_commit_seconds', 'Read, decide, commit', SECONDS);
+    this.lateSettlements = metrics.counter('ledger_late_settlements_total', 'Settlements after an end', [
+      'reason',
+    ]);
+    this.exposure = metrics.counter(
+      'ledger_exposure_micros_total',
+      'Charged beyond what was held: over-hold and late settlements',
+    );
+    this.parked = metrics.counter('ledger_parked_total', 'Records parked');
+    this.reports = metrics.counter(
+      'ledger_reports_total',
+      'Records of gateway.events, by what became of them',
+      ['end'],
+    );
+    this.settlementLag = metrics.histogram(
+      'ledger_settlement_lag_seconds',
+      'From the report to its commit',
+      SECONDS,
+    );
+    this.fenced = metrics.counter('ledger_fenced_total', 'Times that another instance had taken the shards');
+    metrics.gauge('ledger_open_holds', 'Open holds', [], function () {
+      this.set(openHolds());
+    });
+  }
+
+  committed({ works, seconds, nowMs, rows, answers, reports }: CommittedBatch): void {
+    this.batchSize.observe(works);
+    this.commitSeconds.observe(seconds);
+    for (const { command, answer } of answers)
+      if (command.type === 'reserve')
+        this.reserves.inc({ result: answer.status === 'refused' ? answer.refusal.code : answer.status });
+    for (const { event, tenantId } of rows) this.countEnd(event, tenantId);
+    for (const { report, end } of reports) {
+      this.reports.inc({ end });
+      if (end === 'applied') this.observeLag(report.record.headers.ce_time, nowMs);
+      if (end !== 'parked') continue;
+      this.parked.inc();
+      this.logger.error(
+        { partition: report.partition, offset: String(report.offset), hold: report.holdId },
+        'a record of gateway.events was parked',
+      );
+    }
+  }
+
+  countFence(): void {
+    this.fenced.inc();
+  }
+
+  private countEnd({ type, data }: WalletEvent, tenantId: string): void {
+    if (type !== 'HoldEnded.v1') return;
+    const over = data.cost_micros - data.amount_micros;
+    if (over > 0) this.exposure.inc(over);
+    if (data.how !== 'late') return;
+    const reason = data.reason ?? 'unknown';
+    this.lateSettlements.inc({ reason });
+    if (reason === 'never_seen')
+      this.logger.error(
+        { hold: data.hold_id, tenant: tenantId, micros: data.cost_micros },
+        'a settlement of a hold that was never seen was charged late',
+      );
+  }
+
+  private observeLag(reportedAt: string | undefined, nowMs: number): void {
+    const lagMs = nowMs - Date.parse(reportedAt ?? '');
+    if (Number.isFinite(lagMs)) this.settlementLag.observe(Math.max(0, lagMs) / 1_000);
+  }
+}

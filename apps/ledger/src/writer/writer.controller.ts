@@ -1,0 +1,79 @@
+import { Body, Controller, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
+import { VendoError } from '@vendo/errors';
+import {
+  Beat,
+  type BeatAnswer,
+  type ReserveAnswer,
+  ReserveBatch,
+  type ReserveCommand,
+} from '@vendo/ledger-api';
+import { microsFromWire } from '@vendo/money';
+import { SpoolBeats } from '../expiry/spool-beats.js';
+import { InternalGuard } from '../internal.guard.js';
+import { parseRequest } from '../parse-request.js';
+import type { Reserve } from '../wallet/wallet.js';
+import type { Answer } from './work.js';
+import { Writer } from './writer.js';
+
+/** The hot path: one request carries all commands of a gateway's tick, and each answers for itself after the commit. */
+@Controller('internal')
+@UseGuards(InternalGuard)
+export class WriterController {
+  constructor(
+    @Inject(Writer) private readonly writer: Writer,
+    @Inject(SpoolBeats) private readonly beats: SpoolBeats,
+  ) {}
+
+  @Post('reserve')
+  @HttpCode(200)
+  async reserve(@Body() body: unknown): Promise<{ answers: ReserveAnswer[] }> {
+    const { spool, commands } = parseRequest(ReserveBatch, body);
+    this.beats.heard(spool);
+    const answers = await this.writer.submitAll(commands.map((command) => reserveOf(command, spool.id)));
+    return { answers: answers.map((answer, index) => wireOf(answer, commands[index]?.hold_id ?? '')) };
+  }
+
+  @Post('beat')
+  @HttpCode(200)
+  beat(@Body() body: unknown): BeatAnswer {
+    const { spool, ask } = parseRequest(Beat, body);
+    this.beats.heard(spool);
+    const offsets = this.writer.offsets();
+    if (offsets === null) throw new VendoError('billing_unavailable');
+    return {
+      marks: Object.fromEntries([spool.id, ...ask].map((id) => [id, this.writer.marksOf(id) ?? {}])),
+      consumed: Object.fromEntries(offsets.map(({ partition, next }) => [String(partition), Number(next)])),
+    };
+  }
+}
+
+function reserveOf(command: ReserveCommand, spoolId: string): Reserve {
+  return {
+    type: 'reserve',
+    // Ids are compared as text in memory and as uuids in the tables.
+    holdId: command.hold_id.toLowerCase(),
+    tenantId: command.tenant_id.toLowerCase(),
+    subject: command.subject.toLowerCase(),
+    amount: microsFromWire(command.amount_micros),
+    spoolId: spoolId.toLowerCase(),
+    rateVersion: command.rate_version,
+  };
+}
+
+function wireOf(answer: Answer, holdId: string): ReserveAnswer {
+  if (answer.status === 'refused') {
+    const { code, retryAfter } = answer.refusal;
+    // Credits alone have idempotency keys.
+    if (code === 'idempotency_conflict') return { status: 'failed', hold_id: holdId };
+    const base = { status: 'refused', hold_id: holdId, code } as const;
+    return retryAfter === undefined ? base : { ...base, retry_after: retryAfter };
+  }
+  if (answer.status === 'failed' || !answer.hold) return { status: 'failed', hold_id: holdId };
+  const { reservedAtMs, rateVersion } = answer.hold;
+  return {
+    status: 'open',
+    hold_id: holdId,
+    reserved_at: new Date(reservedAtMs).toISOString(),
+    rate_version: rateVersion,
+  };
+}

@@ -1,0 +1,373 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '@vendo/testing';
+import type pg from 'pg';
+import { v4 as uuidv4 } from 'uuid';
+import { audit } from '../audit.js';
+import { type BatchCommit, Journal, OutageError } from '../journal/journal.js';
+import { PostgresJournal } from '../journal/postgres.journal.js';
+import {
+  grant,
+  prepareDatabase,
+  reserve,
+  ShippedPartition,
+  SUBJECT,
+  settled,
+  startWriter,
+  type WriterUnderTest,
+  writerPool,
+} from './ledger-under-test.js';
+
+let database: TestDatabase;
+let pool: pg.Pool;
+let sessions: pg.Pool;
+let test: WriterUnderTest;
+let tenant: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = await prepareDatabase(database.url);
+  sessions = writerPool(database.url);
+  test = await startWriter(new PostgresJournal(sessions));
+});
+
+afterEach(async () => {
+  expect((await audit(pool)).violations).toEqual([]);
+});
+
+afterAll(async () => {
+  await test.writer.stop();
+  await sessions.end();
+  await pool.end();
+  await database.drop();
+});
+
+async function funded(amount: bigint): Promise<string> {
+  tenant = uuidv4();
+  await test.writer.submit(grant(tenant, amount));
+  return tenant;
+}
+
+async function walletRow(id: string) {
+  const { rows } = await pool.query('select balance, held, seq from ledger.wallets where tenant_id = $1', [
+    id,
+  ]);
+  return rows[0];
+}
+
+async function kindsOf(holdId: string): Promise<string[]> {
+  const { rows } = await pool.query<{ kind: string }>(
+    'select kind from ledger.journal where hold_id = $1 order by position',
+    [holdId],
+  );
+  return rows.map(({ kind }) => kind);
+}
+
+describe('reserves', () => {
+  it('gives one hold to 64 concurrent retries of one id, and the same answer to all', async () => {
+    const command = reserve(await funded(1_000n), 600n);
+    const answers = await Promise.all(Array.from({ length: 64 }, () => test.writer.submit(command)));
+    expect(new Set(answers.map((answer) => JSON.stringify(answer, bigintText))).size).toBe(1);
+    expect(answers[0]).toMatchObject({ status: 'done', hold: { id: command.holdId, amount: 600n } });
+    expect(await walletRow(tenant)).toEqual({ balance: '1000', held: '600', seq: '2' });
+  });
+
+  it('admits in the order of arrival what the balance covers, inside one batch', async () => {
+    await funded(1_000n);
+    const answers = await test.writer.submitAll([
+      reserve(tenant, 600n),
+      reserve(tenant, 500n),
+      reserve(tenant, 400n),
+      reserve(tenant, 1n),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(['done', 'refused', 'done', 'refused']);
+  });
+
+  it('tells CapWarned at 80 % and CapTripped once per window', async () => {
+    await funded(10_000n);
+    await test.writer.submit({
+      type: 'set-caps',
+      tenantId: tenant,
+      subject: SUBJECT,
+      daily: 1_000n,
+      monthly: undefined,
+    });
+    await test.writer.submitAll([reserve(tenant, 799n), reserve(tenant, 1n), reserve(tenant, 1n)]);
+    const refused = await test.writer.submitAll([reserve(tenant, 500n), reserve(tenant, 500n)]);
+    expect(refused[0]).toMatchObject({ status: 'refused', refusal: { code: 'spend_cap_daily' } });
+    const { rows } = await pool.query<{ type: string }>(
+      `select type from ledger.journal where tenant_id = $1 and type like 'Cap%' order by seq`,
+      [tenant],
+    );
+    expect(rows.map(({ type }) => type)).toEqual(['CapSet.v1', 'CapWarned.v1', 'CapTripped.v1']);
+  });
+
+  it('refuses a hold id that is open for another tenant', async () => {
+    const command = reserve(await funded(1_000n), 10n);
+    await test.writer.submit(command);
+    const other = await funded(1_000n);
+    expect(await test.writer.submit({ ...command, tenantId: other })).toEqual({
+      status: 'refused',
+      refusal: { code: 'hold_conflict' },
+    });
+  });
+});
+
+describe('credits', () => {
+  it('grants a repeated key once, and refuses it with another body', async () => {
+    tenant = uuidv4();
+    const first = grant(tenant, 700n, 'order-1');
+    const answers = await test.writer.submitAll([first, { ...first, entryId: uuidv4() }]);
+    const later = await test.writer.submit({ ...first, entryId: uuidv4() });
+    for (const answer of [...answers, later])
+      expect(answer).toMatchObject({
+        status: 'done',
+        credit: { entryId: first.entryId, balance: 700n, seq: 1 },
+      });
+    expect(await test.writer.submit({ ...first, amount: 701n })).toEqual({
+      status: 'refused',
+      refusal: { code: 'idempotency_conflict' },
+    });
+  });
+
+  it('lets a negative correction take the balance below zero', async () => {
+    await funded(5n);
+    expect(await test.writer.submit(grant(tenant, -8n))).toMatchObject({ credit: { balance: -3n } });
+  });
+});
+
+describe('reports', () => {
+  it('applies a number once, drops repeats, and drops what comes after a gap', async () => {
+    await funded(1_000n);
+    const holds = [reserve(tenant, 100n), reserve(tenant, 100n), reserve(tenant, 100n)];
+    const [a, b, c] = holds.map(({ holdId }) => holdId);
+    await test.writer.submitAll(holds);
+    const shipped = new ShippedPartition(tenant);
+    await test.writer.settle([shipped.report(settled(tenant, a ?? '', 10n), 1)]);
+    await test.writer.settle([
+      shipped.report(settled(tenant, a ?? '', 10n), 1),
+      shipped.report(settled(tenant, c ?? '', 30n), 3),
+      shipped.report(settled(tenant, b ?? '', 20n), 2),
+    ]);
+    expect(await walletRow(tenant)).toMatchObject({ balance: '970', held: '100' });
+    await test.writer.settle([shipped.report(settled(tenant, c ?? '', 30n), 3)]);
+    expect(await walletRow(tenant)).toMatchObject({ balance: '940', held: '0' });
+  });
+
+  it('reads nothing twice: a record below the stored offset is dropped whole', async () => {
+    await funded(1_000n);
+    const command = reserve(tenant, 100n);
+    await test.writer.submit(command);
+    const shipped = new ShippedPartition(tenant);
+    const report = { ...shipped.report(settled(tenant, command.holdId, 1n), 1), offset: -1n };
+    await test.writer.settle([report]);
+    expect(test.batches.at(-1)?.reports[0]?.end).toBe('read_before');
+    expect(await walletRow(tenant)).toMatchObject({ held: '100' });
+  });
+
+  it.each([
+    ['settles over the hold in full, below zero', 100n, 250n, ['opened', 'settled'], '-150'],
+    ['settles under the hold', 100n, 40n, ['opened', 'settled'], '60'],
+    ['releases at cost zero', 100n, 0n, ['opened', 'released'], '100'],
+  ])('%s', async (_, amount, cost, kinds, balance) => {
+    const command = reserve(await funded(100n), amount);
+    await test.writer.submit(command);
+    await ship(settled(tenant, command.holdId, cost));
+    expect(await kindsOf(command.holdId)).toEqual(kinds);
+    expect(await walletRow(tenant)).toMatchObject({ balance, held: '0' });
+  });
+
+  it('charges a settlement after expiry exactly once, late, in the windows of the hold', async () => {
+    const command = reserve(await funded(100n), 80n);
+    await test.writer.submit(command);
+    await test.writer.submit({
+      type: 'expire',
+      holdId: command.holdId,
+      tenantId: tenant,
+      reason: 'spool_silent',
+    });
+    await ship(settled(tenant, command.holdId, 0n));
+    await ship(settled(tenant, command.holdId, 70n));
+    await ship(settled(tenant, command.holdId, 70n));
+    expect(await kindsOf(command.holdId)).toEqual(['opened', 'expired', 'late']);
+    expect(await walletRow(tenant)).toMatchObject({ balance: '30', held: '0' });
+  });
+
+  it('charges a hold that was never seen late, and refuses a reserve that comes after', async () => {
+    await funded(100n);
+    const command = reserve(tenant, 50n);
+    await ship(settled(tenant, command.holdId, 30n));
+    expect(await test.writer.submit(command)).toMatchObject({ refusal: { code: 'hold_ended' } });
+    expect(await kindsOf(command.holdId)).toEqual(['late']);
+  });
+
+  it('records the end of an unknown hold, so that the reserve on its way is refused, and still charges it late', async () => {
+    await funded(100n);
+    const command = reserve(tenant, 50n);
+    await ship(settled(tenant, command.holdId, 0n));
+    expect(await test.writer.submit(command)).toMatchObject({ refusal: { code: 'hold_ended' } });
+    await ship(settled(tenant, command.holdId, 20n));
+    expect(await kindsOf(command.holdId)).toEqual(['released', 'late']);
+  });
+
+  it('parks what cannot be read, whole, and the later records of its hold with it', async () => {
+    const command = reserve(await funded(100n), 50n);
+    await test.writer.submit(command);
+    const shipped = new ShippedPartition(tenant);
+    const text = `{"hold_id":"${command.holdId}","cost_micros":-5,"note":"\\u0000"}`;
+    await test.writer.settle([
+      shipped.damaged(tenant, text),
+      shipped.report(settled(tenant, command.holdId, 5n)),
+    ]);
+    const { rows } = await pool.query(
+      'select reason, hold_id, value, headers from ledger.parked where hold_id = $1 order by id',
+      [command.holdId],
+    );
+    expect(rows).toHaveLength(2);
+    expect(rows[0].value.toString()).toBe(text);
+    expect(rows[1].reason).toBe('an earlier record of this hold is parked');
+    expect(await kindsOf(command.holdId)).toEqual(['opened']);
+    expect(test.writer.marksOf(shipped.spool)).toEqual({ [String(shipped.partition)]: 2 });
+  });
+
+  it('parks the settlement of another tenant’s hold', async () => {
+    const command = reserve(await funded(100n), 50n);
+    await test.writer.submit(command);
+    const other = await funded(100n);
+    await ship(settled(other, command.holdId, 5n));
+    expect(test.batches.at(-1)?.reports[0]?.end).toBe('parked');
+    expect(await kindsOf(command.holdId)).toEqual(['opened']);
+  });
+});
+
+describe('what splits a batch', () => {
+  it('a command that the database refuses stands alone, and the others are committed', async () => {
+    await funded(1_000n);
+    const bad = reserve(tenant, 10n, { spoolId: 'no uuid' });
+    const answers = await test.writer.submitAll([reserve(tenant, 10n), bad, reserve(tenant, 10n)]);
+    expect(answers.map(({ status }) => status)).toEqual(['done', 'failed', 'done']);
+    expect(await walletRow(tenant)).toMatchObject({ held: '20' });
+  });
+
+  it('a command whose amounts leave the wire’s range fails alone', async () => {
+    await funded(BigInt(Number.MAX_SAFE_INTEGER));
+    const answers = await test.writer.submitAll([grant(tenant, 1n), reserve(tenant, 5n)]);
+    expect(answers.map(({ status }) => status)).toEqual(['failed', 'done']);
+  });
+});
+
+describe('memory', () => {
+  it('equals a reload from the database', async () => {
+    const other = await startWriter(new PostgresJournal(sessions));
+    const before = snapshot(test.writer);
+    const after = snapshot(other.writer);
+    expect(after).toEqual(before);
+    await other.writer.stop();
+    await test.writer.stop();
+    test = await startWriter(new PostgresJournal(sessions));
+  });
+});
+
+describe('fences and outages', () => {
+  it('a second writer makes the first one’s commit raise, refusals included', async () => {
+    await funded(100n);
+    const second = await startWriter(new PostgresJournal(sessions));
+    await expect(test.writer.submit(reserve(tenant, 1_000n))).rejects.toMatchObject({
+      code: 'billing_unavailable',
+    });
+    expect(test.fences).toHaveLength(1);
+    expect(test.writer.offsets()).toBeNull();
+    expect(await second.writer.submit(reserve(tenant, 10n))).toMatchObject({ status: 'done' });
+    test = second;
+  });
+
+  it('a commit with unknown outcome is answered 503, read again under a new epoch, and its repeat is the same hold', async () => {
+    await funded(100n);
+    await test.writer.stop();
+    const faulty = { fail: false };
+    test = await startWriter(new LosingJournal(new PostgresJournal(sessions), faulty));
+    const command = reserve(tenant, 60n);
+    faulty.fail = true;
+    await expect(test.writer.submit(command)).rejects.toMatchObject({ code: 'billing_unavailable' });
+    await until(() => test.writer.offsets() !== null);
+    expect(await test.writer.submit(command)).toMatchObject({ status: 'done' });
+    expect(await walletRow(tenant)).toMatchObject({ held: '60' });
+    expect({ dropped: test.dropped, fences: test.fences.length }).toEqual({ dropped: 1, fences: 0 });
+  });
+
+  it('a consumer offset that moved fences', async () => {
+    await funded(100n);
+    const { partition } = new ShippedPartition(tenant);
+    await pool.query('update ledger.consumer_offsets set next = next + 1 where partition = $1', [partition]);
+    await ship(settled(tenant, uuidv4(), 1n)).catch(() => undefined);
+    expect(test.fences).toHaveLength(1);
+    test = await startWriter(new PostgresJournal(sessions));
+  });
+});
+
+describe('the clock', () => {
+  it('never runs backwards, whatever the database says', async () => {
+    await funded(1_000n);
+    const ahead = Date.now() + 3_600_000;
+    await test.writer.stop();
+    await pool.query('update ledger.shards set clock_ms = $1', [ahead]);
+    test = await startWriter(new PostgresJournal(sessions));
+    const answer = await test.writer.submit(reserve(tenant, 1n));
+    expect(answer).toMatchObject({ hold: { reservedAtMs: ahead } });
+    await pool.query('update ledger.shards set clock_ms = 0');
+  });
+});
+
+/** Ships one record of a spool of its own, after whatever the partition has had. */
+async function ship(event: ReturnType<typeof settled>): Promise<void> {
+  await test.writer.settle([new ShippedPartition(event.tenantId).report(event)]);
+}
+
+function snapshot(writer: WriterUnderTest['writer']) {
+  const book = (writer as unknown as { book: Record<string, unknown> }).book;
+  const { holds, marks, offsets, parkedHolds } = book as {
+    holds: Map<string, unknown>;
+    marks: Map<string, unknown>;
+    offsets: Map<number, unknown>;
+    parkedHolds: Set<string>;
+  };
+  return {
+    holds: new Map([...holds].sort()),
+    marks: new Map([...marks].sort()),
+    offsets,
+    parked: [...parkedHolds].sort(),
+  };
+}
+
+function bigintText(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 500 && !holds(); turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(holds()).toBe(true);
+}
+
+/** Commits, and then loses the answer, once. */
+class LosingJournal extends Journal {
+  constructor(
+    private readonly real: Journal,
+    private readonly faulty: { fail: boolean },
+  ) {
+    super();
+  }
+  takeShards(owner: string, again: boolean) {
+    return this.real.takeShards(owner, again);
+  }
+  load() {
+    return this.real.load();
+  }
+  read(question: Parameters<Journal['read']>[0]) {
+    return this.real.read(question);
+  }
+  async commit(batch: BatchCommit) {
+    await this.real.commit(batch);
+    if (!this.faulty.fail) return;
+    this.faulty.fail = false;
+    throw new OutageError('the answer was lost');
+  }
+}

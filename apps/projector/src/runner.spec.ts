@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { encodeEvent, LEDGER_TOPIC, POSITION_HEADER, SEQ_HEADER, shardOf } from '@vendo/events';
+import type pg from 'pg';
+import { eventually, PARTITIONS, ProjectionStand } from './projection.contract.js';
+import type { Fact, Projection } from './projection.js';
+
+const TENANT = randomUUID();
+const PARTITION = shardOf(TENANT, PARTITIONS);
+
+/** Counts credits in a table of its own; fails as it is told to. */
+class Counting implements Projection<'CreditGranted.v1'> {
+  readonly name = 'counting';
+  readonly topic = LEDGER_TOPIC;
+  readonly handles = ['CreditGranted.v1'] as const;
+  readonly order = 'journal';
+  failures = 0;
+  /** Why a batch with these positions fails after its rows were written; null when it does not. */
+  failure: (positions: bigint[]) => Error | null = () => null;
+
+  refuse(): null {
+    return null;
+  }
+
+  async apply(tx: pg.PoolClient, facts: readonly Fact<'CreditGranted.v1'>[]): Promise<void> {
+    const positions = facts.map(({ position }) => position);
+    await tx.query('insert into counted select unnest($1::bigint[])', [positions]);
+    const failure = this.failure(positions);
+    if (!failure) return;
+    this.failures += 1;
+    throw failure;
+  }
+}
+
+const OUTAGE = Object.assign(new Error('the disk is full'), { code: '53100' });
+const DATA_ERROR = Object.assign(new Error('division by zero'), { code: '22012' });
+
+function credit(position: number) {
+  const data = {
+    entry_id: randomUUID(),
+    amount_micros: 1,
+    source: 'grant',
+    note: null,
+    idempotency_key: randomUUID(),
+    after: { balance_micros: position, held_micros: 0, windows: [] },
+  };
+  const at = '2026-11-21T10:00:00.000Z';
+  return encodeEvent({ id: randomUUID(), type: 'CreditGranted.v1', tenantId: TENANT, at, data }, '/ledger', {
+    [POSITION_HEADER]: String(position),
+    [SEQ_HEADER]: String(position),
+  });
+}
+
+describe('the runner', () => {
+  let counting: Counting;
+  let stand: ProjectionStand;
+  beforeEach(async () => {
+    counting = new Counting();
+    stand = await ProjectionStand.open([counting]);
+    await stand.pool.query('create table counted (position bigint)');
+    await stand.append(LEDGER_TOPIC, [credit(1), credit(2)]);
+  });
+  afterEach(() => stand.close());
+
+  const counted = async () =>
+    (await stand.rows('select position from counted order by 1')).map(({ position }) => Number(position));
+
+  it('commits rows and checkpoint together or not at all, and parks nothing in an outage', async () => {
+    let broken = true;
+    counting.failure = () => (broken ? OUTAGE : null);
+    await stand.project(async () => {
+      if (broken) {
+        if (counting.failures < 2) return false;
+        expect(await counted()).toEqual([]);
+        expect(await stand.rows('select count(*) from read.parked')).toEqual([{ count: '0' }]);
+        expect(stand.health.report()).toEqual({ projections: 'waiting for the database or the log' });
+        broken = false;
+      }
+      return stand.caughtUp();
+    });
+    expect(await counted()).toEqual([1, 2]);
+    expect(stand.health.report()).toBeNull();
+  });
+
+  it('folds nothing twice when two projectors run at once, whatever the projection guards against', async () => {
+    for (let position = 3; position <= 1_200; position += 1)
+      await stand.append(LEDGER_TOPIC, [credit(position)]);
+    await Promise.all([stand.project(), stand.project()]);
+    expect(await counted()).toEqual(Array.from({ length: 1_200 }, (_, n) => n + 1));
+  });
+
+  it('loses nothing when it dies while a batch is split', async () => {
+    await stand.append(LEDGER_TOPIC, [credit(3), credit(4)]);
+    counting.failure = (positions) => {
+      if (positions.length === 4) return DATA_ERROR;
+      return positions.includes(3n) ? OUTAGE : null;
+    };
+    await stand.project(async () => counting.failures >= 2);
+    expect(await counted()).toEqual([1, 2]);
+    counting.failure = () => null;
+    await stand.project();
+    expect(await counted()).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each([
+    ['another log', "log_id = 'another'", /LogMismatchError/],
+    ['an offset that the log does not have', 'next_offset = 99', /OffsetOutOfRangeError/],
+  ])('stops for good at %s, and leaves the checkpoint as it was', async (_, change, reason) => {
+    await stand.project();
+    const where = `where projection = 'counting' and partition = ${PARTITION}`;
+    await stand.pool.query(`update read.checkpoints set ${change} ${where}`);
+    const before = await stand.rows(`select * from read.checkpoints ${where}`);
+    await stand.append(LEDGER_TOPIC, [credit(3)]);
+    await stand.project(async () => stand.health.report() !== null);
+    expect(stand.health.report()).toEqual({ [`counting/${PARTITION}`]: expect.stringMatching(reason) });
+    expect(await stand.rows(`select * from read.checkpoints ${where}`)).toEqual(before);
+    expect(await counted()).toEqual([1, 2]);
+  });
+
+  it('goes on by itself after its connections were cut', async () => {
+    await stand.project(async () => {
+      if (!(await counted()).includes(2)) return false;
+      await stand.pool.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      );
+      await stand.append(LEDGER_TOPIC, [credit(3)]);
+      await eventually(async () => (await counted()).includes(3));
+      return true;
+    });
+    expect(await counted()).toEqual([1, 2, 3]);
+  });
+});

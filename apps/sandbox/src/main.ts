@@ -1,0 +1,5 @@
+import { runMain } from '@vendo/runtime';
+import { sandboxConfig } from './config.js';
+import { startSandbox } from './sandbox.js';
+
+runMain(() => startSandbox(sandboxConfig(process.env)), 2_000);

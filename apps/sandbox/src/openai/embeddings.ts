@@ -1,0 +1,31 @@
+import { promptTokens } from '../reply.js';
+import { type Exchange, type Json, sendJson, wholeNumber } from '../wire.js';
+
+const DIMENSIONS = 1_536;
+const VECTOR = Float32Array.from({ length: DIMENSIONS }, (_, index) => Math.fround(Math.sin(index + 1)));
+
+/** POST /v1/embeddings. Token ids count as one token each. */
+export function answerEmbeddings(exchange: Exchange, body: Json): void {
+  const inputs = inputsOf(body.input);
+  const prompt = inputs.reduce<number>((sum, input) => sum + inputTokens(input), 0);
+  const vector = VECTOR.subarray(0, wholeNumber(body.dimensions) ?? DIMENSIONS);
+  const embedding =
+    body.encoding_format === 'base64'
+      ? Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
+      : Array.from(vector);
+  sendJson(exchange, 200, {
+    object: 'list',
+    data: inputs.map((_, index) => ({ object: 'embedding', index, embedding })),
+    model: body.model,
+    ...(exchange.behaviour.nousage ? {} : { usage: { prompt_tokens: prompt, total_tokens: prompt } }),
+  });
+}
+
+/** One text, one list of token ids, or a list of either. */
+function inputsOf(input: unknown): readonly unknown[] {
+  return Array.isArray(input) && typeof input[0] !== 'number' ? input : [input];
+}
+
+function inputTokens(input: unknown): number {
+  return Array.isArray(input) ? input.length : promptTokens(input, 0);
+}

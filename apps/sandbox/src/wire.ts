@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createGzip, gzipSync } from 'node:zlib';
+import type { Behaviour } from './directives.js';
+
+export type Json = Readonly<Record<string, unknown>>;
+export type Headers = Record<string, string | number>;
+
+/** The object, or an empty one for anything else. */
+export function objectOf(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The whole number, or null for anything else. */
+export function wholeNumber(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}
+
+let ids = 0;
+const RUN = randomBytes(6).toString('hex');
+
+/** An id that no other answer of any sandbox has. */
+export function newId(prefix: string): string {
+  ids += 1;
+  return `${prefix}${RUN}${ids.toString(36).padStart(10, '0')}`;
+}
+
+/** Reads a JSON object body; null when it is none. */
+export function readJson(request: IncomingMessage, then: (body: Json | null) => void): void {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => then(parse(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))));
+}
+
+function parse(body: Buffer): Json | null {
+  try {
+    const json: unknown = JSON.parse(body.toString());
+    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Json) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** One call, with everything that its answer depends on. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  headers: Headers;
+  behaviour: Behaviour;
+}
+
+/** Sends a JSON answer as the behaviour says: late, compressed, or cut off in the middle. */
+export function sendJson(
+  { request, response, headers, behaviour }: Exchange,
+  status: number,
+  body: unknown,
+): void {
+  const plain = Buffer.from(JSON.stringify(body));
+  const zip = zips(request, behaviour);
+  const bytes = zip ? gzipSync(plain) : plain;
+  const send = (): void => {
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      ...headers,
+      ...(zip ? { 'content-encoding': 'gzip' } : {}),
+      'content-length': bytes.length,
+    });
+    if (behaviour.die === null) response.end(bytes);
+    else response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy());
+  };
+  if (behaviour.pace === null) send();
+  else later(response, behaviour.pace, send);
+}
+
+/** Sends an event stream as the behaviour says. @param failure the events of an error inside the stream. */
+export function sendEvents(exchange: Exchange, events: readonly string[], failure: readonly string[]): void {
+  const { request, response, headers, behaviour } = exchange;
+  const zip = zips(request, behaviour);
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache',
+    ...headers,
+    ...(zip ? { 'content-encoding': 'gzip' } : {}),
+  });
+  const { errorevent } = behaviour;
+  const told = errorevent === null ? events : [...events.slice(0, errorevent), ...failure];
+  const stopAt = behaviour.die ?? behaviour.stall;
+  const shown = stopAt === null ? told : told.slice(0, stopAt);
+  const finish = (): void => {
+    if (behaviour.die !== null) response.destroy();
+    else if (behaviour.stall === null) response.end();
+  };
+  if (zip) sendZipped(response, shown, finish);
+  else if (behaviour.pace === null) sendAtOnce(response, shown, stopAt === null, finish);
+  else sendPaced(response, shown, behaviour.pace, finish);
+}
+
+function sendAtOnce(
+  response: ServerResponse,
+  events: readonly string[],
+  whole: boolean,
+  finish: () => void,
+): void {
+  const text = events.join('');
+  if (whole) response.end(text);
+  else if (text === '') {
+    response.flushHeaders();
+    finish();
+  } else response.write(text, finish);
+}
+
+/** One event per tick; a tick is left out while the client does not read. */
+function sendPaced(
+  response: ServerResponse,
+  events: readonly string[],
+  paceMs: number,
+  finish: () => void,
+): void {
+  let next = 0;
+  response.flushHeaders();
+  const timer = setInterval(() => {
+    const event = events[next];
+    if (event === undefined) {
+      clearInterval(timer);
+      finish();
+    } else if (!response.writableNeedDrain) {
+      next += 1;
+      response.write(event);
+    }
+  }, paceMs);
+  response.on('close', () => clearInterval(timer));
+}
+
+/** Each event is flushed through the compressor, so that the client can read it at once. */
+function sendZipped(response: ServerResponse, events: readonly string[], finish: () => void): void {
+  const gzip = createGzip();
+  gzip.on('data', (bytes: Buffer) => response.write(bytes));
+  gzip.on('end', finish);
+  for (const event of events) {
+    gzip.write(event);
+    gzip.flush();
+  }
+  gzip.end();
+}
+
+function later(response: ServerResponse, delayMs: number, act: () => void): void {
+  const timer = setTimeout(act, delayMs);
+  response.on('close', () => clearTimeout(timer));
+}
+
+function zips(request: IncomingMessage, behaviour: Behaviour): boolean {
+  return behaviour.gzip && String(request.headers['accept-encoding'] ?? '').includes('gzip');
+}

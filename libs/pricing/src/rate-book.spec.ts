@@ -1,0 +1,268 @@
+import { describe, expect, it } from '@jest/globals';
+import { METERS, type Meter } from '@vendo/events';
+import { Rational } from '@vendo/money';
+import fc from 'fast-check';
+import { RateBook } from './rate-book.js';
+import type { Margin, PriceContext, Quantity, Rate } from './rates.js';
+
+const MILLION = Rational.of(1_000_000n);
+const context: PriceContext = {
+  tenantId: 't1',
+  provider: 'openai',
+  rateKeys: ['m'],
+  tier: 'standard',
+  contextTokens: 0,
+  at: 1_000,
+  version: 5,
+};
+
+function rate(meter: Meter, usdPerMillion: string, other: Partial<Rate> = {}): Rate {
+  return {
+    ...{ provider: 'openai', model: 'm', meter, tier: 'standard', contextFrom: 0 },
+    ...{ unitCostUsd: Rational.parse(usdPerMillion), per: MILLION, free: false },
+    ...{ effectiveFrom: 0, version: 1 },
+    ...other,
+  };
+}
+
+function margin(marginPct: string, other: Partial<Margin> = {}): Margin {
+  return {
+    ...{ tenantId: null, integration: null, meter: null },
+    ...{ marginPct: Rational.parse(marginPct), effectiveFrom: 0, version: 0 },
+    ...other,
+  };
+}
+
+function tokens(meter: Meter, quantity: bigint, other: Partial<Quantity> = {}): Quantity {
+  return { meter, quantity: Rational.of(quantity), ...other };
+}
+
+const MODEL = [rate('input_tokens', '2'), rate('output_tokens', '8')];
+const costOf = (rates: Rate[], quantities: Quantity[], other: Partial<PriceContext> = {}, margins = [margin('0')]) =>
+  new RateBook(rates, margins, 5).price({ ...context, ...other }, quantities);
+
+describe('a price', () => {
+  it.each<[string, Rate[], Partial<PriceContext>, bigint]>([
+    ['is the base row', [rate('input_tokens', '2')], {}, 2n],
+    ['of another tier is not used', [rate('input_tokens', '2')], { tier: 'flex' }, 0n],
+    ['of a newer version is not used', [rate('input_tokens', '2'), rate('input_tokens', '3', { version: 6 })], {}, 2n],
+    [
+      'in force only later is not used',
+      [rate('input_tokens', '2'), rate('input_tokens', '3', { effectiveFrom: 1_001 })],
+      {},
+      2n,
+    ],
+    [
+      'in force from this very instant is used',
+      [rate('input_tokens', '2'), rate('input_tokens', '3', { effectiveFrom: 1_000 })],
+      {},
+      3n,
+    ],
+    [
+      'with the latest begin wins over the higher version',
+      [rate('input_tokens', '2', { version: 4 }), rate('input_tokens', '3', { effectiveFrom: 9, version: 2 })],
+      {},
+      3n,
+    ],
+    [
+      'of the higher version wins at the same begin',
+      [rate('input_tokens', '2', { version: 4 }), rate('input_tokens', '3', { version: 2 })],
+      {},
+      2n,
+    ],
+    [
+      'for long prompts begins at its bound',
+      [rate('input_tokens', '2'), rate('input_tokens', '4', { contextFrom: 272_000 })],
+      { contextTokens: 272_000 },
+      4n,
+    ],
+    [
+      'for long prompts does not touch one token below',
+      [rate('input_tokens', '2'), rate('input_tokens', '4', { contextFrom: 272_000 })],
+      { contextTokens: 271_999 },
+      2n,
+    ],
+    ['is found under a later name', [rate('input_tokens', '2')], { rateKeys: ['m-2026', 'm'] }, 2n],
+    [
+      'is that of the first name known',
+      [rate('input_tokens', '2'), rate('input_tokens', '3', { model: 'm-2026' })],
+      { rateKeys: ['m-2026', 'm'] },
+      3n,
+    ],
+    ['of zero that nobody declared free is none', [rate('input_tokens', '0')], {}, 0n],
+  ])('%s', (_, rates, other, micros) => {
+    const priced = costOf(rates, [tokens('input_tokens', 1n)], other);
+    expect(priced.costMicros).toBe(micros);
+    expect(priced.unpriced).toHaveLength(micros === 0n ? 1 : 0);
+  });
+
+  it('never comes from another name once one has a list: a missing meter stays unpriced', () => {
+    const rates = [...MODEL, rate('input_tokens', '3', { model: 'm-2026' })];
+    const { unpriced } = costOf(rates, [tokens('output_tokens', 1n)], { rateKeys: ['m-2026', 'm'] });
+    expect(unpriced).toEqual([{ meter: 'output_tokens', model: 'm-2026' }]);
+  });
+
+  it('does not stand in for a meter that has none, and the rest is charged', () => {
+    const priced = costOf(MODEL, [tokens('cache_write_1h_tokens', 9n), tokens('input_tokens', 3n)]);
+    expect(priced.costMicros).toBe(6n);
+    expect(priced.unpriced).toEqual([{ meter: 'cache_write_1h_tokens', model: 'm' }]);
+    expect(priced.lines[1]).toEqual({
+      meter: 'cache_write_1h_tokens',
+      quantity: '9',
+      unit_cost_usd: '0',
+      per: '1',
+      margin_pct: '0',
+      cost_micros_exact: '0/1',
+      cost_micros: 0,
+      unpriced: true,
+    });
+  });
+
+  it('of zero is a price when it is declared free', () => {
+    const priced = costOf([rate('web_fetches', '0', { free: true })], [tokens('web_fetches', 4n)]);
+    expect(priced.unpriced).toEqual([]);
+    expect(priced.lines).toMatchObject([{ cost_micros: 0 }]);
+  });
+
+  it('is that of the line where a line names its own model', () => {
+    const rates = [...MODEL, rate('input_tokens', '5', { model: 'advisor' })];
+    const own = { model: 'advisor', rateKeys: ['advisor'] };
+    const priced = costOf(rates, [tokens('input_tokens', 1n, own), tokens('input_tokens', 1n)]);
+    expect(priced.lines.map(({ model, cost_micros }) => [model, cost_micros])).toEqual([
+      [undefined, 2],
+      ['advisor', 5],
+    ]);
+  });
+
+  it('leaves out quantities of zero and refuses negative ones', () => {
+    expect(costOf(MODEL, [tokens('input_tokens', 0n)]).lines).toEqual([]);
+    expect(() => costOf(MODEL, [tokens('input_tokens', -1n)])).toThrow(RangeError);
+  });
+
+  it('is rounded once, over the sum, half to even', () => {
+    const rates = [rate('input_tokens', '0.25'), rate('output_tokens', '0.25'), rate('characters', '0.5')];
+    const third = costOf(rates, [tokens('input_tokens', 1n), tokens('output_tokens', 1n)]);
+    expect(third.costMicros).toBe(0n);
+    const whole = costOf(rates, [tokens('input_tokens', 1n), tokens('output_tokens', 1n), tokens('characters', 1n)]);
+    expect(whole.costMicros).toBe(1n);
+    expect(whole.lines.map(({ cost_micros }) => cost_micros)).toEqual([0, 0, 1]);
+  });
+});
+
+describe('the margin', () => {
+  const cascade: [string, Margin][] = [
+    ['tenant and meter', margin('10', { tenantId: 't1', meter: 'input_tokens' })],
+    ['tenant and integration', margin('11', { tenantId: 't1', integration: 'openai' })],
+    ['tenant', margin('12', { tenantId: 't1' })],
+    ['meter', margin('13', { meter: 'input_tokens' })],
+    ['integration', margin('14', { integration: 'openai' })],
+    ['global', margin('15')],
+  ];
+  const foreign = [
+    margin('90', { tenantId: 't2' }),
+    margin('91', { tenantId: 't2', meter: 'input_tokens' }),
+    margin('92', { integration: 'anthropic' }),
+    margin('93', { meter: 'output_tokens' }),
+    margin('94', { tenantId: 't1', meter: 'input_tokens', version: 6 }),
+    margin('95', { tenantId: 't1', meter: 'input_tokens', effectiveFrom: 2_000 }),
+  ];
+
+  it.each(cascade.map(([name], index) => [name, index] as const))('of the %s wins over all below it', (_, index) => {
+    const margins = [...foreign, ...cascade.slice(index).map(([, rule]) => rule)].reverse();
+    const priced = costOf(MODEL, [tokens('input_tokens', 100n)], {}, margins);
+    expect(priced.lines).toMatchObject([{ margin_pct: String(10 + index) }]);
+    expect(priced.providerCostMicros).toBe(200n);
+    expect(priced.costMicros).toBe(220n + 2n * BigInt(index));
+  });
+
+  it('that is missing makes a price missing', () => {
+    expect(costOf(MODEL, [tokens('input_tokens', 1n)], {}, []).unpriced).toHaveLength(1);
+    expect(new RateBook(MODEL, [], 5).isPriced(context)).toBe(false);
+  });
+});
+
+describe('a hold', () => {
+  const bound = { input: 1_000, output: 10 };
+  const hold = (rates: Rate[], other: Partial<PriceContext> = {}) =>
+    new RateBook(rates, [margin('50')], 5).holdFor({ ...context, ...other }, bound);
+
+  it.each<[string, Rate[], Partial<PriceContext>, bigint | null]>([
+    ['covers input and output, margin included', MODEL, {}, 3_120n],
+    ['takes the dearest input meter', [...MODEL, rate('cache_write_1h_tokens', '4')], {}, 6_120n],
+    ['takes the dearest output meter', [...MODEL, rate('audio_output_tokens', '80')], {}, 4_200n],
+    ['takes the long-context price it can reach', [...MODEL, rate('input_tokens', '4', { contextFrom: 1_000 })], {}, 6_120n],
+    ['takes none that it cannot reach', [...MODEL, rate('input_tokens', '4', { contextFrom: 1_001 })], {}, 3_120n],
+    ['keeps the base price where the long one is cheaper', [...MODEL, rate('input_tokens', '1', { contextFrom: 9 })], {}, 3_120n],
+    ['is rounded up', [rate('input_tokens', '0.0000001'), rate('output_tokens', '8')], {}, 121n],
+    ['is none for an unknown model', MODEL, { rateKeys: ['x'] }, null],
+    ['is none for a tier without prices', MODEL, { tier: 'priority' }, null],
+    ['is none without a price for output', [rate('input_tokens', '2')], {}, null],
+    ['is none without a price for input', [rate('output_tokens', '2'), rate('cache_read_tokens', '1')], {}, null],
+    ['may have free output', [rate('input_tokens', '2'), rate('output_tokens', '0', { free: true })], {}, 3_000n],
+  ])('%s', (_, rates, other, micros) => {
+    expect(hold(rates, other)).toBe(micros);
+    expect(new RateBook(rates, [margin('0')], 5).isPriced({ ...context, ...other })).toBe(micros !== null);
+  });
+});
+
+describe('any usage', () => {
+  const meter = fc.constantFrom(...METERS);
+  const rates = fc.array(
+    fc
+      .tuple(meter, fc.bigInt({ min: 1n, max: 10n ** 9n }), fc.constantFrom(0, 100, 5_000), fc.nat(8), fc.nat(2_000))
+      .map(([name, n, contextFrom, version, effectiveFrom]) =>
+        rate(name, '1', { unitCostUsd: Rational.of(n, 10n ** 6n), contextFrom, version, effectiveFrom }),
+      ),
+    { maxLength: 25 },
+  );
+  const quantities = fc.array(
+    fc
+      .tuple(meter, fc.bigInt({ min: 0n, max: 10n ** 9n }))
+      .map(([name, n]) => ({ meter: name, quantity: Rational.of(n, 1_000n) })),
+    { maxLength: 8 },
+  );
+  const pct = fc.bigInt({ min: 0n, max: 10n ** 5n });
+
+  it('costs what an independent sum over one denominator says, and its lines add up to it', () =>
+    fc.assert(
+      fc.property(rates, quantities, pct, fc.nat(6_000), (rows, used, percent, contextTokens) => {
+        const margins = [margin('0', { marginPct: Rational.of(percent, 100n) })];
+        const priced = costOf(rows, used, { contextTokens }, margins);
+        expect(priced.costMicros).toBe(oracle(rows, used, percent, contextTokens));
+        expect(BigInt(priced.lines.reduce((sum, line) => sum + line.cost_micros, 0))).toBe(priced.costMicros);
+        expect(priced.lines.every((line) => line.cost_micros >= 0)).toBe(true);
+        expect(priced.costMicros >= priced.providerCostMicros).toBe(true);
+      }),
+    ));
+
+  it('costs the same in whatever order it was measured', () =>
+    fc.assert(
+      fc.property(
+        rates,
+        quantities.chain((used) => fc.tuple(fc.constant(used), fc.shuffledSubarray(used, { minLength: used.length }))),
+        (rows, [used, shuffled]) => expect(costOf(rows, shuffled)).toEqual(costOf(rows, used)),
+      ),
+    ));
+
+  /** Prices are n / 10^6 USD per 10^6 units, quantities k / 1000, the margin p / 100 per cent: all over 10^13 micros. */
+  function oracle(rows: Rate[], used: Quantity[], percent: bigint, contextTokens: number): bigint {
+    let sum = 0n;
+    for (const { meter: name, quantity } of used) {
+      const fits = rows.filter(
+        (row) =>
+          row.meter === name && row.contextFrom <= contextTokens && row.version <= 5 && row.effectiveFrom <= 1_000,
+      );
+      const best = fits.sort(
+        (a, b) => b.contextFrom - a.contextFrom || b.effectiveFrom - a.effectiveFrom || b.version - a.version,
+      )[0];
+      if (!best) continue;
+      const n = (best.unitCostUsd.numerator * 10n ** 6n) / best.unitCostUsd.denominator;
+      const k = (quantity.numerator * 1_000n) / quantity.denominator;
+      sum += n * k * (10_000n + percent);
+    }
+    const unit = 10n ** 13n;
+    const [whole, rest] = [sum / unit, sum % unit];
+    const up = rest * 2n > unit || (rest * 2n === unit && whole % 2n === 1n);
+    return up ? whole + 1n : whole;
+  }
+});

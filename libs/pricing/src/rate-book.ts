@@ -1,0 +1,204 @@
+import { METERS, type Meter, type UsageLine } from '@vendo/events';
+import { allocate, MICROS_PER_USD, type Micros, microsToWire, Rational } from '@vendo/money';
+import { MarginBook } from './margin-book.js';
+import { PriceLists } from './price-list.js';
+import type { Margin, PriceContext, Quantity, Rate } from './rates.js';
+
+const INPUT_METERS = [
+  'input_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'cache_write_1h_tokens',
+  'audio_input_tokens',
+] as const satisfies readonly Meter[];
+const OUTPUT_METERS = ['output_tokens', 'audio_output_tokens'] as const satisfies readonly Meter[];
+
+const HUNDRED = Rational.of(100n);
+const METER_ORDER = new Map(METERS.map((meter, index) => [meter, index]));
+
+/** Upper bounds of what a request can use, in tokens. */
+export interface TokenBound {
+  input: number;
+  output: number;
+}
+
+export interface UnpricedMeter {
+  meter: Meter;
+  model: string;
+}
+
+/** What a call cost. The lines' `cost_micros` sum to `costMicros` exactly. */
+export interface PricedUsage {
+  lines: UsageLine[];
+  /** Without margin, rounded once, half to even. */
+  providerCostMicros: Micros;
+  /** With the margin of each line, rounded once, half to even, over the exact sum. */
+  costMicros: Micros;
+  /** Meters without a price, one per line that is marked so. */
+  unpriced: UnpricedMeter[];
+}
+
+interface CostedLine {
+  line: Omit<UsageLine, 'cost_micros'>;
+  providerCost: Rational;
+  cost: Rational;
+}
+
+/**
+ * An immutable snapshot of all rates and margins up to `version`: what a call may cost and what it did cost.
+ * Prices are those of the context's own version and instant, so a newer book prices a running call no differently.
+ */
+export class RateBook {
+  private readonly prices: PriceLists;
+  private readonly margins: MarginBook;
+
+  /** @param version the newest rate version that is in the rows. */
+  constructor(
+    private readonly rateRows: readonly Rate[],
+    private readonly marginRows: readonly Margin[],
+    readonly version: number,
+  ) {
+    this.prices = new PriceLists(rateRows);
+    this.margins = new MarginBook(marginRows);
+  }
+
+  /** A new book with the rows of newer versions added. */
+  with(rates: readonly Rate[], margins: readonly Margin[], version: number): RateBook {
+    return new RateBook([...this.rateRows, ...rates], [...this.marginRows, ...margins], version);
+  }
+
+  /** Whether the model has a price for input and for output in the context's tier; a call without is not forwarded. */
+  isPriced(context: PriceContext): boolean {
+    return this.holdFor(context, { input: 1, output: 1 }) !== null;
+  }
+
+  /**
+   * What a request within `bound` can cost at most, margin included, rounded up: all input at the dearest input-side
+   * meter and all output at the dearest, over the context rows that the input can reach. Null when there is no price.
+   */
+  holdFor(context: PriceContext, bound: TokenBound): Micros | null {
+    const reach = { ...context, contextTokens: Math.max(context.contextTokens, bound.input) };
+    const input = this.dearest(INPUT_METERS, 'input_tokens', reach);
+    const output = this.dearest(OUTPUT_METERS, 'output_tokens', reach);
+    if (!input || !output) return null;
+    return input
+      .times(Rational.of(BigInt(bound.input)))
+      .plus(output.times(Rational.of(BigInt(bound.output))))
+      .times(MICROS_PER_USD)
+      .ceil();
+  }
+
+  /**
+   * What the quantities cost. Total: a meter without a price becomes a line marked `unpriced` that costs nothing.
+   * Lines come in the order of METERS; quantities of zero are left out, those of the same meter and model are added up.
+   * Throws RangeError for a negative quantity: a bug in a provider's folder.
+   */
+  price(context: PriceContext, quantities: readonly Quantity[]): PricedUsage {
+    const unpriced: UnpricedMeter[] = [];
+    const costed = inLineOrder(quantities).map((quantity) => {
+      const line = this.costOf(context, quantity);
+      if (line.line.unpriced)
+        unpriced.push({ meter: quantity.meter, model: quantity.model ?? context.rateKeys[0] ?? '' });
+      return line;
+    });
+    const costs = costed.map(({ cost }) => cost);
+    const costMicros = sum(costs).roundHalfEven();
+    const shares = allocate(costMicros, costs);
+    return {
+      lines: costed.map(({ line }, index) => ({ ...line, cost_micros: microsToWire(shares[index] ?? 0n) })),
+      providerCostMicros: sum(costed.map(({ providerCost }) => providerCost)).roundHalfEven(),
+      costMicros,
+      unpriced,
+    };
+  }
+
+  private costOf(context: PriceContext, { meter, quantity, rateKeys, model }: Quantity): CostedLine {
+    const rate = this.prices.find(context, rateKeys)?.find(meter, context) ?? null;
+    const margin = this.marginOf(context, meter);
+    const named = { meter, ...(model === undefined ? {} : { model }), quantity: quantity.toDecimal() };
+    if (!rate || !margin) return unpricedLine(named);
+    const providerCost = quantity.times(perUnit(rate)).times(MICROS_PER_USD);
+    const cost = providerCost.times(factorOf(margin));
+    return {
+      line: {
+        ...named,
+        unit_cost_usd: rate.unitCostUsd.toDecimal(),
+        per: rate.per.toDecimal(),
+        margin_pct: margin.toDecimal(),
+        cost_micros_exact: cost.toString(),
+      },
+      providerCost,
+      cost,
+    };
+  }
+
+  /** USD per token with margin; null when `needed` has no price, whatever the others have. */
+  private dearest(meters: readonly Meter[], needed: Meter, context: PriceContext): Rational | null {
+    const list = this.prices.find(context);
+    if (!list?.find(needed, { ...context, contextTokens: 0 })) return null;
+    let dearest: Rational | null = null;
+    for (const meter of meters) {
+      const margin = this.marginOf(context, meter);
+      if (!margin) return null;
+      for (const rate of list.findReachable(meter, context)) {
+        const cost = perUnit(rate).times(factorOf(margin));
+        if (!dearest || cost.compare(dearest) > 0) dearest = cost;
+      }
+    }
+    return dearest;
+  }
+
+  private marginOf(context: PriceContext, meter: Meter): Rational | null {
+    return this.margins.find(context.tenantId, context.provider, meter, context);
+  }
+}
+
+function unpricedLine(named: Pick<UsageLine, 'meter' | 'model' | 'quantity'>): CostedLine {
+  return {
+    line: {
+      ...named,
+      unit_cost_usd: '0',
+      per: '1',
+      margin_pct: '0',
+      cost_micros_exact: '0/1',
+      unpriced: true,
+    },
+    providerCost: Rational.ZERO,
+    cost: Rational.ZERO,
+  };
+}
+
+/** Order of METERS, within a meter the event's own model first; the result does not depend on the order given. */
+function inLineOrder(quantities: readonly Quantity[]): Quantity[] {
+  const byLine = new Map<string, Quantity>();
+  for (const one of quantities) {
+    if (one.quantity.isNegative()) throw new RangeError(`negative quantity of ${one.meter}`);
+    if (one.quantity.isZero()) continue;
+    const key = lineKey(one);
+    const same = byLine.get(key);
+    byLine.set(key, same ? { ...same, quantity: same.quantity.plus(one.quantity) } : one);
+  }
+  return [...byLine.entries()]
+    .sort(
+      ([keyA, a], [keyB, b]) =>
+        (METER_ORDER.get(a.meter) ?? 0) - (METER_ORDER.get(b.meter) ?? 0) ||
+        (keyA < keyB ? -1 : keyA > keyB ? 1 : 0),
+    )
+    .map(([, quantity]) => quantity);
+}
+
+function lineKey({ meter, model, rateKeys }: Quantity): string {
+  return JSON.stringify([meter, model ?? '', rateKeys ?? []]);
+}
+
+function perUnit({ unitCostUsd, per }: Rate): Rational {
+  return unitCostUsd.dividedBy(per);
+}
+
+function factorOf(marginPct: Rational): Rational {
+  return HUNDRED.plus(marginPct).dividedBy(HUNDRED);
+}
+
+function sum(parts: readonly Rational[]): Rational {
+  return parts.reduce((total, part) => total.plus(part), Rational.ZERO);
+}

@@ -1,0 +1,20 @@
+/** The last event of a page: what comes after it is older. Rows never change place, so a cursor is stable under inserts. */
+export interface EventsCursor {
+  /** ISO 8601, to the millisecond, as the table stores it. */
+  reservedAt: string;
+  id: string;
+}
+
+/** Opaque to callers: base64url. */
+export function encodeCursor({ reservedAt, id }: EventsCursor): string {
+  return Buffer.from(`${reservedAt} ${id}`).toString('base64url');
+}
+
+/** Null for anything that `encodeCursor` did not write. */
+export function decodeCursor(text: string): EventsCursor | null {
+  const decoded = Buffer.from(text, 'base64url').toString('utf8');
+  const match =
+    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(decoded);
+  if (!match?.[1] || !match[2] || Number.isNaN(Date.parse(match[1]))) return null;
+  return { reservedAt: match[1], id: match[2] };
+}

@@ -1,0 +1,84 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+
+/** What the replay answers next, whatever it is asked. */
+export interface Replay {
+  status: number;
+  contentType: string;
+  body: Buffer;
+  encoding?: 'gzip' | 'br';
+}
+
+export interface ReplayUpstream {
+  url: string;
+  /** The bytes that the next answers carry, cut at random places. */
+  play(replay: Replay): void;
+  /** Requests since the last `play`. */
+  requests(): { method: string; path: string; headers: http.IncomingHttpHeaders; body: string }[];
+  stop(): Promise<void>;
+}
+
+/**
+ * An upstream that sends recorded bytes in random chunks, cut anywhere: inside UTF-8 sequences and CRLF pairs too.
+ * @param seed makes the cuts repeatable; a failing run prints it.
+ */
+export async function startReplayUpstream(seed: number): Promise<ReplayUpstream> {
+  const random = mulberry32(seed);
+  let current: Replay = { status: 500, contentType: 'text/plain', body: Buffer.alloc(0) };
+  let seen: ReturnType<ReplayUpstream['requests']> = [];
+  const server = http.createServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    seen.push({
+      method: request.method ?? '',
+      path: request.url ?? '',
+      headers: request.headers,
+      body: Buffer.concat(parts).toString(),
+    });
+    const { status, contentType, body, encoding } = current;
+    const sent = encoding === 'gzip' ? gzipSync(body) : encoding === 'br' ? brotliCompressSync(body) : body;
+    response.writeHead(status, {
+      'content-type': contentType,
+      'x-request-id': `req-${seen.length}`,
+      'set-cookie': '__cf_bm=secret; path=/',
+      'openai-organization': 'org-broker',
+      'anthropic-organization-id': 'org-broker',
+      'x-ratelimit-remaining-requests': '9999',
+      ...(encoding ? { 'content-encoding': encoding } : {}),
+    });
+    for (let at = 0; at < sent.length; ) {
+      const size = 1 + Math.floor(random() ** 3 * 900);
+      response.write(sent.subarray(at, at + size));
+      at += size;
+      if (random() < 0.3) await new Promise((resolve) => setImmediate(resolve));
+    }
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    play(replay) {
+      current = replay;
+      seen = [];
+    },
+    requests: () => seen,
+    stop: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+/** A small seeded generator of numbers in [0, 1): cuts must be repeatable. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,0 +1,1 @@
+export { type Customer, type ProductUnderTest, productForTests } from './product-under-test.js';

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Environment, Secrets } from './settings.js';
+
+/** A reason to end that the operator can mend: printed as one line, exit 1. */
+export class StartError extends Error {
+  override name = 'StartError';
+}
+
+/**
+ * Takes a data folder for this process, so that no second instance stops our database as an orphan.
+ * A folder that a killed process left is taken over. Throws StartError when a living process has it.
+ * @returns gives the folder back.
+ */
+export async function takeDataFolder(folder: string): Promise<() => Promise<void>> {
+  await mkdir(path.join(folder, 'logs'), { recursive: true });
+  const file = path.join(folder, 'supervisor.json');
+  const mine = JSON.stringify({ pid: process.pid, started: startOf(process.pid) });
+  try {
+    await writeFile(file, mine, { flag: 'wx' });
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+    const holder = holderOf(await readFile(file, 'utf8'));
+    if (holder !== null)
+      throw new StartError(
+        `the data folder ${folder} is in use by process ${holder}; set VENDO_DATA_DIR (and GATEWAY_PORT, LEDGER_PORT) for a second instance`,
+      );
+    await writeFile(file, mine);
+  }
+  return () => rm(file, { force: true });
+}
+
+/** The process that holds the folder, or null when it is gone. */
+function holderOf(lock: string): number | null {
+  try {
+    const { pid, started } = JSON.parse(lock) as { pid: number; started: string | null };
+    return pid !== process.pid && lives(pid) && startOf(pid) === started ? pid : null;
+  } catch {
+    return null; // torn by a crash while it was written
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** When a process started, in ticks since boot: tells it from a later one with the same pid. Null where /proc is missing. */
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Tokens and key: from the environment where set, else generated once into `secrets.json` (owner only). */
+export async function secretsOf(folder: string, env: Environment): Promise<Secrets> {
+  const file = path.join(folder, 'secrets.json');
+  if (!existsSync(file)) await writeFile(file, JSON.stringify(generated(), null, 2), { mode: 0o600 });
+  const stored = JSON.parse(await readFile(file, 'utf8')) as Secrets;
+  return {
+    adminToken: env.VENDO_ADMIN_TOKEN || stored.adminToken,
+    internalToken: env.VENDO_INTERNAL_TOKEN || stored.internalToken,
+    encryptionKey: env.VENDO_ENCRYPTION_KEY || stored.encryptionKey,
+  };
+}
+
+function generated(): Secrets {
+  return {
+    adminToken: randomBytes(24).toString('base64url'),
+    internalToken: randomBytes(24).toString('base64url'),
+    encryptionKey: randomBytes(32).toString('base64'),
+  };
+}

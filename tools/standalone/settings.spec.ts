@@ -1,0 +1,57 @@
+import { describe, expect, it } from '@jest/globals';
+import { APPS, environmentOf, type Wiring } from './settings.js';
+
+const WIRING: Wiring = {
+  dataFolder: '/data',
+  databaseUrl: 'postgres://vendo@127.0.0.1:5555/vendo',
+  kafkaBrokers: undefined,
+  ports: { gateway: 8080, ledger: 8090, projector: 8091, sandbox: 8092 },
+  secrets: { adminToken: 'the-admin-token', internalToken: 'the-internal-token', encryptionKey: 'the-key' },
+};
+
+describe('environmentOf', () => {
+  it.each(APPS)('keeps the rest of the shell from the %s', (app) => {
+    const shell = {
+      PATH: '/bin',
+      AWS_SECRET_ACCESS_KEY: 'x',
+      OPENAI_API_KEY: 'sk-real',
+      NODE_OPTIONS: '--inspect',
+    };
+    const environment = environmentOf(app, shell, WIRING);
+    expect(environment.PATH).toBe('/bin');
+    expect(Object.keys(environment)).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/AWS|^OPENAI|NODE_OPTIONS/)]),
+    );
+  });
+
+  it.each([
+    ['gateway', ['adminToken', 'internalToken', 'encryptionKey']],
+    ['ledger', ['internalToken']],
+    ['projector', []],
+    ['sandbox', []],
+  ] as const)('gives the %s the secrets that it needs: %j', (app, names) => {
+    const values = Object.values(environmentOf(app, {}, WIRING));
+    const known = Object.entries(WIRING.secrets).filter(([, secret]) => values.includes(secret));
+    expect(known.map(([name]) => name)).toEqual(names);
+  });
+
+  it('gives pool keys and upstreams to the gateway alone', () => {
+    const shell = { POOL_OPENAI_API_KEY: 'sk-pool', UPSTREAM_OPENAI_URL: 'http://127.0.0.1:1' };
+    expect(environmentOf('gateway', shell, WIRING)).toMatchObject(shell);
+    for (const app of ['ledger', 'projector', 'sandbox'] as const)
+      expect(environmentOf(app, shell, WIRING)).not.toHaveProperty('POOL_OPENAI_API_KEY');
+  });
+
+  it('lets no variable of the shell replace the wiring', () =>
+    expect(
+      environmentOf('gateway', { DATABASE_URL: 'postgres://elsewhere/x', LEDGER_URL: 'http://evil' }, WIRING),
+    ).toMatchObject({ DATABASE_URL: WIRING.databaseUrl, LEDGER_URL: 'http://127.0.0.1:8090' }));
+
+  it('names a Kafka only where there is one', () => {
+    expect(environmentOf('ledger', {}, WIRING)).not.toHaveProperty('KAFKA_BROKERS');
+    expect(environmentOf('ledger', {}, { ...WIRING, kafkaBrokers: '127.0.0.1:9092' })).toHaveProperty(
+      'KAFKA_BROKERS',
+      '127.0.0.1:9092',
+    );
+  });
+});

@@ -1,0 +1,50 @@
+import path from 'node:path';
+import type { Demo } from './demo.js';
+import type { Part, Product } from './product.js';
+
+/** What `npm start` prints at the end: what runs where, the demo key, and lines to paste. */
+export function welcome(product: Product, demo: Demo): string {
+  const { gateway } = product.urls;
+  const authorization = `-H 'Authorization: Bearer ${demo.key}'`;
+  return [
+    '',
+    ...table(product),
+    '',
+    `data folder   ${product.dataFolder}`,
+    `operator      ${gateway}/api/admin/  with the adminToken of ${path.join(product.dataFolder, 'secrets.json')}`,
+    `demo key      ${demo.key}`,
+    '',
+    'A call, its charge and the usage (paste them):',
+    '',
+    `curl -s ${gateway}/proxy/openai/v1/chat/completions ${authorization} -H 'Content-Type: application/json' -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Say hello"}]}'`,
+    '',
+    `curl -s ${gateway}/api/billing/balance ${authorization}`,
+    '',
+    `curl -s '${gateway}/api/billing/usage?period=day' ${authorization}`,
+    '',
+    'Ctrl-C ends everything.',
+    '',
+  ].join('\n');
+}
+
+function table(product: Product): string[] {
+  const { urls, dataFolder } = product;
+  const rows: [Part, string, string][] = [
+    ['gateway', urls.gateway, path.join(dataFolder, 'spool')],
+    ['ledger', urls.ledger, product.logFile('ledger')],
+    ['projector', urls.projector, product.logFile('projector')],
+    ['sandbox', urls.sandbox, product.logFile('sandbox')],
+    ['postgres', withoutPassword(urls.database), path.join(dataFolder, 'postgres')],
+  ];
+  const width = Math.max(...rows.map(([, url]) => url.length));
+  return rows.map(
+    ([part, url, where]) =>
+      `${part.padEnd(10)} ${url.padEnd(width)}  pid ${String(product.pid(part) ?? '-').padEnd(8)} ${where}`,
+  );
+}
+
+function withoutPassword(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  url.password = '';
+  return url.toString();
+}
