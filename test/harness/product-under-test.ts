@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { type Product, startProduct } from '../../tools/standalone/product.js';
 import { AdminClient, type AppCaps } from './admin-client.js';
 import { BillingClient } from './billing-client.js';
@@ -51,7 +51,17 @@ export interface Customer {
  */
 export async function productForTests(options: ProductOptions = {}): Promise<ProductUnderTest> {
   const dataFolder = await mkdtemp('/var/tmp/vendo-product-');
-  const product = await startProduct({ dataFolder, env: environment(options), report: verbosely() });
+  await chmod(dataFolder, 0o711); // as root, Postgres runs as another user, who must get through
+  const cleanUp = async (): Promise<void> => {
+    if (process.env.VENDO_TEST_KEEP) process.stderr.write(`kept ${dataFolder}\n`);
+    else await rm(dataFolder, { recursive: true, force: true });
+  };
+  const product = await startProduct({ dataFolder, env: environment(options), report: verbosely() }).catch(
+    async (thrown: unknown) => {
+      await cleanUp();
+      throw thrown;
+    },
+  );
   const gatewayUrl = product.urls.gateway;
   const admin = new AdminClient(gatewayUrl, product.secrets.adminToken);
   const billing = (key: string): BillingClient => new BillingClient(gatewayUrl, key);
@@ -60,6 +70,7 @@ export async function productForTests(options: ProductOptions = {}): Promise<Pro
     urls: product.urls,
     secrets: product.secrets,
     dataFolder: product.dataFolder,
+    databaseFolder: () => product.databaseFolder(),
     pid: (part) => product.pid(part),
     logFile: (app) => product.logFile(app),
     deaths: () => product.deaths(),
@@ -86,8 +97,7 @@ export async function productForTests(options: ProductOptions = {}): Promise<Pro
     },
     async stop() {
       const unclean = await product.stop();
-      if (process.env.VENDO_TEST_KEEP) process.stderr.write(`kept ${dataFolder}\n`);
-      else await rm(dataFolder, { recursive: true, force: true });
+      await cleanUp();
       if (unclean.length > 0) throw new Error(`did not end by themselves: ${unclean.join(', ')}`);
     },
   };

@@ -1,5 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { kafkaForTests } from '@vendo/testing';
 import OpenAI from 'openai';
 import { type Customer, type ProductUnderTest, productForTests } from '../harness/index.js';
 
@@ -22,7 +23,11 @@ function halfEven(numerator: bigint, denominator: bigint): number {
   return Number(up ? floor + 1n : floor);
 }
 
-describe('a newcomer points an unmodified SDK at the gateway', () => {
+const KAFKA = process.env.KAFKA_BROKERS;
+if (!KAFKA) process.stderr.write('THE FIRST CALL OVER KAFKA WAS NOT RUN: KAFKA_BROKERS is unset\n');
+const LOGS = [{ log: 'Postgres' }, ...(KAFKA ? [{ log: 'Kafka', kafkaBrokers: KAFKA }] : [])];
+
+describe.each(LOGS)('a newcomer points an unmodified SDK at the gateway, events over $log', (options) => {
   let product: ProductUnderTest;
   let customer: Customer;
   let openai: OpenAI;
@@ -31,7 +36,8 @@ describe('a newcomer points an unmodified SDK at the gateway', () => {
   let calls = 0;
 
   beforeAll(async () => {
-    product = await productForTests();
+    if ('kafkaBrokers' in options) await (await kafkaForTests())?.deleteTopics();
+    product = await productForTests(options);
     customer = await product.customer({ creditMicros: CREDIT_MICROS });
     openai = new OpenAI({ baseURL: `${product.proxyUrl('openai')}/v1`, apiKey: customer.key, maxRetries: 0 });
     anthropic = new Anthropic({

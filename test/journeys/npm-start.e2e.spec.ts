@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -25,6 +25,7 @@ describe('npm start', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp('/var/tmp/vendo-npm-start-');
+    await chmod(folder, 0o711);
     ports = { GATEWAY_PORT: String(await freePort()), LEDGER_PORT: String(await freePort()) };
   });
   afterEach(() => Promise.all(running.splice(0).map(killed)));

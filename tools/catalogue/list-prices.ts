@@ -56,7 +56,8 @@ export function listPrices(model: string, entry: SourceEntry, origin: Origin, no
   const prices = Object.entries(entry).flatMap(([field, value]) => tokenPrice(entry, field, value, note));
   if (provider === 'anthropic') addCacheWrites1h(prices, note);
   const rows = withMultipliers(prices, entry, note);
-  if (provider === 'anthropic') rows.push(...serverTools(entry, [...new Set(rows.map(({ tier }) => tier))], note));
+  if (provider === 'anthropic')
+    rows.push(...serverTools(entry, [...new Set(rows.map(({ tier }) => tier))], note));
   return rows.map(({ meter, tier, contextFrom, usd, per, free, note: remark }) => ({
     provider,
     model,
@@ -111,7 +112,9 @@ function addCacheWrites1h(prices: Price[], note: Note): void {
     if (stated && stated.usd.compare(usd) === 0) continue;
     const remark = '; derived: 1 h cache write = 2 x input';
     if (stated) {
-      note(`cache_write_1h_tokens: ${perMillion(stated)} is not 2 x input (${perMillion({ usd })}), corrected`);
+      note(
+        `cache_write_1h_tokens: ${perMillion(stated)} is not 2 x input (${perMillion({ usd })}), corrected`,
+      );
       Object.assign(stated, { usd, note: remark });
     } else prices.push({ ...input, meter: 'cache_write_1h_tokens', usd, note: remark });
   }
@@ -140,7 +143,8 @@ function serverTools(entry: SourceEntry, tiers: readonly string[], note: Note): 
   const sizes = Object.values((entry.search_context_cost_per_query ?? {}) as Record<string, Rational>);
   const [search] = sizes;
   const single = search && sizes.every((size) => size.compare(search) === 0);
-  if (search && !single) note('search_context_cost_per_query left out: the price depends on the context size');
+  if (search && !single)
+    note('search_context_cost_per_query left out: the price depends on the context size');
   const flat = { contextFrom: 0, per: Rational.ONE };
   return tiers.flatMap((tier) => [
     ...(single ? [{ ...flat, meter: 'web_searches', tier, usd: search, free: false, note: '' }] : []),

@@ -16,6 +16,7 @@ export async function readSource(file: string): Promise<Map<string, SourceEntry>
 
 function exactNumber(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number') return value;
-  if (context?.source === undefined) throw new Error('this Node does not hand the text of a number to a reviver');
+  if (context?.source === undefined)
+    throw new Error('this Node does not hand the text of a number to a reviver');
   return Rational.parse(context.source);
 }

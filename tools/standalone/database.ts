@@ -6,6 +6,8 @@ const RESTART_AFTER_MS = 500;
 /** The database of one product: a Postgres of the operator's own, or an embedded one that is started again when it dies. */
 export interface Database {
   url: string;
+  /** Null for a database of the operator's own. */
+  folder: string | null;
   /** Null while it does not run, and for a database of the operator's own. */
   pid(): number | null;
   start(): Promise<void>;
@@ -18,7 +20,7 @@ export function foreignDatabase(url: string): Database {
   const refuse = async (): Promise<never> => {
     throw new Error('DATABASE_URL names a database that this program did not start');
   };
-  return { url, pid: () => null, start: refuse, kill: refuse, stop: async () => true };
+  return { url, folder: null, pid: () => null, start: refuse, kill: refuse, stop: async () => true };
 }
 
 /** @param report told what takes time, and when it died without being asked to. */
@@ -29,7 +31,7 @@ export async function embeddedDatabase(
 ): Promise<Database> {
   const folder = path.join(dataFolder, 'postgres');
   let server: EmbeddedPostgres | null = await startEmbeddedPostgres({ folder, progress: report });
-  const { port, url } = server;
+  const { port, url, folder: cluster } = server;
   let wanted = true;
   watch(server);
 
@@ -57,6 +59,7 @@ export async function embeddedDatabase(
 
   return {
     url,
+    folder: cluster,
     pid: () => server?.pid ?? null,
     start,
     async kill(signal) {

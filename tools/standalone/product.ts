@@ -44,6 +44,8 @@ export interface Product {
   urls: Record<AppName, string> & { database: string };
   secrets: Secrets;
   dataFolder: string;
+  /** Where the embedded Postgres keeps its data; null for a database of the operator's own. */
+  databaseFolder(): string | null;
   pid(part: Part): number | null;
   logFile(app: AppName): string;
   /** Deaths that nobody asked for, since the start. */
@@ -139,6 +141,10 @@ class RunningProduct implements Product {
     return part === 'postgres' ? (this.database?.pid() ?? null) : this.app(part).pid;
   }
 
+  databaseFolder(): string | null {
+    return this.database?.folder ?? null;
+  }
+
   logFile(app: AppName): string {
     return path.join(this.dataFolder, 'logs', `${app}.log`);
   }
@@ -177,7 +183,7 @@ class RunningProduct implements Product {
   private async firstHealth(app: AppName): Promise<void> {
     const supervised = this.app(app);
     await healthy(this.urls[app], () => {
-      if (this.options.signal?.aborted) return 'stopped while starting';
+      if (this.options.signal?.aborted || this.stopped) return 'stopped while starting';
       return this.unasked.some((line) => line.startsWith(`${app} `))
         ? `${app} does not start: ${firstLine(supervised.complaint())} (log: ${this.logFile(app)})`
         : null;

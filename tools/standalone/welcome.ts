@@ -34,7 +34,7 @@ function table(product: Product): string[] {
     ['ledger', urls.ledger, product.logFile('ledger')],
     ['projector', urls.projector, product.logFile('projector')],
     ['sandbox', urls.sandbox, product.logFile('sandbox')],
-    ['postgres', withoutPassword(urls.database), path.join(dataFolder, 'postgres')],
+    ['postgres', withoutPassword(urls.database), product.databaseFolder() ?? 'DATABASE_URL'],
   ];
   const width = Math.max(...rows.map(([, url]) => url.length));
   return rows.map(

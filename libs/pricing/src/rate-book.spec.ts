@@ -38,14 +38,23 @@ function tokens(meter: Meter, quantity: bigint, other: Partial<Quantity> = {}): 
 }
 
 const MODEL = [rate('input_tokens', '2'), rate('output_tokens', '8')];
-const costOf = (rates: Rate[], quantities: Quantity[], other: Partial<PriceContext> = {}, margins = [margin('0')]) =>
-  new RateBook(rates, margins, 5).price({ ...context, ...other }, quantities);
+const costOf = (
+  rates: Rate[],
+  quantities: Quantity[],
+  other: Partial<PriceContext> = {},
+  margins = [margin('0')],
+) => new RateBook(rates, margins, 5).price({ ...context, ...other }, quantities);
 
 describe('a price', () => {
   it.each<[string, Rate[], Partial<PriceContext>, bigint]>([
     ['is the base row', [rate('input_tokens', '2')], {}, 2n],
     ['of another tier is not used', [rate('input_tokens', '2')], { tier: 'flex' }, 0n],
-    ['of a newer version is not used', [rate('input_tokens', '2'), rate('input_tokens', '3', { version: 6 })], {}, 2n],
+    [
+      'of a newer version is not used',
+      [rate('input_tokens', '2'), rate('input_tokens', '3', { version: 6 })],
+      {},
+      2n,
+    ],
     [
       'in force only later is not used',
       [rate('input_tokens', '2'), rate('input_tokens', '3', { effectiveFrom: 1_001 })],
@@ -60,7 +69,10 @@ describe('a price', () => {
     ],
     [
       'with the latest begin wins over the higher version',
-      [rate('input_tokens', '2', { version: 4 }), rate('input_tokens', '3', { effectiveFrom: 9, version: 2 })],
+      [
+        rate('input_tokens', '2', { version: 4 }),
+        rate('input_tokens', '3', { effectiveFrom: 9, version: 2 }),
+      ],
       {},
       3n,
     ],
@@ -143,7 +155,11 @@ describe('a price', () => {
     const rates = [rate('input_tokens', '0.25'), rate('output_tokens', '0.25'), rate('characters', '0.5')];
     const third = costOf(rates, [tokens('input_tokens', 1n), tokens('output_tokens', 1n)]);
     expect(third.costMicros).toBe(0n);
-    const whole = costOf(rates, [tokens('input_tokens', 1n), tokens('output_tokens', 1n), tokens('characters', 1n)]);
+    const whole = costOf(rates, [
+      tokens('input_tokens', 1n),
+      tokens('output_tokens', 1n),
+      tokens('characters', 1n),
+    ]);
     expect(whole.costMicros).toBe(1n);
     expect(whole.lines.map(({ cost_micros }) => cost_micros)).toEqual([0, 0, 1]);
   });
@@ -167,13 +183,16 @@ describe('the margin', () => {
     margin('95', { tenantId: 't1', meter: 'input_tokens', effectiveFrom: 2_000 }),
   ];
 
-  it.each(cascade.map(([name], index) => [name, index] as const))('of the %s wins over all below it', (_, index) => {
-    const margins = [...foreign, ...cascade.slice(index).map(([, rule]) => rule)].reverse();
-    const priced = costOf(MODEL, [tokens('input_tokens', 100n)], {}, margins);
-    expect(priced.lines).toMatchObject([{ margin_pct: String(10 + index) }]);
-    expect(priced.providerCostMicros).toBe(200n);
-    expect(priced.costMicros).toBe(220n + 2n * BigInt(index));
-  });
+  it.each(cascade.map(([name], index) => [name, index] as const))(
+    'of the %s wins over all below it',
+    (_, index) => {
+      const margins = [...foreign, ...cascade.slice(index).map(([, rule]) => rule)].reverse();
+      const priced = costOf(MODEL, [tokens('input_tokens', 100n)], {}, margins);
+      expect(priced.lines).toMatchObject([{ margin_pct: String(10 + index) }]);
+      expect(priced.providerCostMicros).toBe(200n);
+      expect(priced.costMicros).toBe(220n + 2n * BigInt(index));
+    },
+  );
 
   it('that is missing makes a price missing', () => {
     expect(costOf(MODEL, [tokens('input_tokens', 1n)], {}, []).unpriced).toHaveLength(1);
@@ -190,15 +209,40 @@ describe('a hold', () => {
     ['covers input and output, margin included', MODEL, {}, 3_120n],
     ['takes the dearest input meter', [...MODEL, rate('cache_write_1h_tokens', '4')], {}, 6_120n],
     ['takes the dearest output meter', [...MODEL, rate('audio_output_tokens', '80')], {}, 4_200n],
-    ['takes the long-context price it can reach', [...MODEL, rate('input_tokens', '4', { contextFrom: 1_000 })], {}, 6_120n],
-    ['takes none that it cannot reach', [...MODEL, rate('input_tokens', '4', { contextFrom: 1_001 })], {}, 3_120n],
-    ['keeps the base price where the long one is cheaper', [...MODEL, rate('input_tokens', '1', { contextFrom: 9 })], {}, 3_120n],
+    [
+      'takes the long-context price it can reach',
+      [...MODEL, rate('input_tokens', '4', { contextFrom: 1_000 })],
+      {},
+      6_120n,
+    ],
+    [
+      'takes none that it cannot reach',
+      [...MODEL, rate('input_tokens', '4', { contextFrom: 1_001 })],
+      {},
+      3_120n,
+    ],
+    [
+      'keeps the base price where the long one is cheaper',
+      [...MODEL, rate('input_tokens', '1', { contextFrom: 9 })],
+      {},
+      3_120n,
+    ],
     ['is rounded up', [rate('input_tokens', '0.0000001'), rate('output_tokens', '8')], {}, 121n],
     ['is none for an unknown model', MODEL, { rateKeys: ['x'] }, null],
     ['is none for a tier without prices', MODEL, { tier: 'priority' }, null],
     ['is none without a price for output', [rate('input_tokens', '2')], {}, null],
-    ['is none without a price for input', [rate('output_tokens', '2'), rate('cache_read_tokens', '1')], {}, null],
-    ['may have free output', [rate('input_tokens', '2'), rate('output_tokens', '0', { free: true })], {}, 3_000n],
+    [
+      'is none without a price for input',
+      [rate('output_tokens', '2'), rate('cache_read_tokens', '1')],
+      {},
+      null,
+    ],
+    [
+      'may have free output',
+      [rate('input_tokens', '2'), rate('output_tokens', '0', { free: true })],
+      {},
+      3_000n,
+    ],
   ])('%s', (_, rates, other, micros) => {
     expect(hold(rates, other)).toBe(micros);
     expect(new RateBook(rates, [margin('0')], 5).isPriced({ ...context, ...other })).toBe(micros !== null);
@@ -209,7 +253,13 @@ describe('any usage', () => {
   const meter = fc.constantFrom(...METERS);
   const rates = fc.array(
     fc
-      .tuple(meter, fc.bigInt({ min: 1n, max: 10n ** 9n }), fc.constantFrom(0, 100, 5_000), fc.nat(8), fc.nat(2_000))
+      .tuple(
+        meter,
+        fc.bigInt({ min: 1n, max: 10n ** 9n }),
+        fc.constantFrom(0, 100, 5_000),
+        fc.nat(8),
+        fc.nat(2_000),
+      )
       .map(([name, n, contextFrom, version, effectiveFrom]) =>
         rate(name, '1', { unitCostUsd: Rational.of(n, 10n ** 6n), contextFrom, version, effectiveFrom }),
       ),
@@ -239,7 +289,9 @@ describe('any usage', () => {
     fc.assert(
       fc.property(
         rates,
-        quantities.chain((used) => fc.tuple(fc.constant(used), fc.shuffledSubarray(used, { minLength: used.length }))),
+        quantities.chain((used) =>
+          fc.tuple(fc.constant(used), fc.shuffledSubarray(used, { minLength: used.length })),
+        ),
         (rows, [used, shuffled]) => expect(costOf(rows, shuffled)).toEqual(costOf(rows, used)),
       ),
     ));
@@ -250,7 +302,10 @@ describe('any usage', () => {
     for (const { meter: name, quantity } of used) {
       const fits = rows.filter(
         (row) =>
-          row.meter === name && row.contextFrom <= contextTokens && row.version <= 5 && row.effectiveFrom <= 1_000,
+          row.meter === name &&
+          row.contextFrom <= contextTokens &&
+          row.version <= 5 &&
+          row.effectiveFrom <= 1_000,
       );
       const best = fits.sort(
         (a, b) => b.contextFrom - a.contextFrom || b.effectiveFrom - a.effectiveFrom || b.version - a.version,

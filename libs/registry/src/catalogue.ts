@@ -35,7 +35,10 @@ export async function readCatalogue(file = CATALOGUE): Promise<CatalogueRow[]> {
  * Adds the catalogue rows that the registry lacks as one rate version, and returns how many. The first time they are
  * in force from their own dates; what a newer catalogue brings is in force from now on, as the past is not re-priced.
  */
-export async function seedCatalogue(dataSource: DataSource, catalogue: readonly CatalogueRow[]): Promise<number> {
+export async function seedCatalogue(
+  dataSource: DataSource,
+  catalogue: readonly CatalogueRow[],
+): Promise<number> {
   return dataSource.transaction(async (tx) => {
     // Two instances that start together: the second waits here, and finds nothing left to add.
     await tx.query('select pg_advisory_xact_lock(hashtext($1))', ['vendo-seed-catalogue']);

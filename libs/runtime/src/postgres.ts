@@ -21,5 +21,7 @@ export function createPool(databaseUrl: string, { app, max = 10, settings = {} }
     ...(options ? { options } : {}),
   });
   pool.on('error', () => undefined);
+  // A checked-out connection that breaks tells its query as well; without a listener the event would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { chmod, chown, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -12,6 +13,8 @@ export interface EmbeddedPostgres {
   /** URL of the database `postgres`, user `postgres`. */
   url: string;
   port: number;
+  /** Where the cluster lives: the folder that was asked for, or the one that it moved to. */
+  folder: string;
   /** The postmaster's process id: kill runs aim at it. */
   pid: number;
   /** Resolves when the postmaster is gone, for whatever reason. */
@@ -44,7 +47,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const folder = await enterableFolder(path.resolve(options.folder), user, progress);
   const binary = (name: string): string => path.join(native, 'bin', name);
   const as = user ? { uid: user.uid, gid: user.gid } : {};
-  const environment = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+  const environment = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
 
   await mkdir(folder, { recursive: true });
   if (user) await chown(folder, user.uid, user.gid);
@@ -98,6 +101,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     port,
+    folder,
     pid,
     exited,
     async stop() {
@@ -158,7 +162,10 @@ async function enterableFolder(
 ): Promise<string> {
   await mkdir(path.dirname(folder), { recursive: true });
   if (!user || (await canEnter(path.dirname(folder), user))) return folder;
-  const moved = path.join('/var/tmp', `vendo-data-${Buffer.from(folder).toString('hex').slice(-24)}`);
+  const moved = path.join(
+    '/var/tmp',
+    `vendo-data-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`,
+  );
   progress(`the user ${user.name} cannot enter ${path.dirname(folder)}: the database lives in ${moved}`);
   return moved;
 }

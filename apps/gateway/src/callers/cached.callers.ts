@@ -132,7 +132,8 @@ export class CachedCallers extends Callers {
       if (this.failing) this.logger.info('the registry answers again');
       this.failing = false;
     } catch (error) {
-      if (!this.failing) this.logger.error({ err: error }, 'the registry cannot be polled: metered calls get 503');
+      if (!this.failing)
+        this.logger.error({ err: error }, 'the registry cannot be polled: metered calls get 503');
       this.failing = true;
     }
   }

@@ -35,11 +35,21 @@ export abstract class Callers {
    * key its own connection, whatever is requested. Tenant and provider are checked again.
    * Throws VendoError binding_missing, connection_revoked, connection_needs_reauth, billing_unavailable.
    */
-  abstract connect(caller: Caller, provider: string, requested: string | null, freshness: Freshness): Promise<Connection>;
+  abstract connect(
+    caller: Caller,
+    provider: string,
+    requested: string | null,
+    freshness: Freshness,
+  ): Promise<Connection>;
 
   /** Rates and margins of the newest version polled. Throws VendoError billing_unavailable before the first poll. */
   abstract rates(): RateBook;
 
   /** Counts a refused or unpriced (tenant, provider, model) in the hour's bucket; never throws, never waits. */
-  abstract reportRateMiss(miss: { tenantId: string; provider: string; model: string; meter: string | null }): void;
+  abstract reportRateMiss(miss: {
+    tenantId: string;
+    provider: string;
+    model: string;
+    meter: string | null;
+  }): void;
 }

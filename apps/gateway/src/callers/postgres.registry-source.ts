@@ -94,12 +94,12 @@ export class PostgresRegistrySource extends RegistrySource {
     const [rates, margins] = await Promise.all([
       this.query<RateRow>(
         `select provider, model, meter, tier, context_from, unit_cost_usd::text, per::text, free, effective_from, version
-         from registry.rates where version > $1 and version <= $2 order by version`,
+         from registry.rates where version > $1 and version <= $2 order by version, id`,
         [from, to],
       ),
       this.query<MarginRow>(
         `select tenant_id, integration, meter, margin_pct::text, effective_from, version
-         from registry.margins where version > $1 and version <= $2 order by version`,
+         from registry.margins where version > $1 and version <= $2 order by version, id`,
         [from, to],
       ),
     ]);
@@ -126,7 +126,11 @@ export class PostgresRegistrySource extends RegistrySource {
 
   private async query<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<Row[]> {
     // A database that swallows packets answers nothing at all; the connection is then given up.
-    const query: pg.QueryConfig & { query_timeout: number } = { text, values, query_timeout: ANSWER_WITHIN_MS };
+    const query: pg.QueryConfig & { query_timeout: number } = {
+      text,
+      values,
+      query_timeout: ANSWER_WITHIN_MS,
+    };
     return (await this.pool.query<Row>(query)).rows;
   }
 }

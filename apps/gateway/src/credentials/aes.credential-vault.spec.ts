@@ -69,8 +69,20 @@ describe('where a call goes', () => {
     ['byok goes to the real provider', byok(), {}, REAL, SECRET],
     ['byok never goes to the sandbox', byok(), { sandboxUrl, pool: own }, REAL, SECRET],
     ['byok goes to the upstream that is set', byok(), { upstreams }, 'http://127.0.0.1:9999', SECRET],
-    ['the pool with a credential goes to the real provider', pool, { sandboxUrl, pool: own }, REAL, 'sk-pool'],
-    ['the pool without one goes to the sandbox', pool, { sandboxUrl }, 'http://127.0.0.1:9', 'sandbox-pool-key'],
+    [
+      'the pool with a credential goes to the real provider',
+      pool,
+      { sandboxUrl, pool: own },
+      REAL,
+      'sk-pool',
+    ],
+    [
+      'the pool without one goes to the sandbox',
+      pool,
+      { sandboxUrl },
+      'http://127.0.0.1:9',
+      'sandbox-pool-key',
+    ],
     [
       'the upstream that is set wins over the sandbox',
       pool,

@@ -5,7 +5,7 @@ import type { FileSpool } from './file.spool.js';
 import { recordsOf } from './frame.js';
 import { nextUnread, readChunk } from './frame-source.js';
 import type { Marks } from './marks.js';
-import { eventNamed, SpoolWorld, spoolError, tenantOn } from './memory.spool-world.js';
+import { eventNamed, SpoolWorld, spoolError } from './memory.spool-world.js';
 
 let world: SpoolWorld;
 beforeEach(() => {
@@ -191,14 +191,5 @@ describe('FileSpool', () => {
     expect(spool.oldestUnmarkedMs()).toBeGreaterThan(10);
     spool.marked({ 0: 1 });
     expect(spool.oldestUnmarkedMs()).toBe(0);
-  });
-
-  it('keeps its tenants apart from partitions: the partition is the shard of the tenant', async () => {
-    const spool = world.openSpool();
-    spool.append([eventNamed('a', 9)]);
-    expect((await readChunk(spool, world.disk, nextUnread(spool, 0) ?? 0)).frames[0]?.frame.partition).toBe(
-      9,
-    );
-    expect(tenantOn(9)).toBeDefined();
   });
 });

@@ -31,9 +31,14 @@ export class Leftover implements FrameSource {
     private readonly parts: SpoolParts,
   ) {}
 
-  /** Whether it is being shipped, and takes one of the places for that. */
+  /** Whether shipping has begun and the marks have not been seen at its end. */
   get isShipping(): boolean {
     return this.shipper !== null;
+  }
+
+  /** Whether there is something on its way to the log; it then takes one of the places for that. */
+  get isBusy(): boolean {
+    return this.shipper !== null && !this.shipper.isDone;
   }
 
   /** Whether the marks are wanted now: to ship on, or to be deleted. */

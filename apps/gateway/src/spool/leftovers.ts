@@ -82,7 +82,7 @@ export class Leftovers {
   }
 
   private get hasPlace(): boolean {
-    return this.found.filter(({ isShipping }) => isShipping).length < SHIPPING_AT_ONCE;
+    return this.found.filter(({ isBusy }) => isBusy).length < SHIPPING_AT_ONCE;
   }
 
   private async mayTake(name: string, folder: string): Promise<boolean> {

@@ -87,8 +87,8 @@ export class SpoolWorld {
   }
 }
 
-/** A tenant for every partition that a spec names. */
-export function tenantOn(partition: number): string {
+/** The first of a row of tenants whose shard this is. */
+function tenantOn(partition: number): string {
   for (let n = 0; ; n += 1) {
     const tenant = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
     if (shardOf(tenant) === partition) return tenant;
@@ -165,6 +165,8 @@ export class FakeLog extends EventLog {
   readonly records: { partition: number; record: EventRecord }[] = [];
   appends = 0;
   overlaps = 0;
+  /** True: an append takes 20 ms. */
+  slow = false;
   /** Asked before each append; `after` stores the records and fails all the same. */
   fails: (partition: number) => boolean | 'after' = () => false;
   private readonly inFlight = new Set<number>();
@@ -173,7 +175,7 @@ export class FakeLog extends EventLog {
     this.appends += 1;
     if (this.inFlight.has(partition)) this.overlaps += 1;
     this.inFlight.add(partition);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => (this.slow ? setTimeout(resolve, 20) : setImmediate(resolve)));
     this.inFlight.delete(partition);
     const fails = this.fails(partition);
     if (fails === true) throw new Error('the log is away');

@@ -85,6 +85,16 @@ describe('Shipper', () => {
     ]);
   });
 
+  it('tells every number as lost that adjacent destroyed frames of several partitions had', async () => {
+    const { spool, bytes, starts } = fourFrames();
+    expect(await shipped(spool.id, Buffer.from(bytes).fill(0, 0, starts[2]))).toEqual([
+      '0/1 lost',
+      '0/2 c',
+      '1/1 lost',
+      '1/2 d',
+    ]);
+  });
+
   it('ships a frame longer than its reading window', async () => {
     const spool = world.openSpool();
     spool.append(Array.from({ length: 1_500 }, (_, n) => eventNamed(`${n}`)));

@@ -206,7 +206,8 @@ describe('what an earlier process left', () => {
     expect(world.applied(dead.id)).toEqual(['a', 'late']);
   });
 
-  it('of several processes is shipped all', async () => {
+  it('of several processes is shipped all, one append per partition at a time', async () => {
+    world.log.slow = true;
     const dead = Array.from({ length: 6 }, (_, n) => {
       const spool = world.openSpool();
       appendAll(spool, [`${n}`], 7);

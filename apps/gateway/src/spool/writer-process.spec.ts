@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { openProcessTable } from './file.process-table.js';
+import type { SpoolHeader } from './spool-folder.js';
 import { ProcessTable, writerIsGone } from './writer-process.js';
 
 class OneProcess extends ProcessTable {
@@ -18,8 +19,9 @@ describe('a writer', () => {
     ${'here'} | ${'this boot'} | ${8} | ${'123'} | ${true}
     ${'here'} | ${'last boot'} | ${7} | ${'123'} | ${true}
     ${'away'} | ${'last boot'} | ${8} | ${'99'}  | ${false}
-  `('on $host, $boot_id, pid $pid, started $started: gone = $gone', ({ gone, ...header }) => {
-    expect(writerIsGone({ spool_id: 'any', ...header }, 'here', new OneProcess())).toBe(gone);
+  `('on $host, $boot_id, pid $pid, started $started: gone = $gone', ({ gone, ...fields }) => {
+    const header = { spool_id: 'any', ...fields } as unknown as SpoolHeader;
+    expect(writerIsGone(header, 'here', new OneProcess())).toBe(gone);
   });
 
   it('is found in the process table of this machine, and a pid that nobody has is not', () => {

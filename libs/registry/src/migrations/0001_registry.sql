@@ -85,7 +85,7 @@ create index connections_tenant on registry.connections (tenant_id, provider);
 
 -- One counter over rates and margins. Writers lock its row to their commit, so versions commit in order.
 create table registry.rate_version (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   version integer not null default 0
 );
 insert into registry.rate_version default values;

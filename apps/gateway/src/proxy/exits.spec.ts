@@ -1,0 +1,430 @@
+import type http from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { VendoError } from '@vendo/errors';
+import { RateBook } from '@vendo/pricing';
+import { CHAT, type Got, send } from './memory.proxy-client.js';
+import { ProxyWorld } from './memory.proxy-world.js';
+
+/** 1,000 in and 500 out on gpt-4o-mini: (1000 * 0.15 + 500 * 0.6) * 1.2 micros. */
+const CHAT_COST = 540;
+const USAGE = { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 };
+const CHAT_JSON = JSON.stringify({
+  id: 'chatcmpl-1',
+  object: 'chat.completion',
+  model: 'gpt-4o-mini-2024-07-18',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'hello' }, finish_reason: 'stop' }],
+  usage: USAGE,
+});
+
+const TEXT = chunk({ choices: [{ index: 0, delta: { content: 'hello' } }] });
+const USAGE_CHUNK = chunk({ choices: [], usage: USAGE });
+const DONE = 'data: [DONE]\n\n';
+const STREAMED = { ...CHAT, stream: true, stream_options: { include_usage: true } };
+const STREAM = { body: JSON.stringify(STREAMED) };
+
+const MESSAGE_START = sse('message_start', {
+  type: 'message_start',
+  message: { id: 'msg_1', model: 'claude-sonnet-4-5', usage: { input_tokens: 2_000, output_tokens: 1 } },
+});
+const MESSAGE_TEXT = sse('content_block_delta', {
+  type: 'content_block_delta',
+  index: 0,
+  delta: { type: 'text_delta', text: 'hello' },
+});
+const MESSAGE_DELTA = sse('message_delta', {
+  type: 'message_delta',
+  delta: { stop_reason: 'end_turn' },
+  usage: { output_tokens: 400 },
+});
+const MESSAGE_STOP = sse('message_stop', { type: 'message_stop' });
+const MESSAGE = {
+  path: '/proxy/anthropic/v1/messages',
+  body: JSON.stringify({
+    model: 'claude-sonnet-4-5',
+    max_tokens: 500,
+    stream: true,
+    messages: [{ role: 'user', content: 'hi' }],
+  }),
+};
+
+function chunk(fields: object): string {
+  return `data: ${JSON.stringify({ id: 'chatcmpl-1', model: 'gpt-4o-mini-2024-07-18', ...fields })}\n\n`;
+}
+
+function sse(event: string, data: object): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+function json(status: number, body: string, headers: http.OutgoingHttpHeaders = {}) {
+  return (_request: http.IncomingMessage, response: http.ServerResponse): void => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+  };
+}
+
+function stream(...events: string[]) {
+  return (_request: http.IncomingMessage, response: http.ServerResponse): http.ServerResponse => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(events.join(''));
+    return response;
+  };
+}
+
+let world: ProxyWorld;
+beforeEach(async () => {
+  world = await new ProxyWorld().start();
+});
+afterEach(() => world.close());
+
+/** What a row of docs/metering.md says: the charge, and how it is known. Every hold has ended exactly once. */
+async function expectEnd(expected: {
+  outcome: string;
+  cost: number;
+  evidence: string | null;
+}): Promise<void> {
+  await world.until(() => world.ends().length > 0, 'the end of the hold');
+  await world.stopProxy();
+  const [reserve] = world.reserved;
+  expect(world.ends().map(({ data }) => data)).toEqual([
+    expect.objectContaining({
+      hold_id: reserve?.hold_id,
+      outcome: expected.outcome,
+      cost_micros: expected.cost,
+    }),
+  ]);
+  expect(world.usages().map(({ data }) => data)).toEqual(
+    expected.evidence === null
+      ? []
+      : [
+          expect.objectContaining({
+            id: reserve?.hold_id,
+            outcome: expected.outcome,
+            cost_micros: expected.cost,
+            evidence: expected.evidence,
+          }),
+        ],
+  );
+}
+
+function codeOf(got: Got | null): string {
+  return JSON.parse(got?.body.toString() ?? '{}').error?.code;
+}
+
+describe('a call that completes', () => {
+  it('is charged exactly from a JSON answer, which passes unchanged', async () => {
+    world.answer = json(200, CHAT_JSON, { 'x-request-id': 'req_1' });
+    const got = await send(world).got;
+    expect(got).toMatchObject({ status: 200, broken: false });
+    expect(got?.body.toString()).toBe(CHAT_JSON);
+    await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
+    expect(world.spooled.map(({ type }) => type)).toEqual([
+      'HoldReserved.v1',
+      'UsageMeasured.v1',
+      'HoldSettled.v1',
+    ]);
+    expect(world.usages()[0]?.data).toMatchObject({
+      model: 'gpt-4o-mini-2024-07-18',
+      route: 'chat.completions',
+      upstream_request_id: 'req_1',
+      status: 200,
+      stream: false,
+    });
+  });
+
+  it('is charged exactly from a stream, which passes unchanged', async () => {
+    world.answer = (...exchange) => stream(TEXT, USAGE_CHUNK, DONE)(...exchange).end();
+    const got = await send(world, STREAM).got;
+    expect(got?.body.toString()).toBe(TEXT + USAGE_CHUNK + DONE);
+    await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
+  });
+
+  it('is asked for its usage chunk when the client did not, and the client does not see it', async () => {
+    world.answer = (...exchange) => stream(TEXT, USAGE_CHUNK, DONE)(...exchange).end();
+    const got = await send(world, {
+      body: JSON.stringify({ ...CHAT, stream: true }),
+      headers: { 'accept-encoding': 'gzip' },
+    }).got;
+    expect(got?.body.toString()).toBe(TEXT + DONE);
+    expect(JSON.parse(world.seen[0]?.body ?? '')).toMatchObject({ stream_options: { include_usage: true } });
+    expect(world.seen[0]?.headers['accept-encoding']).toBe('identity');
+    await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
+  });
+
+  it.each([
+    ['JSON', CHAT_JSON, 'application/json', JSON.stringify(CHAT)],
+    ['a stream', TEXT + USAGE_CHUNK + DONE, 'text/event-stream', STREAM.body],
+  ])('passes compressed %s on compressed and reads it all the same', async (_, plain, type, body) => {
+    const bytes = gzipSync(plain);
+    world.answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': type, 'content-encoding': 'gzip' });
+      response.write(bytes.subarray(0, 30));
+      response.end(bytes.subarray(30));
+    };
+    const got = await send(world, { body, headers: { 'accept-encoding': 'gzip' } }).got;
+    expect(got?.headers['content-encoding']).toBe('gzip');
+    expect(got?.body).toEqual(bytes);
+    await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
+  });
+
+  it('without any usage report is recorded with nothing to charge', async () => {
+    world.answer = json(200, '{"id":"chatcmpl-1","choices":[]}');
+    expect(await send(world).got).toMatchObject({ status: 200 });
+    await expectEnd({ outcome: 'completed', cost: 0, evidence: 'estimated' });
+  });
+
+  it('with an error in its stream is charged what the provider reports nevertheless', async () => {
+    const error = sse('error', { type: 'error', error: { type: 'overloaded_error' } });
+    world.answer = (...exchange) => stream(MESSAGE_START, MESSAGE_TEXT, error)(...exchange).end();
+    const got = await send(world, MESSAGE).got;
+    expect(got?.body.toString()).toBe(MESSAGE_START + MESSAGE_TEXT + error);
+    // (2000 * 3 + 1 * 15) * 1.2
+    await expectEnd({ outcome: 'upstream_error', cost: 7_218, evidence: 'estimated' });
+  });
+});
+
+describe('a client that leaves', () => {
+  it('before the headers: the answer is read to its end and charged', async () => {
+    const held = Promise.withResolvers<http.ServerResponse>();
+    world.answer = (_request, response) => held.resolve(response);
+    const { leave } = send(world);
+    const response = await held.promise;
+    leave();
+    setTimeout(() => json(200, CHAT_JSON)(response.req, response), 50);
+    await expectEnd({ outcome: 'client_aborted', cost: CHAT_COST, evidence: 'drained' });
+  });
+
+  it('in the middle of a stream: the rest is read and charged', async () => {
+    const held = Promise.withResolvers<http.ServerResponse>();
+    world.answer = (...exchange) => held.resolve(stream(TEXT)(...exchange));
+    send(world, { ...STREAM, onData: (_, leave) => leave() });
+    const response = await held.promise;
+    setTimeout(() => response.end(TEXT + USAGE_CHUNK + DONE), 100);
+    await expectEnd({ outcome: 'client_aborted', cost: CHAT_COST, evidence: 'drained' });
+  });
+
+  it('after the terminal frame: the call is complete', async () => {
+    const held = Promise.withResolvers<http.ServerResponse>();
+    world.answer = (...exchange) => held.resolve(stream(TEXT, USAGE_CHUNK, DONE)(...exchange));
+    send(world, { ...STREAM, onData: (_, leave) => leave() });
+    (await held.promise).on('close', () => undefined);
+    await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
+  });
+
+  it.each([
+    ['too long', (response: http.ServerResponse) => void response.write(TEXT)],
+    ['too large', (response: http.ServerResponse) => void response.write('x'.repeat(300_000))],
+  ])('and whose answer goes on for %s: what the tap has read is charged', async (_, goOn) => {
+    const held = Promise.withResolvers<http.ServerResponse>();
+    world.answer = (...exchange) => held.resolve(stream(MESSAGE_START)(...exchange));
+    send(world, { ...MESSAGE, onData: (_chunk, leave) => leave() });
+    const response = await held.promise;
+    setTimeout(() => goOn(response), 50);
+    await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'estimated' });
+  });
+
+  it('while its hold is being reserved: nothing is forwarded', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { reserve } = world;
+    world.reserve = async (command) => {
+      await promise;
+      return reserve(command);
+    };
+    const { leave, got } = send(world);
+    await world.until(() => world.reserved.length > 0);
+    leave();
+    await got;
+    setTimeout(resolve, 50);
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+    expect(world.seen).toEqual([]);
+  });
+});
+
+describe('a provider that fails', () => {
+  it('refuses the connection: 502, and the hold is released', async () => {
+    world.upstreamOrigin = 'http://127.0.0.1:1';
+    const got = await send(world).got;
+    expect(got?.status).toBe(502);
+    expect(got?.headers['vendo-error-code']).toBe('upstream_unreachable');
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+  });
+
+  it('says nothing in time: 504, and the hold is released', async () => {
+    world.answer = () => undefined;
+    const got = await send(world).got;
+    expect(got?.status).toBe(504);
+    expect(got?.headers['vendo-error-code']).toBe('upstream_timeout');
+    await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: null });
+  });
+
+  it('dies before the headers: 502, sent once, and the hold is released', async () => {
+    world.answer = (request) => void request.socket.destroy();
+    const got = await send(world).got;
+    expect(got?.status).toBe(502);
+    expect(world.seen).toHaveLength(1);
+    await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: null });
+  });
+
+  it.each([400, 401, 404, 429, 500, 529])(
+    'answers %i: it passes unchanged and costs nothing',
+    async (status) => {
+      const body = '{"error":{"message":"no","usage":{"prompt_tokens":9}}}';
+      world.answer = json(status, body, { 'vendo-error-code': 'spend_cap_daily', 'retry-after': '7' });
+      const got = await send(world).got;
+      expect(got).toMatchObject({ status, broken: false });
+      expect(got?.body.toString()).toBe(body);
+      expect(got?.headers['vendo-error-code']).toBeUndefined();
+      expect(got?.headers['retry-after']).toBe('7');
+      await expectEnd({ outcome: 'upstream_error', cost: 0, evidence: null });
+    },
+  );
+
+  it.each([
+    ['that has reported nothing: nothing is charged', STREAM, TEXT, 0],
+    // (2000 * 3 + 1 * 15) * 1.2
+    ['that has reported its input: that is charged', MESSAGE, MESSAGE_START + MESSAGE_TEXT, 7_218],
+  ])('dies in the middle of a stream %s', async (_, request, sent, cost) => {
+    world.answer = (...exchange) => {
+      const response = stream(sent)(...exchange);
+      setTimeout(() => response.destroy(), 50);
+    };
+    const got = await send(world, request).got;
+    expect(got).toMatchObject({ status: 200, broken: true });
+    expect(got?.body.toString()).toBe(sent);
+    await expectEnd({ outcome: 'upstream_died', cost, evidence: 'estimated' });
+  });
+
+  it('dies in the middle of JSON: nothing is charged and the client sees it broken', async () => {
+    world.answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': CHAT_JSON.length });
+      response.write(CHAT_JSON.slice(0, 100));
+      setTimeout(() => response.destroy(), 50);
+    };
+    const got = await send(world).got;
+    expect(got).toMatchObject({ status: 200, broken: true });
+    await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: 'estimated' });
+  });
+});
+
+describe('billing that fails', () => {
+  it('in pricing: the answer is whole, the usage is recorded unpriced', async () => {
+    world.rates = new (class extends RateBook {
+      override price(): never {
+        throw new Error('broken rates');
+      }
+    })([], [], 1);
+    world.rates.isPriced = () => true;
+    world.rates.holdFor = () => 100n;
+    world.answer = json(200, CHAT_JSON);
+    expect((await send(world).got)?.body.toString()).toBe(CHAT_JSON);
+    await expectEnd({ outcome: 'completed', cost: 0, evidence: 'exact' });
+    expect(world.usages()[0]?.data.lines).toEqual([
+      expect.objectContaining({ meter: 'input_tokens', quantity: '1000', unpriced: true }),
+      expect.objectContaining({ meter: 'output_tokens', quantity: '500', unpriced: true }),
+    ]);
+    expect(world.rateMisses).toHaveLength(1);
+  });
+
+  it('in the spool, at the end: the answer is whole, new metered calls are refused', async () => {
+    world.writes = (frame) => frame !== 2;
+    world.answer = json(200, CHAT_JSON);
+    expect(await send(world).got).toMatchObject({ status: 200, broken: false });
+    const next = await send(world).got;
+    expect(next?.status).toBe(503);
+    expect(codeOf(next)).toBe('billing_unavailable');
+    expect(world.reserved).toHaveLength(1);
+    await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
+  });
+
+  it('in the spool, before the call is forwarded: 503, and nothing is sent', async () => {
+    world.writes = () => false;
+    expect((await send(world).got)?.status).toBe(503);
+    expect(world.seen).toEqual([]);
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+  });
+
+  it.each([
+    ['balance_exhausted', undefined, 402, undefined, undefined],
+    ['spend_cap_daily', 3_600, 429, 'spend_cap_daily', '3600'],
+    ['spend_cap_monthly', 90_000, 429, 'spend_cap_monthly', '90000'],
+  ] as const)('by the refusal %s: nothing is sent', async (code, retry_after, status, header, retryAfter) => {
+    world.reserve = async ({ hold_id }) => ({
+      status: 'refused',
+      hold_id,
+      code,
+      ...(retry_after === undefined ? {} : { retry_after }),
+    });
+    const got = await send(world).got;
+    expect(got?.status).toBe(status);
+    expect(codeOf(got)).toBe(code);
+    expect(got?.headers['vendo-error-code']).toBe(header);
+    expect(got?.headers['retry-after']).toBe(retryAfter);
+    expect(got?.headers['x-should-retry']).toBe('false');
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+    expect(world.seen).toEqual([]);
+  });
+
+  it('by no answer to the reserve: 503, and the hold that may exist is ended', async () => {
+    world.reserve = () => Promise.reject(new VendoError('billing_unavailable'));
+    const got = await send(world).got;
+    expect(got?.status).toBe(503);
+    expect(got?.headers['vendo-error-code']).toBeUndefined();
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+  });
+
+  it('by an answer to the reserve that is over 10 s old: 503, and nothing is sent', async () => {
+    const { reserve } = world;
+    world.reserve = async (command) => {
+      world.clock.skippedMs = 10_001;
+      return reserve(command);
+    };
+    expect((await send(world).got)?.status).toBe(503);
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+    expect(world.seen).toEqual([]);
+  });
+
+  it('by a missing rate: 402 before anything is reserved, and the miss is counted', async () => {
+    const got = await send(world, { body: JSON.stringify({ ...CHAT, model: 'gpt-unknown' }) }).got;
+    expect(got?.status).toBe(402);
+    expect(codeOf(got)).toBe('rate_missing');
+    expect(world.reserved).toEqual([]);
+    expect(world.rateMisses).toEqual([expect.objectContaining({ model: 'gpt-unknown', meter: null })]);
+  });
+});
+
+describe('a gateway that stops', () => {
+  it('settles an open stream from its tap and breaks it off', async () => {
+    world.answer = (...exchange) => void stream(MESSAGE_START)(...exchange);
+    const begun = Promise.withResolvers<void>();
+    const { got } = send(world, { ...MESSAGE, onData: () => begun.resolve() });
+    await begun.promise;
+    await world.stopProxy();
+    expect(await got).toMatchObject({ status: 200, broken: true });
+    await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'estimated' });
+  });
+
+  it('ends a hold that is still being reserved, whatever the ledger answers later', async () => {
+    const late = Promise.withResolvers<void>();
+    const { reserve } = world;
+    world.reserve = async (command) => {
+      await late.promise;
+      return reserve(command);
+    };
+    const { got } = send(world);
+    await world.until(() => world.reserved.length > 0);
+    await world.stopProxy();
+    late.resolve();
+    expect(await got).toBeNull();
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+    expect(world.seen).toEqual([]);
+  });
+});
+
+describe('an Anthropic stream that completes', () => {
+  it('is charged its input and the last cumulative output', async () => {
+    const events = MESSAGE_START + MESSAGE_TEXT + MESSAGE_DELTA + MESSAGE_STOP;
+    world.answer = (...exchange) => stream(events)(...exchange).end();
+    expect((await send(world, MESSAGE).got)?.body.toString()).toBe(events);
+    // (2000 * 3 + 400 * 15) * 1.2
+    await expectEnd({ outcome: 'completed', cost: 14_400, evidence: 'exact' });
+  });
+});

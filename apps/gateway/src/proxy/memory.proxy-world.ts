@@ -1,0 +1,252 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { VendoError } from '@vendo/errors';
+import { decodeEvent, encodeEvent, type VendoEvent } from '@vendo/events';
+import type { LedgerClient, ReserveAnswer, ReserveCommand } from '@vendo/ledger-api';
+import { Rational } from '@vendo/money';
+import { type Margin, type Rate, RateBook } from '@vendo/pricing';
+import { Metrics, RuntimeModule, SystemClock } from '@vendo/runtime';
+import type { Caller, Callers, Connection } from '../callers/callers.js';
+import type { CredentialVault } from '../credentials/credential-vault.js';
+import { Edge } from '../edge/edge.js';
+import type { Spool } from '../spool/spool.js';
+import { ProxyService } from './proxy.service.js';
+import { ProxyMetrics } from './proxy-metrics.js';
+import { UndiciUpstreams } from './undici.upstreams.js';
+
+export const KEY = 'vendo_sk_0123456789abcdefghijABCDEFGHIJ__';
+export const REAL_SECRET = 'sk-real-secret';
+const TENANT = '0192a000-0000-7000-8000-000000000001';
+export const CALLER: Caller = {
+  keyId: '0192a000-0000-7000-8000-0000000000b1',
+  tenantId: TENANT,
+  appId: '0192a000-0000-7000-8000-0000000000a1',
+  connectionId: null,
+  capSubject: '0192a000-0000-7000-8000-0000000000a1',
+};
+const CONNECTION: Connection = {
+  id: '0192a000-0000-7000-8000-0000000000c1',
+  tenantId: TENANT,
+  provider: 'openai',
+  profile: 'byok_static',
+  sealedCredential: Buffer.from('sealed'),
+};
+export const RESERVED_AT = '2026-11-21T08:00:00.123Z';
+
+/** USD per million tokens; gpt-4o-mini, and a Claude with cache prices. */
+const RATES: readonly Rate[] = [
+  rate('openai', 'gpt-4o-mini', 'input_tokens', '0.15'),
+  rate('openai', 'gpt-4o-mini', 'cache_read_tokens', '0.075'),
+  rate('openai', 'gpt-4o-mini', 'output_tokens', '0.6'),
+  rate('anthropic', 'claude-sonnet-4-5', 'input_tokens', '3'),
+  rate('anthropic', 'claude-sonnet-4-5', 'output_tokens', '15'),
+];
+const MARGINS: readonly Margin[] = [
+  {
+    tenantId: null,
+    integration: null,
+    meter: null,
+    marginPct: Rational.of(20n),
+    effectiveFrom: 0,
+    version: 1,
+  },
+];
+
+function rate(provider: string, model: string, meter: Rate['meter'], usd: string): Rate {
+  return {
+    provider,
+    model,
+    meter,
+    tier: 'standard',
+    contextFrom: 0,
+    unitCostUsd: Rational.parse(usd),
+    per: Rational.of(1_000_000n),
+    free: false,
+    effectiveFrom: 0,
+    version: 1,
+  };
+}
+
+/** A clock that tests can put forward. */
+export class SkippingClock extends SystemClock {
+  skippedMs = 0;
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.skippedMs;
+  }
+}
+
+type Answer = (request: http.IncomingMessage, response: http.ServerResponse) => void;
+
+/** The real edge, walk, relay and undici between a real client and a real local provider; memory stands for the other rooms. */
+export class ProxyWorld {
+  /** What the spool took, in order; everything went through its schema. */
+  readonly spooled: VendoEvent[] = [];
+  readonly reserved: ReserveCommand[] = [];
+  readonly seen: { method: string; url: string; headers: http.IncomingHttpHeaders; body: string }[] = [];
+  readonly rateMisses: { model: string; meter: string | null }[] = [];
+  readonly clock = new SkippingClock();
+  answer: Answer = (_request, response) => response.end('{}');
+  reserve: (command: ReserveCommand) => Promise<ReserveAnswer> = async ({ hold_id, rate_version }) => ({
+    status: 'open',
+    hold_id,
+    reserved_at: RESERVED_AT,
+    rate_version,
+  });
+  /** Whether the n-th frame (from 1) is written; a frame that is not stays in memory and refuses new calls. */
+  writes: (frame: number) => boolean = () => true;
+  rates: RateBook = new RateBook(RATES, MARGINS, 1);
+  connection: Connection = CONNECTION;
+  upstreamOrigin = '';
+  gatewayPort = 0;
+  private frames = 0;
+  private refusal: string | null = null;
+  private readonly watchers = new Set<() => void>();
+  private readonly sockets = new Set<Socket>();
+  private proxy: ProxyService | null = null;
+  private app: NestFastifyApplication | null = null;
+  private readonly upstream = http.createServer((request, response) => this.receive(request, response));
+
+  async start(): Promise<this> {
+    this.upstream.on('connection', (socket) => this.sockets.add(socket));
+    this.upstream.listen(0, '127.0.0.1');
+    await once(this.upstream, 'listening');
+    this.upstreamOrigin = `http://127.0.0.1:${(this.upstream.address() as AddressInfo).port}`;
+    const edge = new Edge({ domain: 'localhost', bodyLimit: 1_048_576 });
+    this.proxy = this.open();
+    edge.serve(this.proxy.serve);
+    const module = { module: WorldModule, imports: [RuntimeModule.forApp('gateway', 'silent')] };
+    this.app = await NestFactory.create<NestFastifyApplication>(module, edge.adapter, { logger: false });
+    await this.app.listen(0, '127.0.0.1');
+    this.gatewayPort = (this.app.getHttpServer().address() as AddressInfo).port;
+    return this;
+  }
+
+  /** Stops the proxy as a shutdown does: open calls are settled from their taps. */
+  async stopProxy(): Promise<void> {
+    await this.proxy?.stop();
+  }
+
+  async close(): Promise<void> {
+    await this.stopProxy();
+    await this.app?.close();
+    for (const socket of this.sockets) socket.destroy();
+    this.upstream.closeAllConnections();
+    this.upstream.close();
+  }
+
+  /** Resolves when `ready` says so; it is asked after every event of this world. Throws after 5 s. */
+  async until(ready: () => boolean, what = 'the awaited event'): Promise<void> {
+    if (ready()) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => reject(new Error(`${what} did not come`)), 5_000);
+    const watcher = (): void => {
+      if (ready()) resolve();
+    };
+    this.watchers.add(watcher);
+    await promise.finally(() => {
+      clearTimeout(timer);
+      this.watchers.delete(watcher);
+    });
+  }
+
+  ends(): Extract<VendoEvent, { type: 'HoldSettled.v1' }>[] {
+    return this.spooled.filter((event) => event.type === 'HoldSettled.v1');
+  }
+
+  usages(): Extract<VendoEvent, { type: 'UsageMeasured.v1' }>[] {
+    return this.spooled.filter((event) => event.type === 'UsageMeasured.v1');
+  }
+
+  private open(): ProxyService {
+    return new ProxyService(
+      {
+        maxBodyBytes: 100_000,
+        bounds: { drainMs: 300, drainBytes: 200_000, stalledMs: 60_000 },
+        stopGraceMs: 50,
+      },
+      {
+        callers: this.callers(),
+        vault: this.vault(),
+        ledger: this.ledger(),
+        spool: this.spool(),
+        upstreams: new UndiciUpstreams(400),
+        clock: this.clock,
+        logger: {
+          debug: () => undefined,
+          info: () => undefined,
+          warn: () => undefined,
+          error: () => undefined,
+          fatal: () => undefined,
+        },
+        metrics: new ProxyMetrics(new Metrics('gateway-spec')),
+      },
+    );
+  }
+
+  private receive(request: http.IncomingMessage, response: http.ServerResponse): void {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString('utf8');
+      const { method = '', url = '', headers } = request;
+      this.seen.push({ method, url, headers, body });
+      this.answer(request, response);
+      this.changed();
+    });
+  }
+
+  private changed(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  private callers(): Callers {
+    return {
+      identify: async (key: string) => {
+        if (key !== KEY) throw new VendoError('app_unknown');
+        return CALLER;
+      },
+      connect: async (_caller: Caller, provider: string) => ({ ...this.connection, provider }),
+      rates: () => this.rates,
+      reportRateMiss: (miss: { model: string; meter: string | null }) => void this.rateMisses.push(miss),
+    } as unknown as Callers;
+  }
+
+  private vault(): CredentialVault {
+    return {
+      open: () => ({ origin: this.upstreamOrigin, secret: REAL_SECRET }),
+    } as unknown as CredentialVault;
+  }
+
+  private ledger(): LedgerClient {
+    return {
+      reserve: async (_spool: unknown, command: ReserveCommand) => {
+        this.reserved.push(command);
+        this.changed();
+        return this.reserve(command);
+      },
+    } as unknown as LedgerClient;
+  }
+
+  private spool(): Spool {
+    return {
+      ref: { id: '0192a000-0000-7000-8000-0000000000e1', host: 'spec' },
+      refusal: () => this.refusal,
+      append: (events: readonly VendoEvent[]) => {
+        for (const event of events) this.spooled.push(decodeEvent(encodeEvent(event, '/gateway')));
+        this.frames += 1;
+        const written = this.writes(this.frames);
+        if (!written) this.refusal = 'a write has failed';
+        this.changed();
+        return written;
+      },
+    };
+  }
+}
+
+@Module({})
+class WorldModule {}
