@@ -47,7 +47,13 @@ module.exports = {
       name: 'wallet-is-pure',
       severity: 'error',
       from: { path: '^apps/ledger/src/wallet/', pathNot: '\\.spec\\.ts$' },
-      to: { path: ['node_modules/(@nestjs|pg|kafkajs|fastify)', '^libs/(runtime|event-log)/', '^node:'] },
+      to: { path: ['node_modules/(@nestjs|pg|kafkajs|fastify)', '^libs/(runtime|event-log)/'] },
+    },
+    {
+      name: 'wallet-is-pure',
+      severity: 'error',
+      from: { path: '^apps/ledger/src/wallet/', pathNot: '\\.spec\\.ts$' },
+      to: { dependencyTypes: ['core'] },
     },
     {
       name: 'money-and-pricing-are-pure',

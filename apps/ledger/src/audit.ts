@@ -22,9 +22,11 @@ const CHECKS: readonly string[] = [
          where tenant_id is not null group by tenant_id) t
    left join ledger.wallets w on w.tenant_id = t.tenant_id
    where w.balance is distinct from t.posted or w.seq is distinct from t.seq`,
-  `select format('tenant %s: held %s, open holds %s', w.tenant_id, w.held, coalesce(h.held, 0)) as what
-   from ledger.wallets w left join (select tenant_id, sum(amount) as held from ledger.holds group by tenant_id) h
-     on h.tenant_id = w.tenant_id where w.held <> coalesce(h.held, 0)`,
+  `select format('tenant %s: the last entry says %s held, open holds %s', w.tenant_id, j.held, w.held) as what
+   from ledger.wallets w join (
+     select distinct on (tenant_id) tenant_id, (value::json #>> '{after,held_micros}')::bigint as held
+     from ledger.journal where tenant_id is not null order by tenant_id, seq desc) j on j.tenant_id = w.tenant_id
+   where w.held <> j.held`,
   `select format('shard %s position %s: postings do not sum to zero', shard, position) as what
    from ledger.journal where wallet_micros + counter_micros <> 0`,
   `select format('tenant %s seq %s: balance after is %s, postings %s', tenant_id, seq, said, posted) as what
@@ -45,19 +47,24 @@ const CHECKS: readonly string[] = [
    from ledger.journal j, json_array_elements(j.value::json #> '{after,windows}') as w(w)
    where kind = 'opened' and (j.value::json ->> 'amount_micros')::bigint > 0 and w ->> 'cap_micros' is not null
      and (w ->> 'spent_micros')::bigint + (w ->> 'held_micros')::bigint > (w ->> 'cap_micros')::bigint`,
-  `select format('window %s of %s: %s spent, settlements %s', c.window_name, c.subject, c.spent, coalesce(j.spent, 0)) as what
-   from ledger.cap_windows c left join (
+  `select format('window %s of %s: %s spent, settlements %s', j.name, j.subject, coalesce(c.spent, 0), j.spent) as what
+   from (
      select tenant_id, (value::json ->> 'subject')::uuid as subject, w.name, sum(-wallet_micros) as spent
      from ledger.journal, lateral (values (value::json #>> '{windows,daily}'), (value::json #>> '{windows,monthly}')) w(name)
      where kind in ('settled', 'late') group by 1, 2, 3) j
-   on j.tenant_id = c.tenant_id and j.subject = c.subject and j.name = c.window_name
-   where c.spent <> coalesce(j.spent, 0)`,
-  `select format('window %s of %s: %s held, open holds %s', c.window_name, c.subject, c.held, coalesce(h.held, 0)) as what
-   from ledger.cap_windows c left join (
-     select tenant_id, subject, w.name, sum(amount) as held
-     from ledger.holds, lateral (values (daily), (monthly)) w(name) group by 1, 2, 3) h
-   on h.tenant_id = c.tenant_id and h.subject = c.subject and h.name = c.window_name
-   where c.held <> coalesce(h.held, 0)`,
+   full join ledger.window_spending c
+     on j.tenant_id = c.tenant_id and j.subject = c.subject and j.name = c.window_name
+   where coalesce(c.spent, 0) <> coalesce(j.spent, 0)`,
+  `select format('window %s of %s: the last entry says %s held, open holds %s', j.name, j.subject, j.held, coalesce(c.held, 0)) as what
+   from (select distinct on (tenant_id, subject, name) *
+         from (select tenant_id, seq, (w ->> 'subject')::uuid as subject, w ->> 'window' as name,
+                 (w ->> 'held_micros')::bigint as held
+               from ledger.journal, json_array_elements(value::json #> '{after,windows}') as w(w)
+               where tenant_id is not null) told
+         order by tenant_id, subject, name, seq desc) j
+   left join ledger.cap_windows c
+     on c.tenant_id = j.tenant_id and c.subject = j.subject and c.window_name = j.name
+   where coalesce(c.held, 0) <> j.held`,
   // 3: every hold ends exactly once, late at most once, and never both settled and late
   `select format('hold %s: %s', hold_id, string_agg(kind, ',' order by shard, position)) as what
    from ledger.journal where hold_id is not null group by hold_id

@@ -211,7 +211,13 @@ describe('a client that leaves', () => {
   });
 
   it.each([
-    ['too long', (response: http.ServerResponse) => void response.write(TEXT)],
+    [
+      'too long',
+      (response: http.ServerResponse) => {
+        const trickle = setInterval(() => response.write(': still there\n\n'), 100);
+        response.on('close', () => clearInterval(trickle));
+      },
+    ],
     ['too large', (response: http.ServerResponse) => void response.write('x'.repeat(300_000))],
   ])('and whose answer goes on for %s: what the tap has read is charged', async (_, goOn) => {
     const held = Promise.withResolvers<http.ServerResponse>();

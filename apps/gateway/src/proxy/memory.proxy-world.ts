@@ -21,7 +21,7 @@ import { UndiciUpstreams } from './undici.upstreams.js';
 export const KEY = 'vendo_sk_0123456789abcdefghijABCDEFGHIJ__';
 export const REAL_SECRET = 'sk-real-secret';
 const TENANT = '0192a000-0000-7000-8000-000000000001';
-export const CALLER: Caller = {
+const CALLER: Caller = {
   keyId: '0192a000-0000-7000-8000-0000000000b1',
   tenantId: TENANT,
   appId: '0192a000-0000-7000-8000-0000000000a1',
@@ -35,7 +35,7 @@ const CONNECTION: Connection = {
   profile: 'byok_static',
   sealedCredential: Buffer.from('sealed'),
 };
-export const RESERVED_AT = '2026-11-21T08:00:00.123Z';
+const RESERVED_AT = '2026-11-21T08:00:00.123Z';
 
 /** USD per million tokens; gpt-4o-mini, and a Claude with cache prices. */
 const RATES: readonly Rate[] = [
@@ -72,7 +72,7 @@ function rate(provider: string, model: string, meter: Rate['meter'], usd: string
 }
 
 /** A clock that tests can put forward. */
-export class SkippingClock extends SystemClock {
+class SkippingClock extends SystemClock {
   skippedMs = 0;
 
   override monotonicMs(): number {

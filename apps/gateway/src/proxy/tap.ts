@@ -143,8 +143,9 @@ class DroppingTap implements Tap {
   }
 
   private pass(event: Buffer): void {
+    if (event.length === 0) return;
     if (this.reader.terminal) this.sink.terminal();
-    if (!this.reader.takeDrop() && event.length > 0) this.sink.release(event);
+    if (!this.reader.takeDrop()) this.sink.release(event);
   }
 }
 
@@ -153,6 +154,7 @@ class CompressedStreamTap implements Tap {
   private readonly reader: SseReader;
   private inflater: Transform | null = null;
   private received = 0;
+  private inFlight: Buffer | null = null;
   private failed = false;
 
   constructor(
@@ -185,13 +187,18 @@ class CompressedStreamTap implements Tap {
   }
 
   private read(chunk: Buffer): void {
+    this.inFlight = chunk;
     this.sink.busy(true);
-    this.open(chunk).write(chunk, (error) => {
-      this.failed ||= error != null;
-      if (this.reader.terminal) this.sink.terminal();
-      this.sink.release(chunk);
-      this.sink.busy(false);
-    });
+    this.open(chunk).write(chunk, () => this.passOn());
+  }
+
+  private passOn(): void {
+    const chunk = this.inFlight;
+    if (chunk === null) return;
+    this.inFlight = null;
+    if (this.reader.terminal) this.sink.terminal();
+    this.sink.release(chunk);
+    this.sink.busy(false);
   }
 
   private readLast(chunk: Buffer): void {
@@ -211,7 +218,9 @@ class CompressedStreamTap implements Tap {
     const inflater = this.coding.stream(first);
     inflater.on('data', (plain: Buffer) => this.reader.feed(plain));
     inflater.on('error', () => {
+      // The callback of the write that failed never comes.
       this.failed = true;
+      this.passOn();
     });
     this.inflater = inflater;
     return inflater;

@@ -79,11 +79,13 @@ export interface BatchCommit {
   /** Every touched shard where it was read, and by how much its position moves (0 for refusals only). */
   heads: { shard: number; epoch: bigint; position: bigint; count: number }[];
   rows: JournalRow[];
-  wallets: { tenantId: string; shard: number; balance: Micros; held: Micros; seq: number }[];
+  /** Wallets that are new or whose balance changed; what is held follows from the holds, seq from the rows. */
+  wallets: { tenantId: string; shard: number; balance: Micros }[];
   caps: { tenantId: string; subject: string; limits: CapLimits }[];
+  /** Windows in which something was spent or told; what is held follows from the holds. */
   windows: { tenantId: string; use: WindowUse }[];
   opened: Hold[];
-  ended: string[];
+  ended: { tenantId: string; id: string }[];
   marks: { spoolId: string; partition: number; number: number }[];
   offsets: { partition: number; expected: bigint; next: bigint; logId: string }[];
   parked: ParkedRow[];

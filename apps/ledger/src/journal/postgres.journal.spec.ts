@@ -92,8 +92,8 @@ describe('the journal', () => {
   it('refuses a second opening, a second end and a second late of one hold in the database itself', async () => {
     const insert = (kind: string, hold: string, position: number) =>
       pool.query(
-        `insert into ledger.journal (shard, position, id, type, kind, hold_id, at, value)
-         values (0, $3, 'x', 'x', $1, $2, now(), '{}')`,
+        `insert into ledger.journal (shard, position, tenant_id, seq, type, kind, hold_id, at, value)
+         values (0, $3, $2, $3, 'x', $1, $2, now(), '{}')`,
         [kind, hold, position],
       );
     const hold = uuidv4();

@@ -19,7 +19,7 @@ import { commitArguments } from './rows.js';
 /** The server's own timeouts are 2 s; this one is for a server that has stopped answering at all. */
 const ANSWER_WITHIN_MS = 3_000;
 const LOAD_WITHIN_MS = 30_000;
-const COMMIT_ARGUMENTS = 59;
+const COMMIT_ARGUMENTS = 57;
 
 interface HoldRow {
   hold_id: string;

@@ -26,12 +26,11 @@ create table ledger.shards (
 ) with (fillfactor = 10);
 insert into ledger.shards (shard) select generate_series(0, 15);
 
-create table ledger.wallets (
+-- Settled credit. What is held and the last seq are not stored a second time: see the view ledger.wallets.
+create table ledger.balances (
   tenant_id uuid primary key,
   shard int not null,
-  balance bigint not null,
-  held bigint not null check (held >= 0),
-  seq bigint not null
+  balance bigint not null
 ) with (fillfactor = 50);
 
 create table ledger.caps (
@@ -42,37 +41,38 @@ create table ledger.caps (
   primary key (tenant_id, subject)
 );
 
-create table ledger.cap_windows (
+-- A window has a row here once something was spent or told in it; what is held in it: see the view ledger.cap_windows.
+create table ledger.window_spending (
   tenant_id uuid not null,
   subject uuid not null,
-  window_name text not null,
+  window_name text collate "C" not null,
   period text not null,
   spent bigint not null check (spent >= 0),
-  held bigint not null check (held >= 0),
   warned boolean not null,
   tripped boolean not null,
   primary key (tenant_id, subject, window_name)
 ) with (fillfactor = 50);
 
--- The open ones.
+-- The open ones. A hold id is one hold for good, whatever the tenant: the journal's unique index says so.
 create table ledger.holds (
-  hold_id uuid primary key,
+  hold_id uuid not null,
   tenant_id uuid not null,
   subject uuid not null,
   amount bigint not null check (amount >= 0),
-  daily text not null,
-  monthly text not null,
+  daily text collate "C" not null,
+  monthly text collate "C" not null,
   spool_id uuid not null,
   rate_version bigint not null,
-  reserved_at_ms bigint not null
+  reserved_at_ms bigint not null,
+  primary key (tenant_id, hold_id)
 );
-create index holds_tenant on ledger.holds (tenant_id);
 
 -- Append-only. Position is gap-free per shard, seq per tenant. A row's postings go between wallet and counter-account.
+-- An entry is named by tenant and seq; `log_id` is the random name of a shard's genesis.
 create table ledger.journal (
   shard int not null,
   position bigint not null,
-  id text not null,
+  log_id text check ((log_id is null) = (kind <> 'genesis')),
   tenant_id uuid,
   seq bigint,
   type text not null,
@@ -86,6 +86,7 @@ create table ledger.journal (
   at timestamptz not null,
   value text not null,
   primary key (shard, position),
+  check ((tenant_id is null) = (kind = 'genesis') and (seq is null) = (kind = 'genesis')),
   check (wallet_micros + counter_micros = 0)
 );
 create unique index journal_seq on ledger.journal (tenant_id, seq) where tenant_id is not null;
@@ -97,7 +98,7 @@ create unique index journal_credit on ledger.journal (tenant_id, idempotency_key
   where idempotency_key is not null;
 create index journal_expired on ledger.journal (spool_id) where kind = 'expired';
 
-insert into ledger.journal (shard, position, id, type, kind, at, value)
+insert into ledger.journal (shard, position, log_id, type, kind, at, value)
   select shard, 0, gen_random_uuid(), 'Genesis', 'genesis', clock_timestamp(), '{}'
   from generate_series(0, 15) shard;
 
@@ -150,13 +151,34 @@ create table ledger.parked (
   unique (topic, partition, off)
 );
 
+-- A wallet whole: what is held is the sum of its open holds, and seq is its last entry's.
+create view ledger.wallets as
+  select b.tenant_id, b.shard, b.balance,
+    (select coalesce(sum(h.amount), 0)::bigint from ledger.holds h where h.tenant_id = b.tenant_id) as held,
+    (select max(j.seq) from ledger.journal j where j.tenant_id = b.tenant_id) as seq
+  from ledger.balances b;
+
+-- The cap windows that something was spent or is held in.
+create view ledger.cap_windows as
+  select tenant_id, subject, window_name, period, sum(spent)::bigint as spent, sum(held)::bigint as held,
+    bool_or(warned) as warned, bool_or(tripped) as tripped
+  from (
+    select tenant_id, subject, window_name, period, spent, 0::bigint as held, warned, tripped
+      from ledger.window_spending
+    union all
+    select tenant_id, subject, daily, 'daily', 0, amount, false, false from ledger.holds
+    union all
+    select tenant_id, subject, monthly, 'monthly', 0, amount, false, false from ledger.holds
+  ) parts
+  group by tenant_id, subject, window_name, period;
+
 -- The journal as topic ledger.events of the postgres event log.
 create view log.ledger_events as
   select shard as part, position as off, coalesce(tenant_id::text, '') as key,
-    case when kind = 'genesis' then jsonb_build_object('ce_type', type, 'ce_id', id)
+    case when kind = 'genesis' then jsonb_build_object('ce_type', type, 'ce_id', log_id)
     else jsonb_build_object(
       'ce_specversion', '1.0',
-      'ce_id', id,
+      'ce_id', tenant_id::text || '/' || seq::text,
       'ce_source', '/ledger',
       'ce_type', type,
       'ce_subject', tenant_id::text,

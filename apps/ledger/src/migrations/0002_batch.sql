@@ -53,13 +53,13 @@ create function ledger.commit_batch(
   h_shard int[], h_epoch bigint[], h_position bigint[], h_count int[],
   j_shard int[], j_position bigint[], j_tenant uuid[], j_seq bigint[], j_type text[], j_kind text[],
   j_hold uuid[], j_key text[], j_spool uuid[], j_micros bigint[], j_value text[],
-  w_tenant uuid[], w_shard int[], w_balance bigint[], w_held bigint[], w_seq bigint[],
+  w_tenant uuid[], w_shard int[], w_balance bigint[],
   c_tenant uuid[], c_subject uuid[], c_daily bigint[], c_monthly bigint[],
-  u_tenant uuid[], u_subject uuid[], u_window text[], u_period text[], u_spent bigint[], u_held bigint[],
+  u_tenant uuid[], u_subject uuid[], u_window text[], u_period text[], u_spent bigint[],
   u_warned boolean[], u_tripped boolean[],
   o_hold uuid[], o_tenant uuid[], o_subject uuid[], o_amount bigint[], o_daily text[], o_monthly text[],
   o_spool uuid[], o_rate_version bigint[], o_reserved_at_ms bigint[],
-  e_hold uuid[],
+  e_tenant uuid[], e_hold uuid[],
   m_spool uuid[], m_partition int[], m_number bigint[],
   f_topic text, f_partition int[], f_expected bigint[], f_next bigint[], f_log_id text[],
   p_partition int[], p_off bigint[], p_tenant uuid[], p_hold uuid[], p_reason text[],
@@ -107,15 +107,17 @@ begin
   end if;
 
   if cardinality(j_shard) > 0 then
-    insert into ledger.journal (shard, position, id, tenant_id, seq, type, kind, hold_id, idempotency_key, spool_id,
+    insert into ledger.journal (shard, position, tenant_id, seq, type, kind, hold_id, idempotency_key, spool_id,
         wallet_micros, counter_micros, at, value)
-      select shard, position, tenant_id || '/' || seq, tenant_id, seq, type, kind, hold_id, key, spool_id,
+      select shard, position, tenant_id, seq, type, kind, hold_id, key, spool_id,
         micros, -micros, batch_at, value
       from unnest(j_shard, j_position, j_tenant, j_seq, j_type, j_kind, j_hold, j_key, j_spool, j_micros, j_value)
         j(shard, position, tenant_id, seq, type, kind, hold_id, key, spool_id, micros, value);
-    insert into ledger.wallets as w (tenant_id, shard, balance, held, seq)
-      select * from unnest(w_tenant, w_shard, w_balance, w_held, w_seq)
-      on conflict (tenant_id) do update set balance = excluded.balance, held = excluded.held, seq = excluded.seq;
+  end if;
+  if cardinality(w_tenant) > 0 then
+    insert into ledger.balances (tenant_id, shard, balance)
+      select * from unnest(w_tenant, w_shard, w_balance)
+      on conflict (tenant_id) do update set balance = excluded.balance;
   end if;
   if cardinality(c_subject) > 0 then
     insert into ledger.caps (tenant_id, subject, daily, monthly)
@@ -123,10 +125,10 @@ begin
       on conflict (tenant_id, subject) do update set daily = excluded.daily, monthly = excluded.monthly;
   end if;
   if cardinality(u_subject) > 0 then
-    insert into ledger.cap_windows (tenant_id, subject, window_name, period, spent, held, warned, tripped)
-      select * from unnest(u_tenant, u_subject, u_window, u_period, u_spent, u_held, u_warned, u_tripped)
+    insert into ledger.window_spending (tenant_id, subject, window_name, period, spent, warned, tripped)
+      select * from unnest(u_tenant, u_subject, u_window, u_period, u_spent, u_warned, u_tripped)
       on conflict (tenant_id, subject, window_name) do update set
-        spent = excluded.spent, held = excluded.held, warned = excluded.warned, tripped = excluded.tripped;
+        spent = excluded.spent, warned = excluded.warned, tripped = excluded.tripped;
   end if;
   if cardinality(o_hold) > 0 then
     insert into ledger.holds (hold_id, tenant_id, subject, amount, daily, monthly, spool_id, rate_version, reserved_at_ms)
@@ -134,15 +136,17 @@ begin
         o_reserved_at_ms);
   end if;
   if cardinality(e_hold) > 0 then
-    delete from ledger.holds where hold_id = any(e_hold);
+    delete from ledger.holds h using unnest(e_tenant, e_hold) e(tenant_id, hold_id)
+      where h.tenant_id = e.tenant_id and h.hold_id = e.hold_id;
   end if;
 end $$;
 
 grant usage on schema ledger, log to vendo_ledger;
 grant select, insert on ledger.journal to vendo_ledger;
 grant select, update on ledger.shards, ledger.consumer_offsets to vendo_ledger;
-grant select, insert, update on ledger.wallets, ledger.caps, ledger.cap_windows, ledger.spools, ledger.spool_marks
+grant select, insert, update on ledger.balances, ledger.caps, ledger.window_spending, ledger.spools, ledger.spool_marks
   to vendo_ledger;
+grant select on ledger.wallets, ledger.cap_windows to vendo_ledger;
 grant select, insert on ledger.parked to vendo_ledger;
 grant select, insert, delete on ledger.holds to vendo_ledger;
 grant select on log.ledger_events to vendo_ledger;

@@ -4,16 +4,19 @@
  */
 export class Layer<Key, Value> {
   private readonly changed = new Map<Key, Value>();
-  private readonly below: readonly ReadonlyMap<Key, Value>[];
+  private readonly maps: readonly ReadonlyMap<Key, Value>[];
 
   constructor(...below: ReadonlyMap<Key, Value>[]) {
-    this.below = below;
+    this.maps = below;
   }
 
   get(key: Key): Value | undefined {
-    const changed = this.changed.get(key);
-    if (changed !== undefined) return changed;
-    for (const map of this.below) {
+    return this.changed.get(key) ?? this.below(key);
+  }
+
+  /** What lies below, whatever was set since. */
+  below(key: Key): Value | undefined {
+    for (const map of this.maps) {
       const value = map.get(key);
       if (value !== undefined) return value;
     }

@@ -11,6 +11,7 @@ import {
   type Wallet,
   type WalletCommand,
   type WalletEvent,
+  type WindowUse,
   windowKey,
 } from '../wallet/wallet.js';
 import { type Book, type KeptWallet, markKey } from './book.js';
@@ -198,7 +199,7 @@ export class BatchDraft {
 
   /** What to commit. */
   commit(): BatchCommit {
-    const written = [...this.wallets.values()].filter(({ seq, tenantId }) => seq !== this.kept(tenantId).seq);
+    const written = this.written();
     const holds = [...this.holds.changes().values()];
     return {
       clockMs: this.nowMs,
@@ -209,25 +210,41 @@ export class BatchDraft {
         count,
       })),
       rows: this.rows,
-      wallets: written.map(({ tenantId, balance, held, seq }) => ({
-        tenantId,
-        shard: shardOf(tenantId),
-        balance,
-        held,
-        seq,
-      })),
-      caps: written.flatMap(({ tenantId, caps }) =>
+      wallets: written
+        .filter(({ wallet, kept }) => kept.seq === 0 || wallet.balance !== kept.balance)
+        .map(({ wallet: { tenantId, balance } }) => ({ tenantId, shard: shardOf(tenantId), balance })),
+      caps: written.flatMap(({ wallet: { tenantId, caps } }) =>
         [...caps.changes()].map(([subject, limits]) => ({ tenantId, subject, limits })),
       ),
-      windows: written.flatMap(({ tenantId, windows }) =>
-        [...windows.changes().values()].map((use) => ({ tenantId, use })),
-      ),
+      windows: written.flatMap(({ wallet }) => this.windowsToStore(wallet)),
       opened: holds.filter((hold) => isOpen(hold)),
-      ended: holds.filter((hold) => !isOpen(hold) && this.book.holds.has(hold.id)).map(({ id }) => id),
+      ended: holds
+        .filter((hold) => !isOpen(hold) && this.book.holds.has(hold.id))
+        .map(({ tenantId, id }) => ({ tenantId, id })),
       marks: [...this.marks.values()],
       offsets: [...this.offsets].map(([partition, offset]) => ({ partition, ...offset })),
       parked: this.parked,
     };
+  }
+
+  private written(): { wallet: Wallet; kept: KeptWallet }[] {
+    return [...this.wallets.values()]
+      .map((wallet) => ({ wallet, kept: this.kept(wallet.tenantId) }))
+      .filter(({ wallet, kept }) => wallet.seq !== kept.seq);
+  }
+
+  /** Holds alone do not make a window's row: the sum of the open holds is not stored a second time. */
+  private windowsToStore({ tenantId, windows }: Wallet): { tenantId: string; use: WindowUse }[] {
+    return [...windows.changes()]
+      .filter(([key, use]) => {
+        const before = windows.below(key);
+        return (
+          use.spent !== (before?.spent ?? 0n) ||
+          use.warned !== (before?.warned ?? false) ||
+          use.tripped !== (before?.tripped ?? false)
+        );
+      })
+      .map(([, use]) => ({ tenantId, use }));
   }
 
   /** Makes the book what was committed. */

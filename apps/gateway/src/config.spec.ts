@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import { gatewayConfig } from './config.js';
+
+const ENV = {
+  DATABASE_URL: 'postgres://localhost/x',
+  LEDGER_URL: 'http://127.0.0.1:8090',
+  VENDO_ADMIN_TOKEN: 'a'.repeat(16),
+  VENDO_INTERNAL_TOKEN: 'b'.repeat(16),
+  VENDO_ENCRYPTION_KEY: Buffer.alloc(32).toString('base64'),
+};
+
+describe('the configuration', () => {
+  it('has a default for everything but addresses and secrets', () => {
+    expect(gatewayConfig(ENV)).toMatchObject({
+      GATEWAY_PORT: 8080,
+      GATEWAY_HOST: '127.0.0.1',
+      VENDO_DOMAIN: 'localhost',
+      VENDO_MAX_JSON_BYTES: 33_554_432,
+      upstreams: {},
+      pool: {},
+    });
+  });
+
+  it('reads upstreams and pool keys by provider', () => {
+    const env = { ...ENV, UPSTREAM_OPENAI_URL: 'http://127.0.0.1:9999/', POOL_ANTHROPIC_API_KEY: 'k' };
+    expect(gatewayConfig(env)).toMatchObject({
+      upstreams: { openai: 'http://127.0.0.1:9999' },
+      pool: { anthropic: 'k' },
+    });
+  });
+
+  it.each([
+    ['DATABASE_URL', undefined],
+    ['DATABASE_URL', 'mysql://x'],
+    ['LEDGER_URL', 'ledger'],
+    ['GATEWAY_PORT', '70000'],
+    ['VENDO_ENCRYPTION_KEY', 'c2hvcnQ='],
+    ['VENDO_ADMIN_TOKEN', 'short'],
+    ['VENDO_SPOOL_SYNC', 'wait'],
+    ['VENDO_SPOOL_MAX_BYTES', '0'],
+    ['UPSTREAM_OPENAI_URL', 'http://127.0.0.1/v1'],
+    ['UPSTREAM_NOBODY_URL', 'http://127.0.0.1'],
+    ['POOL_NOBODY_API_KEY', 'k'],
+  ])('names %s in one line when it is %s', (name, value) => {
+    expect(() => gatewayConfig({ ...ENV, [name]: value })).toThrow(new RegExp(`^[^\\n]*${name}[^\\n]*$`));
+  });
+});
