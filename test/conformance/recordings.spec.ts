@@ -33,6 +33,7 @@ const core = present
 const expected = JSON.parse(
   readFileSync(path.join(import.meta.dirname, 'expected-micros.json'), 'utf8'),
 ) as Record<string, { micros: number }>;
+const CREDIT_MICROS = 1_000_000_000;
 const seed = Number(process.env.CONFORMANCE_SEED ?? Date.now() % 1_000_000);
 
 /** Which meters make up which bucket of the index. */
@@ -53,6 +54,8 @@ const BUCKETS: Record<string, readonly string[]> = {
     let upstream: ReplayUpstream;
     let key: string;
     let tenantId: string;
+    let metered = 0;
+    let charged = 0;
     const results = new Map<string, { passed: number; of: number }>();
 
     beforeAll(async () => {
@@ -60,7 +63,7 @@ const BUCKETS: Record<string, readonly string[]> = {
       product = await productForTests({ upstreams: { openai: upstream.url, anthropic: upstream.url } });
       const tenant = await product.admin.createTenant('conformance');
       tenantId = tenant.id;
-      await product.admin.credit(tenantId, 1_000_000_000);
+      await product.admin.credit(tenantId, CREDIT_MICROS);
       const app = await product.admin.createApp(tenantId, 'conformance');
       key = app.key;
       for (const provider of ['openai', 'anthropic']) {
@@ -143,6 +146,7 @@ const BUCKETS: Record<string, readonly string[]> = {
         return;
       }
       expect(answer.status).toBe(recording.status);
+      expect(answer.body.equals(upstream.sent())).toBe(true);
       expect(answer.decodedBody.equals(body)).toBe(true);
       expect(answer.headers['set-cookie']).toBeUndefined();
       expect(answer.headers['x-request-id']).toBe('req-1');
@@ -167,7 +171,14 @@ const BUCKETS: Record<string, readonly string[]> = {
       }, 'the usage event');
       expect(event.cost_micros).toBe(expected[recording.file]?.micros);
       expect(event.lines.reduce((sum, { cost_micros }) => sum + cost_micros, 0)).toBe(event.cost_micros);
-      if (billable.billed !== false && billable.needs_estimate !== true) {
+      metered += 1;
+      charged += event.cost_micros;
+      const unreported = billable.billed === false || billable.needs_estimate === true;
+      expect(event.evidence).toBe(unreported ? 'estimated' : 'exact');
+      expect(event.outcome).toBe(billable.billed === false ? 'upstream_error' : 'completed');
+      if (unreported) {
+        expect(event.lines).toEqual([]);
+      } else {
         for (const [bucket, meters] of Object.entries(BUCKETS)) {
           const measured = event.lines
             .filter(({ meter }) => meters.includes(meter))
@@ -177,6 +188,16 @@ const BUCKETS: Record<string, readonly string[]> = {
         }
       }
       tally.passed += 1;
+    });
+
+    it('charged the sum of all of it, and nothing for what was free or refused', async () => {
+      await product.settled(tenantId);
+      const left = CREDIT_MICROS - charged;
+      await product.waitUntil(
+        async () => (await product.billing(key).balance()).credits_remaining_micros === left,
+        `a balance of ${left} micros`,
+      );
+      expect(await product.admin.usageEvents(tenantId)).toHaveLength(metered);
     });
   },
 );

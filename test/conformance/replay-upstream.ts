@@ -14,6 +14,8 @@ export interface ReplayUpstream {
   url: string;
   /** The bytes that the next answers carry, cut at random places. */
   play(replay: Replay): void;
+  /** What each of these answers carries on the wire: the body of the last `play`, compressed as it says. */
+  sent(): Buffer;
   /** Requests since the last `play`. */
   requests(): { method: string; path: string; headers: http.IncomingHttpHeaders; body: string }[];
   stop(): Promise<void>;
@@ -26,6 +28,7 @@ export interface ReplayUpstream {
 export async function startReplayUpstream(seed: number): Promise<ReplayUpstream> {
   const random = mulberry32(seed);
   let current: Replay = { status: 500, contentType: 'text/plain', body: Buffer.alloc(0) };
+  let sent = current.body;
   let seen: ReturnType<ReplayUpstream['requests']> = [];
   const server = http.createServer(async (request, response) => {
     const parts: Buffer[] = [];
@@ -36,8 +39,7 @@ export async function startReplayUpstream(seed: number): Promise<ReplayUpstream>
       headers: request.headers,
       body: Buffer.concat(parts).toString(),
     });
-    const { status, contentType, body, encoding } = current;
-    const sent = encoding === 'gzip' ? gzipSync(body) : encoding === 'br' ? brotliCompressSync(body) : body;
+    const { status, contentType, encoding } = current;
     response.writeHead(status, {
       'content-type': contentType,
       'x-request-id': `req-${seen.length}`,
@@ -60,8 +62,10 @@ export async function startReplayUpstream(seed: number): Promise<ReplayUpstream>
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     play(replay) {
       current = replay;
+      sent = compressed(replay);
       seen = [];
     },
+    sent: () => sent,
     requests: () => seen,
     stop: () =>
       new Promise((resolve) => {
@@ -69,6 +73,17 @@ export async function startReplayUpstream(seed: number): Promise<ReplayUpstream>
         server.close(() => resolve());
       }),
   };
+}
+
+function compressed({ body, encoding }: Replay): Buffer {
+  switch (encoding) {
+    case 'gzip':
+      return gzipSync(body);
+    case 'br':
+      return brotliCompressSync(body);
+    default:
+      return body;
+  }
 }
 
 /** A small seeded generator of numbers in [0, 1): cuts must be repeatable. */

@@ -1,9 +1,10 @@
 import { type EventRecord, GATEWAY_TOPIC, LEDGER_TOPIC, type Topic } from '@vendo/events';
 import type { Clock, Logger } from '@vendo/runtime';
-import type { Admin, Kafka } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import type pg from 'pg';
 import { EventLog, type LogBatch, LogMismatchError, type LogPosition } from './event-log.js';
 import { genesisRecord, newLogId } from './genesis.js';
+import { isOutage, KafkaAdmin } from './kafka-admin.js';
 import { kafkaClient } from './kafka-client.js';
 import { KafkaConsumer } from './kafka-consumer.js';
 import { KafkaPartition } from './kafka-partition.js';
@@ -37,7 +38,7 @@ export class KafkaEventLog extends EventLog {
   private readonly producer: KafkaProducer;
   private readonly consumers: { topic: Topic; consumer: KafkaConsumer }[] = [];
   private readonly closing = new AbortController();
-  private admin: Promise<Admin> | null = null;
+  private readonly admin: KafkaAdmin;
 
   /** @param pool becomes the log's own: `close` ends it. */
   constructor(
@@ -48,14 +49,28 @@ export class KafkaEventLog extends EventLog {
     super();
     this.kafka = kafkaClient(brokers, surroundings.logger);
     this.producer = new KafkaProducer(this.kafka, surroundings.clock);
+    this.admin = new KafkaAdmin(this.kafka, surroundings.clock);
+  }
+
+  /** Waits for a broker that is away, unless the topics were made before: then their readers check what they find. */
+  async createTopics(partitions: number): Promise<void> {
+    for (let told = false; ; told = true) {
+      try {
+        return await this.createTopicsNow(partitions);
+      } catch (thrown) {
+        if (!isOutage(thrown) || this.closing.signal.aborted) throw thrown;
+        if (!told) this.surroundings.logger.warn({ err: thrown }, 'waiting for Kafka to create the topics');
+        await this.surroundings.clock.sleep(RETRY_MS, this.closing.signal);
+      }
+    }
   }
 
   /**
    * The ids are registered before the genesis records are written and marked ready after, so that a creator that dies
    * in between is followed by one that knows which topics are its own.
    */
-  async createTopics(partitions: number): Promise<void> {
-    await whileLocked(this.pool, async (client) => {
+  private createTopicsNow(partitions: number): Promise<void> {
+    return whileLocked(this.pool, async (client) => {
       let rows = await readTopicRows(client);
       checkTopicRows(rows, 'kafka', partitions);
       if (rows.length === 0) {
@@ -63,7 +78,7 @@ export class KafkaEventLog extends EventLog {
         rows = newRows(partitions);
         await insertTopicRows(client, rows);
       }
-      if (rows.every(({ ready }) => ready)) return this.checkTopics(partitions);
+      if (rows.every(({ ready }) => ready)) return this.checkTopicsIfReachable(partitions);
       await this.makeTopics(partitions);
       for (const row of rows) await this.writeGenesis(row);
       await client.query('update log.topics set ready = true');
@@ -104,7 +119,7 @@ export class KafkaEventLog extends EventLog {
   }
 
   async head(topic: Topic, partition: number): Promise<bigint> {
-    const bounds = (await this.bounds(topic)).get(partition);
+    const bounds = (await this.admin.bounds(topic)).get(partition);
     if (!bounds) throw new LogMismatchError(`${topic}/${partition} does not exist`);
     return bounds.head;
   }
@@ -113,7 +128,7 @@ export class KafkaEventLog extends EventLog {
     this.closing.abort();
     await Promise.all(this.consumers.map(({ consumer }) => consumer.close()));
     await this.producer.close();
-    await this.admin?.then((admin) => admin.disconnect()).catch(() => undefined);
+    await this.admin.close();
     await this.pool.end();
   }
 
@@ -124,7 +139,7 @@ export class KafkaEventLog extends EventLog {
     const consumer = new KafkaConsumer(topic, {
       ...this.surroundings,
       kafka: this.kafka,
-      bounds: (asked) => this.bounds(asked),
+      bounds: (asked) => this.admin.bounds(asked),
     });
     this.consumers.push({ topic, consumer });
     return consumer;
@@ -147,33 +162,11 @@ export class KafkaEventLog extends EventLog {
     return null;
   }
 
-  private async bounds(topic: Topic): Promise<Map<number, { low: bigint; head: bigint }>> {
-    const admin = await this.connectedAdmin();
-    const offsets = await admin.fetchTopicOffsets(topic);
-    return new Map(
-      offsets.map(({ partition, low, high }) => [partition, { low: BigInt(low), head: BigInt(high) }]),
-    );
-  }
-
-  private connectedAdmin(): Promise<Admin> {
-    this.admin ??= this.connectAdmin().catch((thrown: unknown) => {
-      this.admin = null;
-      throw thrown;
-    });
-    return this.admin;
-  }
-
-  private async connectAdmin(): Promise<Admin> {
-    const admin = this.kafka.admin();
-    await admin.connect();
-    return admin;
-  }
-
   /** A topic with records that this database knows nothing of is another installation's, or this one's lost past. */
   private async refuseForeignTopics(): Promise<void> {
-    const existing = await (await this.connectedAdmin()).listTopics();
+    const existing = await this.admin.topics();
     for (const topic of TOPICS.filter((name) => existing.includes(name))) {
-      for (const [partition, { head }] of await this.bounds(topic)) {
+      for (const [partition, { head }] of await this.admin.bounds(topic)) {
         if (head > 0n)
           throw new LogMismatchError(`${topic}/${partition} on Kafka has records of another database`);
       }
@@ -181,24 +174,32 @@ export class KafkaEventLog extends EventLog {
   }
 
   private async makeTopics(partitions: number): Promise<void> {
-    const admin = await this.connectedAdmin();
-    const existing = await admin.listTopics();
+    const existing = await this.admin.topics();
     const missing = TOPICS.filter((topic) => !existing.includes(topic));
     if (missing.length > 0) {
-      await admin.createTopics({
-        waitForLeaders: true,
-        topics: missing.map((topic) => ({ topic, numPartitions: partitions, configEntries: TOPIC_CONFIG })),
-      });
+      await this.admin.create(
+        missing.map((topic) => ({ topic, numPartitions: partitions, configEntries: TOPIC_CONFIG })),
+      );
     }
-    for (const topic of TOPICS) checkCount(topic, await this.bounds(topic), partitions);
+    for (const topic of TOPICS) checkCount(topic, await this.admin.bounds(topic), partitions);
+  }
+
+  /** A ledger must begin, and reserve, while Kafka is away. */
+  private async checkTopicsIfReachable(partitions: number): Promise<void> {
+    try {
+      await this.checkTopics(partitions);
+    } catch (thrown) {
+      if (!isOutage(thrown)) throw thrown;
+      this.surroundings.logger.warn({ err: thrown }, 'Kafka is away: its topics could not be checked');
+    }
   }
 
   /** Topics that were ready once are never made again: a broker that has lost them has lost what finance replays. */
   private async checkTopics(partitions: number): Promise<void> {
-    const existing = await (await this.connectedAdmin()).listTopics();
+    const existing = await this.admin.topics();
     for (const topic of TOPICS) {
       if (!existing.includes(topic)) throw new LogMismatchError(`${topic} is gone from Kafka`);
-      const bounds = await this.bounds(topic);
+      const bounds = await this.admin.bounds(topic);
       checkCount(topic, bounds, partitions);
       for (const [partition, { head }] of bounds) {
         if (head === 0n) throw new LogMismatchError(`${topic}/${partition} on Kafka has lost its records`);

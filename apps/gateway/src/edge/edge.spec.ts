@@ -141,6 +141,7 @@ describe('header hygiene', () => {
         'proxy-authorization': 'Basic x',
         'idempotency-key': 'i',
         'x-custom': 'kept',
+        'x-debug': `sent with ${KEY}`,
         connection: 'x-hop, close',
         'x-hop': '1',
       },

@@ -1,5 +1,5 @@
-import { encodeEvent, type VendoEvent } from '@vendo/events';
 import type { WalletEvent } from '../wallet/wallet.js';
+import { bigints, booleans, ints, texts, uuids } from './binary-array.js';
 import type { BatchCommit, JournalRow, ParkedRow } from './journal.js';
 
 type Kind = 'opened' | 'settled' | 'released' | 'expired' | 'late' | 'credit' | 'cap';
@@ -25,58 +25,86 @@ function factsOf({ type, data }: WalletEvent): RowFacts {
   }
 }
 
-/** The arguments of `ledger.commit_batch`, in its order: one array per column. */
+/** The arguments of `ledger.commit_batch`, in its order: one array per column. Throws DataError for a value that no column takes. */
 export function commitArguments(batch: BatchCommit, topic: string): unknown[] {
-  const at = new Date(batch.clockMs).toISOString();
-  const facts = batch.rows.map(({ event }) => factsOf(event));
+  const { heads, rows, wallets, caps, windows, opened, ended, marks, offsets } = batch;
   return [
     batch.clockMs,
-    ...columns(batch.heads, ['shard', 'epoch', 'position', 'count']),
-    ...columns(batch.rows, ['shard', 'position', 'tenantId', 'seq']),
-    batch.rows.map(({ event }) => event.type),
-    ...columns(facts, ['kind', 'holdId', 'key']),
-    batch.rows.map(({ spoolId }) => spoolId),
-    facts.map(({ walletMicros }) => walletMicros),
-    batch.rows.map((row) => textOf(row, at)),
-    ...columns(batch.wallets, ['tenantId', 'shard', 'balance']),
-    ...columns(batch.caps, ['tenantId', 'subject']),
-    ...columns(
-      batch.caps.map(({ limits }) => limits),
-      ['daily', 'monthly'],
-    ),
-    batch.windows.map(({ tenantId }) => tenantId),
-    ...columns(
-      batch.windows.map(({ use }) => use),
-      ['subject', 'window', 'period', 'spent', 'warned', 'tripped'],
-    ),
-    ...columns(batch.opened, ['id', 'tenantId', 'subject', 'amount']),
-    batch.opened.map(({ windows }) => windows.daily),
-    batch.opened.map(({ windows }) => windows.monthly),
-    ...columns(batch.opened, ['spoolId', 'rateVersion', 'reservedAtMs']),
-    ...columns(batch.ended, ['tenantId', 'id']),
-    ...columns(batch.marks, ['spoolId', 'partition', 'number']),
+    ints(heads.map(({ shard }) => shard)),
+    bigints(heads.map(({ epoch }) => epoch)),
+    bigints(heads.map(({ position }) => position)),
+    ints(heads.map(({ count }) => count)),
+    ...journalColumns(rows),
+    uuids(wallets.map(({ tenantId }) => tenantId)),
+    ints(wallets.map(({ shard }) => shard)),
+    bigints(wallets.map(({ balance }) => balance)),
+    uuids(caps.map(({ tenantId }) => tenantId)),
+    uuids(caps.map(({ subject }) => subject)),
+    bigints(caps.map(({ limits }) => limits.daily)),
+    bigints(caps.map(({ limits }) => limits.monthly)),
+    uuids(windows.map(({ tenantId }) => tenantId)),
+    uuids(windows.map(({ use }) => use.subject)),
+    texts(windows.map(({ use }) => use.window)),
+    texts(windows.map(({ use }) => use.period)),
+    bigints(windows.map(({ use }) => use.spent)),
+    booleans(windows.map(({ use }) => use.warned)),
+    booleans(windows.map(({ use }) => use.tripped)),
+    uuids(opened.map(({ id }) => id)),
+    uuids(opened.map(({ tenantId }) => tenantId)),
+    uuids(opened.map(({ subject }) => subject)),
+    bigints(opened.map(({ amount }) => amount)),
+    texts(opened.map((hold) => hold.windows.daily)),
+    texts(opened.map((hold) => hold.windows.monthly)),
+    uuids(opened.map(({ spoolId }) => spoolId)),
+    bigints(opened.map(({ rateVersion }) => rateVersion)),
+    bigints(opened.map(({ reservedAtMs }) => reservedAtMs)),
+    uuids(ended.map(({ tenantId }) => tenantId)),
+    uuids(ended.map(({ id }) => id)),
+    uuids(marks.map(({ spoolId }) => spoolId)),
+    ints(marks.map(({ partition }) => partition)),
+    bigints(marks.map(({ number }) => number)),
     topic,
-    ...columns(batch.offsets, ['partition', 'expected', 'next', 'logId']),
+    ints(offsets.map(({ partition }) => partition)),
+    bigints(offsets.map(({ expected }) => expected)),
+    bigints(offsets.map(({ next }) => next)),
+    texts(offsets.map(({ logId }) => logId)),
     ...parkedColumns(batch.parked),
   ];
 }
 
-function columns<Row>(rows: readonly Row[], names: readonly (keyof Row)[]): unknown[][] {
-  return names.map((name) => rows.map((row) => row[name]));
-}
-
-/** The exact JSON that the event log will carry. */
-function textOf({ tenantId, seq, event }: JournalRow, at: string): string {
-  const fact = { id: `${tenantId}/${seq}`, tenantId, at, ...event } as VendoEvent;
-  return encodeEvent(fact, '/ledger').value.toString('utf8');
-}
-
-function parkedColumns(parked: readonly ParkedRow[]): unknown[][] {
+function journalColumns(rows: readonly JournalRow[]): Buffer[] {
+  const facts = rows.map(({ event }) => factsOf(event));
   return [
-    ...columns(parked, ['partition', 'offset', 'tenantId', 'holdId', 'reason']),
-    parked.map(({ record }) => record.key),
-    // Columns of the type json keep escapes that jsonb and text would refuse, so any header can be parked.
-    parked.map(({ record }) => JSON.stringify(record.headers)),
-    parked.map(({ record }) => record.value.toString('base64')),
+    ints(rows.map(({ shard }) => shard)),
+    bigints(rows.map(({ position }) => position)),
+    uuids(rows.map(({ tenantId }) => tenantId)),
+    bigints(rows.map(({ seq }) => seq)),
+    texts(rows.map(({ event }) => event.type)),
+    texts(facts.map(({ kind }) => kind)),
+    uuids(facts.map(({ holdId }) => holdId)),
+    texts(facts.map(({ key }) => key)),
+    uuids(rows.map(({ spoolId }) => spoolId)),
+    bigints(facts.map(({ walletMicros }) => walletMicros)),
+    // The exact JSON that the event log will carry.
+    texts(rows.map(({ event }) => JSON.stringify(event.data))),
   ];
+}
+
+function parkedColumns(parked: readonly ParkedRow[]): Buffer[] {
+  return [
+    ints(parked.map(({ partition }) => partition)),
+    bigints(parked.map(({ offset }) => offset)),
+    uuids(parked.map(({ tenantId }) => tenantId)),
+    uuids(parked.map(({ holdId }) => holdId)),
+    texts(parked.map(({ reason }) => withoutNul(reason))),
+    texts(parked.map(({ record }) => withoutNul(record.key))),
+    // Columns of the type json keep escapes that jsonb and text would refuse, so any header can be parked.
+    texts(parked.map(({ record }) => JSON.stringify(record.headers))),
+    texts(parked.map(({ record }) => record.value.toString('base64'))),
+  ];
+}
+
+/** The one character that Postgres takes in no text. A record must never be too bad to be parked. */
+function withoutNul(text: string): string {
+  return text.replaceAll('\0', '\uFFFD');
 }

@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { KEY, ProxyWorld } from './memory.proxy-world.js';
+
+const CHUNK = Buffer.alloc(65_536, 'x');
+const CHUNKS = 800;
+
+let world: ProxyWorld;
+beforeEach(async () => {
+  world = await new ProxyWorld().start();
+});
+afterEach(() => world.close());
+
+it('a client that does not read stops the provider, and gets everything once it reads', async () => {
+  let written = 0;
+  const stopped = Promise.withResolvers<void>();
+  world.answer = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
+    const write = (): void => {
+      while (written < CHUNKS) {
+        written += 1;
+        if (response.write(CHUNK)) continue;
+        stopped.resolve();
+        response.once('drain', write);
+        return;
+      }
+      response.end();
+    };
+    write();
+  };
+  const request = http.get({
+    host: '127.0.0.1',
+    port: world.gatewayPort,
+    agent: false,
+    path: '/proxy/openai/v1/models',
+    headers: { authorization: `Bearer ${KEY}` },
+  });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+
+  // The provider stands still when nothing was written between two looks: the buffers on the way are full.
+  for (let before = -1; before !== written; ) {
+    before = written;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+  await stopped.promise;
+  expect(written).toBeLessThan(CHUNKS / 2);
+
+  let bytes = 0;
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  await once(response, 'end');
+  expect(bytes).toBe(CHUNK.length * CHUNKS);
+});

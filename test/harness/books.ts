@@ -1,0 +1,217 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import type { SeenAnswer } from './streams.js';
+
+const AUDIT = path.resolve('dist/apps/ledger/src/audit.js');
+const run = promisify(execFile);
+
+/** Where the product stands when nothing is on its way any more. */
+export interface Books {
+  /** Sentences with ids; empty is good. */
+  violations: string[];
+  usageEvents: number;
+  settlements: number;
+  expired: number;
+  openHolds: number;
+}
+
+/**
+ * What is said of the log of the gateways, folded here in SQL a second time: this file shares no code with the
+ * projector. Each returns one row per violation, its text in column `what`.
+ */
+const MEASURED = `select distinct on (u ->> 'id') (u ->> 'id')::uuid as hold_id, u
+  from (select convert_from(value, 'UTF8')::jsonb as u, partition, "offset" from log.records
+        where topic = 'gateway.events' and headers ->> 'ce_type' = 'UsageMeasured.v1') r
+  order by u ->> 'id', partition, "offset"`;
+
+const ENDED = `select hold_id, tenant_id, kind, (value::json ->> 'cost_micros')::bigint as cost
+  from ledger.journal where kind in ('settled', 'late', 'released', 'expired')`;
+
+const DIFFERENCE = (what: string, told: string, folded: string): string =>
+  `select format('${what}: read model has %s, fold has %s', t, f) as what
+   from (${told}) told(t) full join (${folded}) folded(f) on t = f where t is null or f is null`;
+
+const CHECKS: readonly string[] = [
+  // 4: usage events and settlements are the same calls at the same cost
+  `select format('hold %s: measured at %s, settled at %s', coalesce(m.hold_id, s.hold_id), m.u ->> 'cost_micros', s.cost) as what
+   from (select * from (${MEASURED}) all_measured where (u ->> 'cost_micros')::bigint > 0) m
+   full join (select hold_id, sum(cost) as cost from (${ENDED}) e where kind in ('settled', 'late') group by hold_id) s
+     on s.hold_id = m.hold_id
+   where (m.u ->> 'cost_micros')::bigint is distinct from s.cost`,
+  `select format('hold %s was measured and has no end', m.hold_id) as what
+   from (${MEASURED}) m where not exists (select from (${ENDED}) e where e.hold_id = m.hold_id)`,
+  // a hold that expired without a report has been announced to finance, and has no usage event
+  `select format('hold %s expired, announced: %s, measured: %s, late: %s', e.hold_id, announced, measured, late) as what
+   from (select hold_id,
+       exists (select from log.records where topic = 'gateway.events' and headers ->> 'ce_type' = 'HoldReserved.v1'
+         and convert_from(value, 'UTF8')::jsonb ->> 'hold_id' = j.hold_id::text) as announced,
+       exists (select from (${MEASURED}) m where m.hold_id = j.hold_id and (m.u ->> 'cost_micros')::bigint > 0) as measured,
+       exists (select from (${ENDED}) l where l.hold_id = j.hold_id and kind = 'late') as late
+     from ledger.journal j where kind = 'expired') e
+   where measured <> late`,
+  // 5: usage
+  DIFFERENCE(
+    'usage event',
+    `select jsonb_build_object('id', hold_id, 'tenant', tenant_id, 'app', app_id, 'key', key_id, 'connection', connection_id,
+       'provider', provider, 'route', route, 'model', model, 'upstream', upstream_request_id, 'status', status,
+       'outcome', outcome, 'evidence', evidence, 'lines', lines::jsonb, 'provider_cost', provider_cost_micros,
+       'cost', cost_micros, 'rates', rate_version, 'hold', hold_micros, 'stream', stream,
+       'reserved', extract(epoch from reserved_at), 'ended', extract(epoch from ended_at)) from read.usage_events`,
+    `select jsonb_build_object('id', u -> 'id', 'tenant', u -> 'tenant_id', 'app', u -> 'app_id', 'key', u -> 'key_id',
+       'connection', u -> 'connection_id', 'provider', u -> 'provider', 'route', u -> 'route', 'model', u -> 'model',
+       'upstream', u -> 'upstream_request_id', 'status', u -> 'status', 'outcome', u -> 'outcome',
+       'evidence', u -> 'evidence', 'lines', u -> 'lines', 'provider_cost', u -> 'provider_cost_micros',
+       'cost', u -> 'cost_micros', 'rates', u -> 'rate_version', 'hold', u -> 'hold_micros', 'stream', u -> 'stream',
+       'reserved', extract(epoch from (u ->> 'reserved_at')::timestamptz),
+       'ended', extract(epoch from (u ->> 'ended_at')::timestamptz)) from (${MEASURED}) m`,
+  ),
+  DIFFERENCE(
+    'usage by the hour',
+    `select jsonb_build_array(hour, tenant_id, app_id, connection_id, provider, model, meter, quantity::float8, cost_micros)
+     from read.usage_hourly`,
+    `select jsonb_build_array(date_trunc('hour', (u ->> 'reserved_at')::timestamptz), u -> 'tenant_id', u -> 'app_id',
+       u -> 'connection_id', u -> 'provider', coalesce(line -> 'model', u -> 'model'), line -> 'meter',
+       sum((line ->> 'quantity')::numeric)::float8, sum((line ->> 'cost_micros')::bigint)::bigint)
+     from (${MEASURED}) m, jsonb_array_elements(u -> 'lines') line
+     group by date_trunc('hour', (u ->> 'reserved_at')::timestamptz), u -> 'tenant_id', u -> 'app_id',
+       u -> 'connection_id', u -> 'provider', coalesce(line -> 'model', u -> 'model'), line -> 'meter'`,
+  ),
+  DIFFERENCE(
+    'calls by the hour',
+    `select jsonb_build_array(hour, tenant_id, app_id, connection_id, provider, model, calls) from read.usage_calls_hourly`,
+    `select jsonb_build_array(date_trunc('hour', (u ->> 'reserved_at')::timestamptz), u -> 'tenant_id', u -> 'app_id',
+       u -> 'connection_id', u -> 'provider', u -> 'model', count(*)) from (${MEASURED}) m
+     group by date_trunc('hour', (u ->> 'reserved_at')::timestamptz), u -> 'tenant_id', u -> 'app_id',
+       u -> 'connection_id', u -> 'provider', u -> 'model'`,
+  ),
+  // 5: wallet
+  DIFFERENCE(
+    'balance',
+    `select jsonb_build_array(tenant_id, shard, balance_micros, held_micros, seq, position) from read.wallet_balances`,
+    `select distinct on (tenant_id) jsonb_build_array(tenant_id, shard, sum(wallet_micros) over (partition by tenant_id),
+       (select coalesce(sum(amount), 0) from ledger.holds h where h.tenant_id = j.tenant_id), seq, position)
+     from ledger.journal j where tenant_id is not null order by tenant_id, seq desc`,
+  ),
+  DIFFERENCE(
+    'entry',
+    `select jsonb_build_array(tenant_id, seq, kind, amount_micros, balance_after_micros, hold_id, late) from read.wallet_entries`,
+    `select jsonb_build_array(tenant_id, seq, case kind when 'credit' then 'credit' else 'settlement' end, wallet_micros,
+       sum(wallet_micros) over (partition by tenant_id order by seq), hold_id, kind = 'late')
+     from ledger.journal where kind in ('credit', 'settled', 'late')`,
+  ),
+  DIFFERENCE(
+    'spend window',
+    `select jsonb_build_array(tenant_id, subject, period, cap_window, spent_micros, held_micros) from read.spend_windows
+     where spent_micros <> 0 or held_micros <> 0`,
+    `select jsonb_build_array(tenant_id, subject, period, window_name, spent, held) from ledger.cap_windows
+     where spent <> 0 or held <> 0`,
+  ),
+  `select format('read model %s parked offset %s of %s: %s', projection, record_offset, topic, reason) as what from read.parked`,
+  `select format('the ledger parked offset %s: %s', off, reason) as what from ledger.parked`,
+];
+
+/** Nothing is on its way: every record is consumed by ledger and projector, every journal row is folded. */
+const ON_ITS_WAY = `
+  select format('ledger stands at %s of %s/%s', c.next, h.partition, h.next_offset) as what
+    from log.heads h join ledger.consumer_offsets c using (topic, partition)
+    where h.next_offset > greatest(c.next, 1) 
+  union all
+  select format('%s stands at %s of %s/%s', c.projection, c.next_offset, h.partition, h.next_offset)
+    from log.heads h join read.checkpoints c using (topic, partition) where h.next_offset > greatest(c.next_offset, 1)
+  union all
+  select format('%s stands at position %s of %s/%s', c.projection, c.position, s.shard, s.position)
+    from ledger.shards s join read.checkpoints c on c.partition = s.shard and c.topic = 'ledger.events'
+    where s.position > c.position`;
+
+/** Reads the books of a product directly in its database, as an auditor who trusts no app of it. */
+export class Auditor {
+  private readonly pool: pg.Pool;
+
+  constructor(private readonly databaseUrl: string) {
+    this.pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
+    this.pool.on('error', () => undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+
+  async rows<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    return (await this.pool.query<Row>(sql, values)).rows;
+  }
+
+  openHolds(): Promise<{ hold_id: string; tenant_id: string }[]> {
+    return this.rows('select hold_id, tenant_id from ledger.holds');
+  }
+
+  /** What consumers have yet to read, as sentences. */
+  async onItsWay(): Promise<string[]> {
+    return (await this.rows<{ what: string }>(ON_ITS_WAY)).map(({ what }) => what);
+  }
+
+  /** Invariants 1-5 of docs/architecture.md, when nothing is on its way. */
+  async books(): Promise<Books> {
+    const violations = await this.ledgerAudit();
+    for (const check of CHECKS)
+      violations.push(...(await this.rows<{ what: string }>(check)).map(({ what }) => what));
+    const [counts] = await this.rows<{ usage: number; settled: number; expired: number; open: number }>(
+      `select (select count(*)::int from read.usage_events) as usage,
+         (select count(*)::int from ledger.journal where kind in ('settled', 'late')) as settled,
+         (select count(*)::int from ledger.journal where kind = 'expired') as expired,
+         (select count(*)::int from ledger.holds) as open`,
+    );
+    const { usage = 0, settled = 0, expired = 0, open = 0 } = counts ?? {};
+    return { violations, usageEvents: usage, settlements: settled, expired, openHolds: open };
+  }
+
+  /** Of the answers that a client received in full: those that have not exactly one usage event and one settlement. */
+  async unbilled(seen: readonly SeenAnswer[]): Promise<string[]> {
+    const complete = seen.filter(({ complete }) => complete).map(({ requestId }) => requestId);
+    const rows = await this.rows<{ what: string }>(
+      `select format('answer %s: %s usage events, %s settlements', a.id,
+           count(distinct u.hold_id), count(j.hold_id)) as what
+       from unnest($1::text[]) with ordinality a(id, n)
+       left join read.usage_events u on u.upstream_request_id = a.id
+       left join ledger.journal j on j.hold_id = u.hold_id and j.kind in ('settled', 'late')
+       group by a.id, a.n having count(distinct u.hold_id) <> 1 or count(j.hold_id) <> 1`,
+      [complete],
+    );
+    return rows.map(({ what }) => what);
+  }
+
+  /** All read models as text, but for the times at which they were folded. */
+  async readModels(): Promise<Record<string, string[]>> {
+    const models: Record<string, string[]> = {};
+    for (const table of READ_MODELS) {
+      const rows = await this.rows<{ row: string }>(`select to_jsonb(t)::text as row from read.${table} t order by 1`);
+      models[table] = rows.map(({ row }) => row);
+    }
+    return models;
+  }
+
+  /** Forgets all read models: the projector must not run, and folds both topics from offset 0 when it starts. */
+  async forgetReadModels(): Promise<void> {
+    await this.rows(`truncate ${[...READ_MODELS, 'checkpoints', 'parked'].map((table) => `read.${table}`).join(', ')}`);
+  }
+
+  /** The ledger's own audit, as an operator runs it. */
+  private async ledgerAudit(): Promise<string[]> {
+    const env = { PATH: process.env.PATH ?? '', DATABASE_URL: this.databaseUrl };
+    const { stdout } = await run(process.execPath, [AUDIT], { env }).catch((failed: { stdout?: string }) => {
+      if (!failed.stdout) throw failed;
+      return { stdout: failed.stdout };
+    });
+    return (JSON.parse(stdout) as { violations: string[] }).violations;
+  }
+}
+
+const READ_MODELS = [
+  'usage_events',
+  'usage_hourly',
+  'usage_calls_hourly',
+  'wallet_balances',
+  'wallet_entries',
+  'spend_windows',
+] as const;
