@@ -6,7 +6,7 @@ export default {
   globalSetup: undefined,
   globalTeardown: undefined,
   testRegex: 'test/.*\\.e2e\\.spec\\.ts$',
-  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/chaos/'],
   maxWorkers: 1,
   testTimeout: 180_000,
 };

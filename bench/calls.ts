@@ -27,6 +27,7 @@ export class Caller {
       let firstByteMs = 0;
       let requestId = '';
       const handler: Dispatcher.DispatchHandler = {
+        onRequestStart: () => undefined,
         onResponseStart(_, status, answered) {
           if (status !== 200) throw new Error(`${path} answered ${status}`);
           requestId = String(answered['x-request-id']);

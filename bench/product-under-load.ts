@@ -14,8 +14,17 @@ export interface ProductUnderLoad {
   direct: (what: 'json' | 'stream') => CallKind;
 }
 
-export async function productUnderLoad(): Promise<ProductUnderLoad> {
+/** Starts the product for `measure` and ends it afterwards, whatever happens. */
+export async function withProduct(measure: (under: ProductUnderLoad) => Promise<void>): Promise<void> {
   const product = await productForTests();
+  try {
+    await measure(await underLoad(product));
+  } finally {
+    await product.stop();
+  }
+}
+
+async function underLoad(product: ProductUnderTest): Promise<ProductUnderLoad> {
   const customer = await product.customer({
     creditMicros: 1e12,
     spend_cap_daily: 1e6,

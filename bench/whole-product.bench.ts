@@ -10,7 +10,7 @@ import { createPool } from '@vendo/runtime';
 import type pg from 'pg';
 import { Caller, closedLoop } from './calls.js';
 import { quantile, report } from './figures.js';
-import { type ProductUnderLoad, productUnderLoad } from './product-under-load.js';
+import { type ProductUnderLoad, withProduct } from './product-under-load.js';
 
 const QUESTION = 'How many whole calls a second at 32 clients, and at what CPU?';
 const CLIENTS = 32;
@@ -38,7 +38,7 @@ function cpuOfAll({ product }: ProductUnderLoad): Promise<number[]> {
   return Promise.all(PARTS.map((part) => cpuMs(product.urls[part])));
 }
 
-/** Resolves when every call of the customer is in usage and balance. @returns how many there are. */
+/** Resolves when every call of the customer is in usage and balance. */
 async function caughtUp(pool: pg.Pool, { product, customer }: ProductUnderLoad): Promise<void> {
   await product.waitUntil(
     async () => {
@@ -82,16 +82,15 @@ async function load(under: ProductUnderLoad, pool: pg.Pool, what: 'json' | 'stre
   };
 }
 
-const under = await productUnderLoad();
-const pool = createPool(under.product.urls.database, { app: 'bench', max: 1 });
-const json = await load(under, pool, 'json');
-const stream = await load(under, pool, 'stream');
-await pool.end();
-await under.product.stop();
-
-report(QUESTION, { clients: CLIENTS, json, stream }, [
-  { what: 'gateway CPU of a JSON call, ms', figure: json.cpuMs.gateway, most: 2 },
-  { what: 'gateway CPU of a stream, ms', figure: stream.cpuMs.gateway, most: 4 },
-  { what: 'JSON calls told 2 s after the last, ms', figure: json.caughtUpMs, most: 2_000 },
-  { what: 'streams told 2 s after the last, ms', figure: stream.caughtUpMs, most: 2_000 },
-]);
+await withProduct(async (under) => {
+  const pool = createPool(under.product.urls.database, { app: 'bench', max: 1 });
+  const json = await load(under, pool, 'json');
+  const stream = await load(under, pool, 'stream');
+  await pool.end();
+  report(QUESTION, { clients: CLIENTS, json, stream }, [
+    { what: 'gateway CPU of a JSON call, ms', figure: json.cpuMs.gateway, most: 2 },
+    { what: 'gateway CPU of a stream, ms', figure: stream.cpuMs.gateway, most: 4 },
+    { what: 'JSON calls told after the last answer, ms', figure: json.caughtUpMs, most: 2_000 },
+    { what: 'streams told after the last answer, ms', figure: stream.caughtUpMs, most: 2_000 },
+  ]);
+});

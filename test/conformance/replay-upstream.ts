@@ -10,6 +10,15 @@ export interface Replay {
   encoding?: 'gzip' | 'br';
 }
 
+export interface ReplayedRequest {
+  /** What the answer calls it in `x-request-id`; no two of one upstream are the same. */
+  id: string;
+  method: string;
+  path: string;
+  headers: http.IncomingHttpHeaders;
+  body: string;
+}
+
 export interface ReplayUpstream {
   url: string;
   /** The bytes that the next answers carry, cut at random places. */
@@ -17,7 +26,7 @@ export interface ReplayUpstream {
   /** What each of these answers carries on the wire: the body of the last `play`, compressed as it says. */
   sent(): Buffer;
   /** Requests since the last `play`. */
-  requests(): { method: string; path: string; headers: http.IncomingHttpHeaders; body: string }[];
+  requests(): ReplayedRequest[];
   stop(): Promise<void>;
 }
 
@@ -29,11 +38,15 @@ export async function startReplayUpstream(seed: number): Promise<ReplayUpstream>
   const random = mulberry32(seed);
   let current: Replay = { status: 500, contentType: 'text/plain', body: Buffer.alloc(0) };
   let sent = current.body;
-  let seen: ReturnType<ReplayUpstream['requests']> = [];
+  let seen: ReplayedRequest[] = [];
+  let received = 0;
   const server = http.createServer(async (request, response) => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
+    received += 1;
+    const id = `req-${received}`;
     seen.push({
+      id,
       method: request.method ?? '',
       path: request.url ?? '',
       headers: request.headers,
@@ -42,7 +55,7 @@ export async function startReplayUpstream(seed: number): Promise<ReplayUpstream>
     const { status, contentType, encoding } = current;
     response.writeHead(status, {
       'content-type': contentType,
-      'x-request-id': `req-${seen.length}`,
+      'x-request-id': id,
       'set-cookie': '__cf_bm=secret; path=/',
       'openai-organization': 'org-broker',
       'anthropic-organization-id': 'org-broker',

@@ -151,6 +151,15 @@ export class Auditor {
     return (await this.rows<{ what: string }>(ON_ITS_WAY)).map(({ what }) => what);
   }
 
+  /** Every partition of both topics has a checkpoint: a projector that has just begun may have made none yet. */
+  async projectionsBegun(): Promise<boolean> {
+    const [row] = await this.rows<{ begun: boolean }>(
+      `select (select count(*) from read.checkpoints)
+         >= (select count(*) from log.heads where topic = 'gateway.events') + (select count(*) from ledger.shards) as begun`,
+    );
+    return row?.begun ?? false;
+  }
+
   /** Invariants 1-5 of docs/architecture.md, when nothing is on its way. */
   async books(): Promise<Books> {
     const violations = await this.ledgerAudit();
@@ -185,7 +194,9 @@ export class Auditor {
   async readModels(): Promise<Record<string, string[]>> {
     const models: Record<string, string[]> = {};
     for (const table of READ_MODELS) {
-      const rows = await this.rows<{ row: string }>(`select to_jsonb(t)::text as row from read.${table} t order by 1`);
+      const rows = await this.rows<{ row: string }>(
+        `select to_jsonb(t)::text as row from read.${table} t order by 1`,
+      );
       models[table] = rows.map(({ row }) => row);
     }
     return models;
@@ -193,7 +204,9 @@ export class Auditor {
 
   /** Forgets all read models: the projector must not run, and folds both topics from offset 0 when it starts. */
   async forgetReadModels(): Promise<void> {
-    await this.rows(`truncate ${[...READ_MODELS, 'checkpoints', 'parked'].map((table) => `read.${table}`).join(', ')}`);
+    await this.rows(
+      `truncate ${[...READ_MODELS, 'checkpoints', 'parked'].map((table) => `read.${table}`).join(', ')}`,
+    );
   }
 
   /** The ledger's own audit, as an operator runs it. */

@@ -24,7 +24,7 @@ export interface ProductUnderTest extends Omit<Product, 'stop'> {
 }
 
 export interface ProductOptions {
-  /** Origins to forward to, by provider slug; a connection of the tenant's own is needed to reach one. */
+  /** Origins to forward to instead of the provider, by slug; the managed pool goes there too instead of to the sandbox. */
   upstreams?: Record<string, string>;
   /** Further settings of the apps. */
   env?: Record<string, string>;
@@ -112,6 +112,8 @@ function environment({ upstreams = {}, env = {}, kafkaBrokers }: ProductOptions)
     TZ,
     GATEWAY_PORT: '0',
     LEDGER_PORT: '0',
+    // Journeys poll the balance far more often than a customer may.
+    VENDO_BALANCE_RATE_PER_MIN: '1000000',
     ...(kafkaBrokers ? { KAFKA_BROKERS: kafkaBrokers } : {}),
     ...Object.fromEntries(origins),
     ...env,

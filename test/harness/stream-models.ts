@@ -4,6 +4,7 @@ import type { RateRow } from './admin-client.js';
 export const STREAM_MODELS = {
   /** 20 events, 30 ms apart. */
   halfASecond: 'sandbox-chunks20-pace30',
+  twoSeconds: 'sandbox-chunks40-pace50',
   fiveSeconds: 'sandbox-chunks100-pace50',
   twentySeconds: 'sandbox-chunks200-pace100',
   twoMinutes: 'sandbox-chunks600-pace200',

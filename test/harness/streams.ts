@@ -11,7 +11,7 @@ export interface SeenAnswer {
   requestId: string | null;
   /** It read the provider's terminal event (`[DONE]`, `message_stop`): the answer was received in full. */
   complete: boolean;
-  /** Of an error of ours, the body's code. */
+  /** Of an error body, its code. */
   errorCode: string | null;
   tookMs: number;
 }
@@ -25,7 +25,11 @@ export interface StreamRequest {
 
 const CALL = {
   openai: { path: '/proxy/openai/v1/chat/completions', requestId: 'x-request-id', terminal: 'data: [DONE]' },
-  anthropic: { path: '/proxy/anthropic/v1/messages', requestId: 'request-id', terminal: 'event: message_stop' },
+  anthropic: {
+    path: '/proxy/anthropic/v1/messages',
+    requestId: 'request-id',
+    terminal: 'event: message_stop',
+  },
 } as const;
 
 /** One streamed call on a connection of its own; the time of an answer is the client's. */
@@ -55,7 +59,7 @@ export class ClientStream {
         status: response?.statusCode ?? 0,
         requestId: headerOf(response, requestId),
         complete: text.includes(terminal),
-        errorCode: response?.headers['vendo-error-code']?.toString() ?? null,
+        errorCode: response?.statusCode === 200 ? null : (/"code":"(\w+)"/.exec(text)?.[1] ?? null),
         tookMs: performance.now() - this.startedAt,
       });
     };

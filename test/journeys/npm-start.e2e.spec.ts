@@ -1,14 +1,17 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '@vendo/testing';
+import { AdminClient } from '../harness/admin-client.js';
+import { ClientStream } from '../harness/streams.js';
 import { waitUntil } from '../harness/wait-until.js';
 
 const MAIN = path.resolve('dist/tools/standalone/main.js');
 const ENDS_WITHIN_MS = 10_000;
+const OPEN_CALLS_GET_MS = 5_000;
 const run = promisify(execFile);
 
 interface Instance {
@@ -36,6 +39,8 @@ describe('npm start', () => {
     const child = spawn(process.execPath, [MAIN], {
       env: { PATH, HOME, VENDO_DATA_DIR: folder, ...ports, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, as a shell gives to what is typed into a terminal.
+      detached: true,
     });
     let printed = '';
     for (const stream of [child.stdout, child.stderr])
@@ -83,6 +88,16 @@ describe('npm start', () => {
     return [...instance.output().matchAll(/ pid (\d+)/g)].map(([, pid]) => Number(pid));
   }
 
+  /** What a terminal does at Ctrl-C (SIGINT), and what ends a whole job at once (SIGKILL). */
+  function signalGroup({ process: { pid } }: Instance, signal: NodeJS.Signals): void {
+    if (pid === undefined) throw new Error('it never started');
+    process.kill(-pid, signal);
+  }
+
+  function keyOf(instance: Instance): string {
+    return /vendo_sk_[\w-]+/.exec(instance.output())?.[0] ?? '';
+  }
+
   async function killed(instance: Instance): Promise<void> {
     if (instance.process.exitCode !== null || instance.process.signalCode !== null) return;
     instance.process.kill('SIGTERM');
@@ -120,20 +135,19 @@ describe('npm start', () => {
     const pids = pidsOf(instance);
     expect(pids).toHaveLength(5);
     const began = Date.now();
-    instance.process.kill('SIGINT');
+    signalGroup(instance, 'SIGINT');
     expect(await instance.exit).toEqual({ code: 0, signal: null });
     expect(Date.now() - began).toBeLessThan(ENDS_WITHIN_MS);
     expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
     expect(processes()).toEqual([]);
   });
 
-  it('recovers after a kill -9, with its credit, its charges and the same demo key', async () => {
+  it('recovers after a kill -9 of the whole group, with its credit, its charges and the same demo key', async () => {
     const first = start();
     await ready(first);
-    const keyOf = (instance: Instance) => /vendo_sk_[\w-]+/.exec(instance.output())?.[0];
     await paste(first, '/proxy/openai/');
     const pids = pidsOf(first);
-    first.process.kill('SIGKILL');
+    signalGroup(first, 'SIGKILL');
     await first.exit;
     await waitUntil(
       () => pids.slice(0, 4).every((pid) => !existsSync(`/proc/${pid}`)),
@@ -147,6 +161,57 @@ describe('npm start', () => {
     await waitUntil(async () => (await paste(second, '/usage')).calls === 2, 'both calls', 5_000);
     expect(await paste(second, '/proxy/openai/')).toMatchObject({ object: 'chat.completion' });
   });
+
+  it('gives an open stream 5 s at Ctrl-C, and leaves no hold of it', async () => {
+    const first = start();
+    await ready(first);
+    const gatewayUrl = `http://127.0.0.1:${ports.GATEWAY_PORT}`;
+    const model = 'sandbox-chunks200-pace50';
+    const stream = await waitUntil(async () => {
+      const opened = new ClientStream({ gatewayUrl, key: keyOf(first), provider: 'anthropic', model });
+      await opened.begun;
+      return opened.open && opened;
+    }, 'a stream of 10 s is open');
+    const began = Date.now();
+    signalGroup(first, 'SIGINT');
+    expect(await stream.over).toMatchObject({ status: 200, complete: false });
+    expect(Date.now() - began).toBeGreaterThan(OPEN_CALLS_GET_MS - 200);
+    expect(await first.exit).toEqual({ code: 0, signal: null });
+    expect(Date.now() - began).toBeLessThan(ENDS_WITHIN_MS);
+    expect(processes()).toEqual([]);
+
+    const second = start();
+    await ready(second);
+    const { adminToken } = JSON.parse(readFileSync(path.join(folder, 'secrets.json'), 'utf8'));
+    const { tenant_id } = JSON.parse(readFileSync(path.join(folder, 'demo.json'), 'utf8'));
+    const admin = new AdminClient(gatewayUrl, adminToken);
+    await waitUntil(async () => (await admin.openHolds(tenant_id)).length === 0, 'no hold is open', 5_000);
+    const [newest] = await admin.usageEvents(tenant_id);
+    expect(newest).toMatchObject({ model, lines: expect.arrayContaining([expect.anything()]) });
+  });
+
+  const asRoot = process.getuid?.() === 0;
+  (asRoot ? it : it.skip)(
+    'works as root in a folder that others cannot enter, and says so once',
+    async () => {
+      const closed = `${folder}-closed`;
+      await mkdir(closed, { mode: 0o700 });
+      const instance = start({ VENDO_DATA_DIR: path.join(closed, 'var') });
+      let moved = '';
+      try {
+        await ready(instance);
+        const lines = instance.output().split('\n');
+        const told = lines.filter((line) => line.includes('cannot enter'));
+        expect(told).toEqual([expect.stringMatching(/the database lives in \/var\/tmp\/vendo-data-\w+$/)]);
+        moved = told[0]?.split(' ').at(-1) ?? '';
+        expect(await paste(instance, '/proxy/openai/')).toMatchObject({ object: 'chat.completion' });
+      } finally {
+        await killed(instance);
+        await rm(closed, { recursive: true, force: true });
+        if (moved.startsWith('/var/tmp/vendo-data-')) await rm(moved, { recursive: true, force: true });
+      }
+    },
+  );
 
   it('says in one line that a port or the data folder is in use, and exits 1', async () => {
     const first = start();

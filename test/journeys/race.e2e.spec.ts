@@ -12,8 +12,8 @@ const CAP_MICROS = 15 * HOLD_MICROS;
 const CLIENTS = 64;
 const CALLS = 2_000;
 const SAMPLE_EVERY_MS = 50;
-/** Ten chunks, 5 ms apart; priced so that a call costs a tenth of its hold and settling moves the limits. */
-const MODEL = 'sandbox-chunks10-pace5';
+/** Ten chunks, 20 ms apart; priced so that a call costs a tenth of its hold and settling moves the limits. */
+const MODEL = 'sandbox-chunks10-pace20';
 
 interface RacingApp {
   id: string;
@@ -59,17 +59,26 @@ describe('64 clients on two apps that share credit for 20 holds, each app with a
     await product?.stop();
   });
 
-  /** Every client calls again as soon as it has its answer, until 2,000 calls are made. */
+  /**
+   * Every client calls again as soon as it has its answer, until 2,000 calls are made. Those of the second app begin
+   * when the first has met its cap: then five holds are left for them.
+   */
   async function race(): Promise<void> {
+    const capMet = Promise.withResolvers<void>();
     let made = 0;
-    const client = async (index: number): Promise<void> => {
+    const client = async (app: RacingApp): Promise<void> => {
       while (made < CALLS) {
         made += 1;
-        const status = await call(apps[index % 2] as RacingApp, made % 2 === 0);
+        const status = await call(app, made % 2 === 0);
         answers.set(status, (answers.get(status) ?? 0) + 1);
+        if (status === 429) capMet.resolve();
       }
+      capMet.resolve();
     };
-    await Promise.all(Array.from({ length: CLIENTS }, (_, index) => client(index)));
+    const [first, second] = apps as [RacingApp, RacingApp];
+    const clients = Array.from({ length: CLIENTS / 2 }, () => client(first));
+    await capMet.promise;
+    await Promise.all([...clients, ...Array.from({ length: CLIENTS / 2 }, () => client(second))]);
   }
 
   async function call({ key }: RacingApp, stream: boolean): Promise<number> {
@@ -124,7 +133,7 @@ describe('64 clients on two apps that share credit for 20 holds, each app with a
 
   it('never have more settled and held in an app than its cap', () => {
     const perApp = samples.flatMap((sample) => Object.values(sample.apps).map(Number));
-    expect(Math.max(...perApp)).toBeGreaterThan(CAP_MICROS - HOLD_MICROS);
+    expect(Math.max(...perApp)).toBeGreaterThan(CAP_MICROS - 2 * HOLD_MICROS);
     expect(Math.max(...perApp)).toBeLessThanOrEqual(CAP_MICROS);
   });
 

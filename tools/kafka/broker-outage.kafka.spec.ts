@@ -65,7 +65,8 @@ if (missing) process.stderr.write(`KAFKA'S OUTAGE WAS NOT TESTED: there is no ${
     const written = await writing;
     await reading;
 
-    expect(written.failed).toBeLessThan(OUTAGE_MS / 1_000);
+    // It tries again at its own pace, not as fast as it can.
+    expect(written.failed).toBeLessThan((3 * OUTAGE_MS) / 1_000);
     // A repeat follows at once what it repeats, because the writer appends again before it goes on.
     const withoutRepeats = seen.filter((number, index) => number !== seen[index - 1]);
     expect(withoutRepeats).toEqual(withoutRepeats.map((_, index) => index));

@@ -142,6 +142,9 @@ function launch(jars, { settings, folder }) {
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   child.once('error', keep);
+  const killed = () => child.kill('SIGKILL');
+  process.once('exit', killed);
+  child.once('exit', () => process.off('exit', killed));
   return server;
 }
 
@@ -187,12 +190,14 @@ if (process.argv[1] === import.meta.filename) {
       folder: { type: 'string', default: path.join(HERE, '../../var/kafka') },
     },
   });
-  const broker = await startKafka({
+  let broker = null;
+  // Before it is up there is nothing to shut down: leaving kills it.
+  for (const signal of ['SIGINT', 'SIGTERM'])
+    process.once(signal, () => (broker ? broker.stop().then(() => process.exit(0)) : process.exit(1)));
+  broker = await startKafka({
     folder: values.folder,
     port: Number(values.port),
     progress: (line) => console.log(line),
   });
   console.log(`kafka ready: KAFKA_BROKERS=${broker.brokers}`);
-  for (const signal of ['SIGINT', 'SIGTERM'])
-    process.once(signal, () => broker.stop().then(() => process.exit(0)));
 }

@@ -4,6 +4,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { waitUntil } from '../../test/harness/wait-until.js';
 import { StartError, secretsOf, takeDataFolder } from './data-folder.js';
 
 describe('the data folder', () => {
@@ -27,6 +28,22 @@ describe('the data folder', () => {
       await expect(takeDataFolder(folder)).rejects.toThrow(`process ${other.pid}`);
     } finally {
       other.kill('SIGKILL');
+    }
+  });
+
+  it('is taken over from a killed process that its parent has not reaped', async () => {
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60']);
+    try {
+      const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
+      const fields = (): string[] => {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+        return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      };
+      await waitUntil(() => fields()[0] === 'Z', 'it is dead');
+      await lockedBy(pid, fields()[19] ?? null);
+      await expect(takeDataFolder(folder)).resolves.toEqual(expect.any(Function));
+    } finally {
+      parent.kill('SIGKILL');
     }
   });
 

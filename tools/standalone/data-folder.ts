@@ -36,7 +36,7 @@ export async function takeDataFolder(folder: string): Promise<() => Promise<void
 function holderOf(lock: string): number | null {
   try {
     const { pid, started } = JSON.parse(lock) as { pid: number; started: string | null };
-    return pid !== process.pid && lives(pid) && startOf(pid) === started ? pid : null;
+    return pid !== process.pid && lives(pid) && !isDead(pid) && startOf(pid) === started ? pid : null;
   } catch {
     return null; // torn by a crash while it was written
   }
@@ -51,13 +51,24 @@ function lives(pid: number): boolean {
   }
 }
 
+/** Killed, and only its parent has not noticed yet; in a container the first process may never notice. */
+function isDead(pid: number): boolean {
+  const [state] = statOf(pid);
+  return state === 'Z' || state === 'X';
+}
+
 /** When a process started, in ticks since boot: tells it from a later one with the same pid. Null where /proc is missing. */
 function startOf(pid: number): string | null {
+  return statOf(pid)[19] ?? null;
+}
+
+/** The fields behind the program's name, its state first. Empty where /proc is missing. */
+function statOf(pid: number): string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return null;
+    return [];
   }
 }
 

@@ -53,10 +53,14 @@ export class GatewayModule {
       imports: [
         RuntimeModule.forApp('gateway', config.VENDO_LOG_LEVEL),
         proxy,
-        BillingModule.from({ publicUrl: publicUrlOf(config), domain: config.VENDO_DOMAIN }, [
-          callers,
-          readModels,
-        ]),
+        BillingModule.from(
+          {
+            publicUrl: publicUrlOf(config),
+            domain: config.VENDO_DOMAIN,
+            balanceRatePerMin: config.VENDO_BALANCE_RATE_PER_MIN,
+          },
+          [callers, readModels],
+        ),
         OperatorModule.from(
           { adminToken: config.VENDO_ADMIN_TOKEN, providers: PROVIDERS.map(({ slug }) => slug) },
           [registry, readModels, ledger, credentials],

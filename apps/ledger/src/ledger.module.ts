@@ -114,7 +114,12 @@ function assemble(config: LedgerConfig, { log, clock, health, logger, metrics }:
   const url = config.DATABASE_URL;
   const ownerPool = createPool(url, { app: 'vendo ledger migrations', max: 2 });
   const writerPool = createPool(url, { app: 'vendo ledger writer', max: 2, settings: WRITER_SESSION });
-  const operatorPool = createPool(url, { app: 'vendo ledger', max: 4, settings: WRITER_SESSION });
+  const operatorPool = createPool(url, {
+    app: 'vendo ledger',
+    max: 4,
+    settings: WRITER_SESSION,
+    answerWithinMs: 5_000,
+  });
   const beats = new SpoolBeats(clock);
   const notice = new CommitNotice(operatorPool, logger);
   const relay = config.KAFKA_BROKERS ? new Relay(new JournalRows(operatorPool), log, clock, logger) : null;

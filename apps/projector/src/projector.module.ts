@@ -11,6 +11,7 @@ import { SHARD_COUNT } from '@vendo/events';
 import { migrateReadModels } from '@vendo/read-models';
 import { Clock, createPool, Health, LOGGER, type Logger, Metrics, RuntimeModule } from '@vendo/runtime';
 import type pg from 'pg';
+import { ChargeWatch } from './charge-watch.js';
 import type { ProjectorConfig } from './config.js';
 import { PROJECTIONS } from './projections/projections.js';
 import { Runner } from './runner.js';
@@ -21,17 +22,19 @@ const POOL = Symbol('projector pool');
 @Injectable()
 class Projecting implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly stopping = new AbortController();
-  private running: Promise<void> = Promise.resolve();
+  private running: Promise<unknown> = Promise.resolve();
 
   constructor(
     @Inject(Runner) private readonly runner: Runner,
+    @Inject(ChargeWatch) private readonly charges: ChargeWatch,
     @Inject(POOL) private readonly pool: pg.Pool,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     await migrateReadModels(this.pool);
     await this.runner.ready(this.stopping.signal);
-    this.running = this.runner.run(this.stopping.signal);
+    const { signal } = this.stopping;
+    this.running = Promise.all([this.runner.run(signal), this.charges.run(signal)]);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -75,6 +78,12 @@ export class ProjectorModule {
             health: Health,
           ) => new Runner({ log, pool, clock, logger, metrics, health }, PROJECTIONS, SHARD_COUNT),
           inject: [EventLog, POOL, Clock, LOGGER, Metrics, Health],
+        },
+        {
+          provide: ChargeWatch,
+          useFactory: (pool: pg.Pool, clock: Clock, logger: Logger, metrics: Metrics) =>
+            new ChargeWatch({ pool, clock, logger, metrics }),
+          inject: [POOL, Clock, LOGGER, Metrics],
         },
         Projecting,
       ],

@@ -1,6 +1,7 @@
 import type { Topic } from '@vendo/events';
 import type { Clock } from '@vendo/runtime';
 import kafkajs, { type Admin, type ITopicConfig, type Kafka } from 'kafkajs';
+import { disconnectInTime } from './kafka-client.js';
 
 /** How often, and how many milliseconds apart, offsets are asked for while the partitions have no leader yet. */
 const ASKS_MAX = 20;
@@ -48,8 +49,8 @@ export class KafkaAdmin {
     }
   }
 
-  async close(): Promise<void> {
-    await this.connected?.then((admin) => admin.disconnect()).catch(() => undefined);
+  close(): Promise<void> {
+    return disconnectInTime(this.connected, this.clock);
   }
 
   private async ask<Answer>(question: (admin: Admin) => Promise<Answer>): Promise<Answer> {
@@ -59,7 +60,7 @@ export class KafkaAdmin {
       return await question(await asked);
     } catch (thrown) {
       if (this.connected === asked) this.connected = null;
-      void asked.then((admin) => admin.disconnect()).catch(() => undefined);
+      void disconnectInTime(asked, this.clock);
       throw thrown;
     }
   }

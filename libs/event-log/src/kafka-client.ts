@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Logger } from '@vendo/runtime';
+import type { Clock, Logger } from '@vendo/runtime';
 import { Kafka, logLevel } from 'kafkajs';
 
 /** What the busy-timer patch touches of kafkajs' inner class. */
@@ -40,4 +40,22 @@ export function kafkaClient(brokers: readonly string[], logger: Logger): Kafka {
       ({ namespace, log }) =>
         logger.debug({ kafkajs: namespace, groupId: log.groupId, broker: log.broker }, log.message),
   });
+}
+
+/** What an end of the process may wait for a broker, milliseconds; a clean goodbye takes a few. */
+const DISCONNECT_WITHIN_MS = 1_000;
+
+/**
+ * Says goodbye to the broker. A client whose broker is gone may not come to an end, nor may one that is still
+ * connecting; nobody waits for those. Never throws.
+ */
+export async function disconnectInTime(
+  client: Promise<{ disconnect(): Promise<void> }> | null,
+  clock: Clock,
+): Promise<void> {
+  if (client === null) return;
+  const done = new AbortController();
+  const disconnected = client.then((connected) => connected.disconnect()).catch(() => undefined);
+  await Promise.race([disconnected, clock.sleep(DISCONNECT_WITHIN_MS, done.signal)]);
+  done.abort();
 }

@@ -3,13 +3,13 @@ import type { Topic } from '@vendo/events';
 import type { Clock, Logger } from '@vendo/runtime';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { StoredRecord } from './event-log.js';
+import { disconnectInTime } from './kafka-client.js';
 import type { KafkaPartition, Next } from './kafka-partition.js';
 
 /** A seek or resume takes effect with the next fetch only, so an empty fetch is not held longer, milliseconds. */
 const FETCH_WAIT_MS = 100;
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 const RESTART_MS = 1_000;
-const DISCONNECT_WAIT_MS = 5_000;
 
 export interface ConsumerParts {
   kafka: Kafka;
@@ -89,23 +89,25 @@ export class KafkaConsumer {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
       this.takeOver(consumer, payload.memberAssignment[this.topic] ?? []),
     );
+    const begun = this.run(consumer);
     try {
-      await consumer.connect();
-      await consumer.subscribe({ topic: this.topic, fromBeginning: true });
-      await consumer.run({ autoCommit: false, eachBatch: (payload) => this.receive(consumer, payload) });
-      await ended;
+      // Closing does not wait for a broker that does not answer.
+      await Promise.race([begun.then(() => ended), ended]);
     } finally {
       this.joined = null;
-      await this.disconnect(consumer);
+      // One that is disconnected while it still connects would come up after that, and stay.
+      const begunOrNot = begun.then(
+        () => consumer,
+        () => consumer,
+      );
+      await disconnectInTime(begunOrNot, this.parts.clock);
     }
   }
 
-  /** A consumer of a broker that is gone may not come to an end; nobody waits for it. */
-  private async disconnect(consumer: Consumer): Promise<void> {
-    const done = new AbortController();
-    const disconnected = consumer.disconnect().catch(() => undefined);
-    const late = this.parts.clock.sleep(DISCONNECT_WAIT_MS, done.signal);
-    await Promise.race([disconnected, late]).finally(() => done.abort());
+  private async run(consumer: Consumer): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topic: this.topic, fromBeginning: true });
+    await consumer.run({ autoCommit: false, eachBatch: (payload) => this.receive(consumer, payload) });
   }
 
   /** A (re)join forgets seeks: everything is paused, and what is read here begins anew. */

@@ -1,6 +1,7 @@
 import type { EventRecord, Topic } from '@vendo/events';
 import type { Clock } from '@vendo/runtime';
 import type { Kafka, Producer, RecordMetadata } from 'kafkajs';
+import { disconnectInTime } from './kafka-client.js';
 
 /** No send waits longer for its answer, milliseconds; then it counts as unknown. */
 const SEND_TIMEOUT_MS = 20_000;
@@ -122,7 +123,7 @@ export class KafkaProducer {
   private async discard(): Promise<void> {
     const producer = this.producer;
     this.producer = null;
-    await producer?.then((connected) => connected.disconnect()).catch(() => undefined);
+    await disconnectInTime(producer, this.clock);
   }
 }
 

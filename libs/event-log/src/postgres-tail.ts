@@ -10,6 +10,9 @@ const POLL_MS = 250;
 const QUERY_RECORDS_MAX = 2_000;
 const PARTITION_RECORDS_MIN = 50;
 
+/** A read that has had no answer for this long has lost its server, milliseconds: it is asked again. */
+const ANSWER_WITHIN_MS = 10_000;
+
 /** One query for all waiting reads: each finds its own rows by index. */
 const READ = {
   [GATEWAY_TOPIC]: `
@@ -122,7 +125,8 @@ export class PostgresTail {
     const reads = [...this.waiting];
     const share = Math.max(PARTITION_RECORDS_MIN, Math.floor(QUERY_RECORDS_MAX / reads.length));
     try {
-      const { rows } = await this.pool.query<Row>({
+      const query: pg.QueryConfig & { query_timeout: number } = {
+        query_timeout: ANSWER_WITHIN_MS,
         name: `log-read-${this.topic}`,
         text: READ[this.topic],
         values: [
@@ -130,7 +134,8 @@ export class PostgresTail {
           reads.map(({ next }) => next),
           Math.min(BATCH_RECORDS_MAX, share),
         ],
-      });
+      };
+      const { rows } = await this.pool.query<Row>(query);
       this.reachable = true;
       const found = Map.groupBy(rows, ({ read }) => Number(read) - 1);
       for (const [index, read] of reads.entries()) this.deliver(read, found.get(index) ?? []);

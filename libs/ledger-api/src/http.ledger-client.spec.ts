@@ -125,6 +125,8 @@ describe('the ledger’s client', () => {
     });
     const credit = { tenant_id: TENANT, amount_micros: 1, source: 's', note: null, idempotency_key: 'k' };
     await expect(client.grantCredit(credit)).rejects.toMatchObject({ code: 'idempotency_conflict' });
+    answer = async () => ({ status: 401, body: { error: { code: 'unauthorized', message: 'wrong token' } } });
+    await expect(client.grantCredit(credit)).rejects.toMatchObject({ code: 'billing_unavailable' });
     answer = async () => null;
     await expect(client.spools()).rejects.toMatchObject({ code: 'billing_unavailable' });
   });

@@ -126,7 +126,8 @@ export class HttpLedgerClient extends LedgerClient {
     body?: unknown,
   ): Promise<z.infer<Shape>> {
     const { status, json } = await this.exchange(method, path, body);
-    if (status >= 500) throw new UnansweredError(`the ledger answered ${status}`);
+    // A wrong internal token is this installation's fault; "unauthorized" would blame the caller's key.
+    if (status >= 500 || status === 401) throw new UnansweredError(`the ledger answered ${status}`);
     if (status >= 400) throw refusalOf(json);
     const parsed = shape.safeParse(json);
     if (!parsed.success) throw new UnansweredError(`the ledger's answer to ${path} is not readable`);

@@ -4,16 +4,19 @@ import { z } from 'zod';
 const Amount = MicrosWire.min(0);
 const Instant = z.iso.datetime({ precision: 3 });
 
+/** Ids are compared as text in memory and as uuids in the tables: in memory they are lower case. */
+const Id = z.uuid().toLowerCase();
+
 /** Who sends: the spool that its holds live with. Every reserve counts as a beat of that spool. */
-export const SpoolRef = z.strictObject({ id: z.uuid(), host: z.string().min(1).max(255) });
+export const SpoolRef = z.strictObject({ id: Id, host: z.string().min(1).max(255) });
 export type SpoolRef = z.infer<typeof SpoolRef>;
 
 /** Asks for a hold. The caller makes the id (UUIDv7) and repeats the same bytes on a retry. */
 export const ReserveCommand = z.strictObject({
-  hold_id: z.uuid(),
-  tenant_id: z.uuid(),
+  hold_id: Id,
+  tenant_id: Id,
   /** The cap subject: the app, or for a connection key the key itself. Caps are the ledger's own state. */
-  subject: z.uuid(),
+  subject: Id,
   amount_micros: Amount,
   /** The newest version of rates and margins that the caller has polled; stored and returned. */
   rate_version: z.int().min(0),
@@ -50,7 +53,7 @@ export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
 export const ReserveAnswers = z.object({ answers: z.array(ReserveAnswer) });
 
 /** "This spool's writer lives." `ask` names further spools whose marks are wanted (those shipped on for dead writers). */
-export const Beat = z.strictObject({ spool: SpoolRef, ask: z.array(z.uuid()).max(1000) });
+export const Beat = z.strictObject({ spool: SpoolRef, ask: z.array(Id).max(1000) });
 export type Beat = z.infer<typeof Beat>;
 
 /** Marks: per spool and partition the last number applied (absent: none). Consumed: per partition the next offset of gateway.events. */
@@ -61,7 +64,7 @@ export const BeatAnswer = z.object({
 export type BeatAnswer = z.infer<typeof BeatAnswer>;
 
 export const GrantCredit = z.strictObject({
-  tenant_id: z.uuid(),
+  tenant_id: Id,
   /** Signed: a correction may be negative. Never zero. */
   amount_micros: MicrosWire.refine((amount) => amount !== 0, 'must not be zero'),
   source: z.string().min(1).max(60),
@@ -80,8 +83,8 @@ export type CreditEntry = z.infer<typeof CreditEntry>;
 
 /** An absent field leaves that cap as it is, null clears it. */
 export const SetCaps = z.strictObject({
-  tenant_id: z.uuid(),
-  subject: z.uuid(),
+  tenant_id: Id,
+  subject: Id,
   daily_micros: Amount.nullable().optional(),
   monthly_micros: Amount.nullable().optional(),
 });

@@ -8,9 +8,11 @@ type Scope = Pick<Margin, 'tenantId' | 'integration' | 'meter'>;
 /** The margin cascade: the first rule that matches, most specific first. */
 export class MarginBook {
   private readonly rules = new Map<string, Margin[]>();
+  private readonly tenants = new Set<string | null>([null]);
 
   constructor(margins: readonly Margin[]) {
     for (const margin of margins) {
+      this.tenants.add(margin.tenantId);
       const key = keyOf(margin);
       const rules = this.rules.get(key);
       if (rules) rules.push(margin);
@@ -21,19 +23,28 @@ export class MarginBook {
 
   /** Per cent; null when not even a global rule is in force. */
   find(tenantId: string, integration: string, meter: Meter, instant: PricingInstant): Rational | null {
-    const cascade: Scope[] = [
-      { tenantId, integration: null, meter },
-      { tenantId, integration, meter: null },
-      { tenantId, integration: null, meter: null },
-      { tenantId: null, integration: null, meter },
-      { tenantId: null, integration, meter: null },
-      { tenantId: null, integration: null, meter: null },
-    ];
-    for (const scope of cascade) {
-      const rule = this.rules.get(keyOf(scope))?.find((one) => inForce(one, instant));
-      if (rule) return rule.marginPct;
-    }
-    return null;
+    return (
+      this.findFor(tenantId, integration, meter, instant) ?? this.findFor(null, integration, meter, instant)
+    );
+  }
+
+  private findFor(
+    tenantId: string | null,
+    integration: string,
+    meter: Meter,
+    instant: PricingInstant,
+  ): Rational | null {
+    // Few tenants have margins of their own.
+    if (!this.tenants.has(tenantId)) return null;
+    return (
+      this.inForce({ tenantId, integration: null, meter }, instant) ??
+      this.inForce({ tenantId, integration, meter: null }, instant) ??
+      this.inForce({ tenantId, integration: null, meter: null }, instant)
+    );
+  }
+
+  private inForce(scope: Scope, instant: PricingInstant): Rational | null {
+    return this.rules.get(keyOf(scope))?.find((one) => inForce(one, instant))?.marginPct ?? null;
   }
 }
 

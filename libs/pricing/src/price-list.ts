@@ -26,20 +26,25 @@ export class PriceList {
     return this.rates.some((rate) => inForce(rate, instant));
   }
 
-  find(meter: Meter, { tier, contextTokens, ...instant }: PriceContext): Rate | null {
+  /** @param contextTokens of the whole prompt; the context's own unless said. */
+  find(meter: Meter, context: PriceContext, contextTokens = context.contextTokens): Rate | null {
     const rate = this.rows
-      .get(rowKey(tier, meter))
-      ?.find((row) => row.contextFrom <= contextTokens && inForce(row, instant));
+      .get(rowKey(context.tier, meter))
+      ?.find((row) => row.contextFrom <= contextTokens && inForce(row, context));
     return rate && isPrice(rate) ? rate : null;
   }
 
   /** The rate of each context row that a prompt of up to `context.contextTokens` tokens can reach. */
   findReachable(meter: Meter, context: PriceContext): Rate[] {
-    const bounds = new Set((this.rows.get(rowKey(context.tier, meter)) ?? []).map((row) => row.contextFrom));
-    return [...bounds]
-      .filter((contextFrom) => contextFrom <= context.contextTokens)
-      .map((contextTokens) => this.find(meter, { ...context, contextTokens }))
-      .filter((rate) => rate !== null);
+    const reachable: Rate[] = [];
+    let contextFrom = Number.POSITIVE_INFINITY;
+    for (const row of this.rows.get(rowKey(context.tier, meter)) ?? []) {
+      const isNewest = row.contextFrom < contextFrom;
+      if (!isNewest || row.contextFrom > context.contextTokens || !inForce(row, context)) continue;
+      contextFrom = row.contextFrom;
+      if (isPrice(row)) reachable.push(row);
+    }
+    return reachable;
   }
 }
 

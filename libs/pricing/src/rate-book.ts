@@ -13,6 +13,8 @@ const INPUT_METERS = [
 ] as const satisfies readonly Meter[];
 const OUTPUT_METERS = ['output_tokens', 'audio_output_tokens'] as const satisfies readonly Meter[];
 
+const TOKEN_METERS: readonly Meter[] = [...INPUT_METERS, ...OUTPUT_METERS];
+
 const HUNDRED = Rational.of(100n);
 const METER_ORDER = new Map(METERS.map((meter, index) => [meter, index]));
 
@@ -69,7 +71,13 @@ export class RateBook {
 
   /** Whether the model has a price for input and for output in the context's tier; a call without is not forwarded. */
   isPriced(context: PriceContext): boolean {
-    return this.holdFor(context, { input: 1, output: 1 }) !== null;
+    const list = this.prices.find(context);
+    return (
+      list !== null &&
+      list.find('input_tokens', context, 0) !== null &&
+      list.find('output_tokens', context, 0) !== null &&
+      TOKEN_METERS.every((meter) => this.marginOf(context, meter) !== null)
+    );
   }
 
   /**
@@ -135,7 +143,7 @@ export class RateBook {
   /** USD per token with margin; null when `needed` has no price, whatever the others have. */
   private dearest(meters: readonly Meter[], needed: Meter, context: PriceContext): Rational | null {
     const list = this.prices.find(context);
-    if (!list?.find(needed, { ...context, contextTokens: 0 })) return null;
+    if (!list?.find(needed, context, 0)) return null;
     let dearest: Rational | null = null;
     for (const meter of meters) {
       const margin = this.marginOf(context, meter);
@@ -191,12 +199,24 @@ function lineKey({ meter, model, rateKeys }: Quantity): string {
   return JSON.stringify([meter, model ?? '', rateKeys ?? []]);
 }
 
-function perUnit({ unitCostUsd, per }: Rate): Rational {
-  return unitCostUsd.dividedBy(per);
+/** Divisions of exact rationals are dear, and every call needs the same few: a row's are worked out once. */
+const perUnitOf = new WeakMap<Rate, Rational>();
+const factorOfMargin = new WeakMap<Rational, Rational>();
+
+function perUnit(rate: Rate): Rational {
+  const known = perUnitOf.get(rate);
+  if (known) return known;
+  const cost = rate.unitCostUsd.dividedBy(rate.per);
+  perUnitOf.set(rate, cost);
+  return cost;
 }
 
 function factorOf(marginPct: Rational): Rational {
-  return HUNDRED.plus(marginPct).dividedBy(HUNDRED);
+  const known = factorOfMargin.get(marginPct);
+  if (known) return known;
+  const factor = HUNDRED.plus(marginPct).dividedBy(HUNDRED);
+  factorOfMargin.set(marginPct, factor);
+  return factor;
 }
 
 function sum(parts: readonly Rational[]): Rational {

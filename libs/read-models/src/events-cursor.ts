@@ -15,6 +15,12 @@ export function decodeCursor(text: string): EventsCursor | null {
   const decoded = Buffer.from(text, 'base64url').toString('utf8');
   const match =
     /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(decoded);
-  if (!match?.[1] || !match[2] || Number.isNaN(Date.parse(match[1]))) return null;
+  if (!match?.[1] || !match[2] || !isInstant(match[1])) return null;
   return { reservedAt: match[1], id: match[2] };
+}
+
+/** `Date` takes the 31st of February for a day of March; the database does not take it at all. */
+function isInstant(text: string): boolean {
+  const at = Date.parse(text);
+  return !Number.isNaN(at) && new Date(at).toISOString() === text;
 }

@@ -1,3 +1,10 @@
+export {
+  type ChargeRow,
+  type ChargeWithoutUsage,
+  noteChargesWithoutUsage,
+  type OverdueCharges,
+  overdueCharges,
+} from './charges-without-usage.js';
 export { type Checkpoint, loadCheckpoint, moveCheckpoint } from './checkpoints.js';
 export { decodeCursor, type EventsCursor, encodeCursor } from './events-cursor.js';
 export { migrateReadModels } from './migrate-read-models.js';

@@ -11,6 +11,8 @@ export interface WalletBalance {
   held: Micros;
   /** The tenant's journal sequence number that this is as of; 0 before the first. */
   seq: number;
+  /** Everything that was projected by then is counted. */
+  asOf: Date;
 }
 
 /** Whose usage: one app's, or one connection's. Always within its tenant. */
@@ -89,13 +91,25 @@ export class ReadModels {
 
   /** Zeros for a tenant of which the journal has said nothing yet. */
   async balanceOf(tenantId: string): Promise<WalletBalance> {
-    const { rows } = await this.pool.query<{ balance_micros: string; held_micros: string; seq: string }>(
-      'select balance_micros, held_micros, seq from read.wallet_balances where tenant_id = $1',
+    const { rows } = await this.pool.query<{
+      balance_micros: string;
+      held_micros: string;
+      seq: string;
+      as_of: Date;
+    }>(
+      `select coalesce(balance_micros, 0) as balance_micros, coalesce(held_micros, 0) as held_micros,
+              coalesce(seq, 0) as seq, now() as as_of
+       from (values ($1::uuid)) as asked (tenant_id) left join read.wallet_balances using (tenant_id)`,
       [tenantId],
     );
     const [row] = rows;
-    if (!row) return { balance: 0n, held: 0n, seq: 0 };
-    return { balance: BigInt(row.balance_micros), held: BigInt(row.held_micros), seq: Number(row.seq) };
+    if (!row) throw new Error('the database did not tell the time');
+    return {
+      balance: BigInt(row.balance_micros),
+      held: BigInt(row.held_micros),
+      seq: Number(row.seq),
+      asOf: row.as_of,
+    };
   }
 
   /** Usage of the current UTC day or month, grouped by provider, model and meter. */

@@ -33,7 +33,8 @@ export async function readCatalogue(file = CATALOGUE): Promise<CatalogueRow[]> {
 
 /**
  * Adds the catalogue rows that the registry lacks as one rate version, and returns how many. The first time they are
- * in force from their own dates; what a newer catalogue brings is in force from now on, as the past is not re-priced.
+ * in force from their own dates; what a newer catalogue brings is in force from now on at the earliest, as the past is
+ * not re-priced.
  */
 export async function seedCatalogue(
   dataSource: DataSource,
@@ -50,21 +51,23 @@ export async function seedCatalogue(
     if (missing.length === 0) return 0;
     const version = await nextRateVersion(tx);
     const [{ now }]: [{ now: Date }] = await tx.query('select clock_timestamp() as now');
-    const rates = missing.map((row) => rateOf(row, version, known.size === 0 ? null : now));
+    const earliest = known.size === 0 ? new Date(0) : now;
+    const rates = missing.map((row) => rateOf(row, version, earliest));
     for (let from = 0; from < rates.length; from += ROWS_PER_INSERT)
       await tx.insert(Rate, rates.slice(from, from + ROWS_PER_INSERT));
     return missing.length;
   });
 }
 
-function rateOf(row: CatalogueRow, version: number, effectiveFrom: Date | null): Rate {
+function rateOf(row: CatalogueRow, version: number, earliest: Date): Rate {
   const { provider, model, meter, tier, free, per, source } = row;
+  const dated = new Date(`${row.effective_from}T00:00:00Z`);
   return {
     id: uuidv7(),
     ...{ provider, model, meter, tier, free, per, source, version },
     contextFrom: row.context_from,
     unitCostUsd: row.unit_cost_usd,
-    effectiveFrom: effectiveFrom ?? new Date(`${row.effective_from}T00:00:00Z`),
+    effectiveFrom: dated > earliest ? dated : earliest,
     catalogueKey: keyOf(row),
   };
 }

@@ -190,4 +190,13 @@ describe('the catalogue', () => {
     const [counter] = await registry.query('select version from registry.rate_version');
     expect(added?.version).toBe(counter.version);
   });
+
+  it('puts no price in force before its own date', async () => {
+    const [row] = await readCatalogue();
+    if (!row) throw new Error('the catalogue is empty');
+    const announced = { ...row, unit_cost_usd: '98', free: false, effective_from: '2099-01-01' };
+    expect(await seedCatalogue(registry, [row, announced])).toBe(1);
+    const [added] = await registry.manager.findBy(Rate, { unitCostUsd: '98' });
+    expect(added?.effectiveFrom).toEqual(new Date('2099-01-01T00:00:00Z'));
+  });
 });

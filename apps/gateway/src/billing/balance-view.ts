@@ -15,3 +15,12 @@ export function usdBalance({ balance, held }: WalletBalance): number {
   // Parsed from its decimal text, so that the number is the nearest one to the exact amount.
   return Number(Rational.of(cents, 100n).toDecimal());
 }
+
+/** What `creditsRemaining` is made of, each as it is: settled credit may be below zero. */
+export function balanceDetail({ balance, held, asOf }: WalletBalance) {
+  return {
+    settled_micros: microsToWire(balance),
+    held_micros: microsToWire(held),
+    as_of: asOf.toISOString(),
+  };
+}

@@ -4,6 +4,7 @@ import { LOGGER, type Logger } from '@vendo/runtime';
 
 interface Reply {
   code(status: number): Reply;
+  headers(values: Record<string, string>): Reply;
   send(body: unknown): unknown;
 }
 
@@ -16,7 +17,14 @@ export class BillingErrorFilter implements ExceptionFilter {
     const known = thrown instanceof VendoError ? thrown : new VendoError('internal_error');
     if (known.code === 'internal_error') this.logger.error({ err: thrown }, 'billing API failed');
     const message = isBadKey(known) ? 'Invalid or revoked token' : known.message;
-    host.switchToHttp().getResponse<Reply>().code(errorResponse(known).status).send({ error: { message } });
+    const { status, headers } = errorResponse(known);
+    const retryAfter = headers['retry-after'];
+    host
+      .switchToHttp()
+      .getResponse<Reply>()
+      .code(status)
+      .headers(retryAfter === undefined ? {} : { 'retry-after': retryAfter })
+      .send({ error: { message } });
   }
 }
 

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { BalanceLimiter } from './balance-limiter.js';
 import { BillingController } from './billing.controller.js';
 import { BILLING_CONFIG, type BillingConfig } from './billing-config.js';
 
@@ -10,7 +11,7 @@ export class BillingModule {
       module: BillingModule,
       imports,
       controllers: [BillingController],
-      providers: [{ provide: BILLING_CONFIG, useValue: config }],
+      providers: [{ provide: BILLING_CONFIG, useValue: config }, BalanceLimiter],
     };
   }
 }

@@ -55,6 +55,9 @@ class CallersFake {
 let database: TestDatabase;
 let pool: pg.Pool;
 let app: NestFastifyApplication;
+/** Another one for each test, so that none is refused for the requests of the others. */
+let remoteAddress: string;
+let addresses = 0;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -63,10 +66,10 @@ beforeAll(async () => {
   const module = await Test.createTestingModule({
     imports: [
       RuntimeModule.forApp('spec', 'silent'),
-      BillingModule.from({ publicUrl: 'https://vendo.run', domain: 'gateway.example' }, [
-        CallersFake.module,
-        ReadModelsModule.from({ databaseUrl: database.url }),
-      ]),
+      BillingModule.from(
+        { publicUrl: 'https://vendo.run', domain: 'gateway.example', balanceRatePerMin: 60 },
+        [CallersFake.module, ReadModelsModule.from({ databaseUrl: database.url })],
+      ),
     ],
   }).compile();
   app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
@@ -80,12 +83,16 @@ afterAll(async () => {
   await database.drop();
 });
 
-beforeEach(() =>
-  pool.query('truncate read.usage_events, read.usage_hourly, read.usage_calls_hourly, read.wallet_balances'),
-);
+beforeEach(async () => {
+  addresses += 1;
+  remoteAddress = `10.0.0.${addresses}`;
+  await pool.query(
+    'truncate read.usage_events, read.usage_hourly, read.usage_calls_hourly, read.wallet_balances',
+  );
+});
 
 async function get(path: string, headers: Record<string, string> = { authorization: `Bearer ${APP_KEY}` }) {
-  const { statusCode, headers: sent, body } = await app.inject({ url: path, headers });
+  const { statusCode, headers: sent, body } = await app.inject({ url: path, headers, remoteAddress });
   return {
     status: statusCode,
     headers: sent,
@@ -127,6 +134,44 @@ describe('GET /api/billing/balance', () => {
       currency: 'USD',
       top_up_url: 'https://vendo.run/billing',
       as_of_seq: 0,
+    });
+  });
+});
+
+describe('GET /api/billing/balance?detail=1', () => {
+  it('tells settled and held apart', async () => {
+    await wallet(-5, 7);
+    expect((await get('/api/billing/balance?detail=1')).body).toEqual({
+      credits_remaining_micros: 0,
+      currency: 'USD',
+      top_up_url: 'https://vendo.run/billing',
+      as_of_seq: 7,
+      settled_micros: -5,
+      held_micros: 7,
+      as_of: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    });
+  });
+});
+
+describe('GET /api/billing/balance?min_seq=', () => {
+  it('waits for the journal row that is asked for', async () => {
+    const answer = get('/api/billing/balance?min_seq=7');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await wallet(5, 0);
+    expect((await answer).body).toMatchObject({ credits_remaining_micros: 5, as_of_seq: 7 });
+  });
+
+  it('answers what there is when the row does not come within a second', async () => {
+    await wallet(5, 0);
+    const began = performance.now();
+    expect((await get('/api/billing/balance?min_seq=8')).body).toMatchObject({ as_of_seq: 7 });
+    expect(performance.now() - began).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it.each(['', '-1', 'x', '1.5'])('refuses %j', async (seq) => {
+    expect(await get(`/api/billing/balance?min_seq=${seq}`)).toMatchObject({
+      status: 400,
+      text: '{"error":{"message":"min_seq must be a whole number"}}',
     });
   });
 });
@@ -306,6 +351,22 @@ describe('the billing API', () => {
       expect(answer.headers).not.toHaveProperty('vendo-error-code');
       expect(answer.headers['access-control-allow-origin']).toBe('*');
     }
+  });
+
+  it('refuses the 61st balance request of an address within a minute, and nobody else', async () => {
+    const paths = ['/api/billing/balance', '/api/v1/balance'];
+    for (let n = 0; n < 60; n += 1) await get(paths[n % 2] ?? '', {});
+    for (const path of paths) {
+      const answer = await get(path);
+      expect(answer).toMatchObject({ status: 429, text: '{"error":{"message":"Rate limit exceeded"}}' });
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+      expect(Number(answer.headers['retry-after'])).toBeLessThanOrEqual(60);
+      expect(answer.headers).not.toHaveProperty('vendo-error-code');
+      expect(answer.headers['access-control-allow-origin']).toBe('*');
+    }
+    expect((await get('/api/billing/usage')).status).toBe(200);
+    remoteAddress = '10.0.1.1';
+    expect((await get('/api/billing/balance')).status).toBe(200);
   });
 
   it('tells no detail of a failure of its own', async () => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { VendoError } from '@vendo/errors';
 import { RateBook } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
@@ -65,7 +65,7 @@ export class CachedCallers extends Callers {
 
   async identify(presentedKey: string, freshness: Freshness): Promise<Caller> {
     if (!KEY_SHAPE.test(presentedKey)) throw new VendoError('app_unknown');
-    const key = await this.keys.get(createHash('sha256').update(presentedKey).digest('hex'), freshness);
+    const key = await this.keys.get(hash('sha256', presentedKey), freshness);
     if (!key) throw new VendoError('app_unknown');
     if (key.revoked) throw new VendoError('app_revoked');
     if (key.expiresAtMs !== null && key.expiresAtMs <= this.clock.wallMs())

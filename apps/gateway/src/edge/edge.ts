@@ -1,5 +1,6 @@
 import http from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { errorResponse, VendoError } from '@vendo/errors';
 import { preflightHeaders } from './cors.js';
 import { type ProxyTarget, proxyTarget } from './target.js';
 
@@ -45,11 +46,28 @@ export class Edge {
   }
 
   private receive(request: http.IncomingMessage, response: http.ServerResponse, nest: Listener): void {
+    if (namesTwoHosts(request)) {
+      refuse(response, new VendoError('invalid_request', 'The request has more than one Host header.'));
+      return;
+    }
     const target = proxyTarget(request.headers.host, request.url ?? '/', this.options.domain);
     if (target === null || this.proxy === null) nest(request, response);
     else if (request.method === 'OPTIONS') answerPreflight(request, response);
     else this.proxy(target, request, response);
   }
+}
+
+/** What stands in front of us may have gone by the other one. */
+function namesTwoHosts({ rawHeaders }: http.IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts += 1;
+  return hosts > 1;
+}
+
+function refuse(response: http.ServerResponse, error: VendoError): void {
+  const { status, headers, body } = errorResponse(error);
+  response.writeHead(status, { ...headers, connection: 'close' }).end(JSON.stringify(body));
 }
 
 /** Before every other check, unknown provider included. */

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, HttpCode, Inject, Param, Patch, Post, UseGuar
 import { AdminGuard } from './admin.guard.js';
 import { AppsService } from './apps.service.js';
 import { BindingsService } from './bindings.service.js';
-import { AppChange, NewApp, NewAppKey, NewBinding, read, readId } from './requests.js';
+import { AppChange, NewApp, NewAppKey, NewBinding, read, readId, readSlug } from './requests.js';
 
 @Controller('api/admin')
 @UseGuards(AdminGuard)
@@ -36,6 +36,6 @@ export class AppsController {
   @Delete('apps/:id/bindings/:slug')
   @HttpCode(204)
   async unbind(@Param('id') id: string, @Param('slug') slug: string): Promise<void> {
-    await this.bindings.unbind(readId(id), slug);
+    await this.bindings.unbind(readId(id), readSlug(slug));
   }
 }

@@ -80,7 +80,8 @@ export class BindingsService {
     if (found) return found.id;
     const view = { id: uuidv7(), provider, profile: POOL, status: 'active' } as const;
     await tx.insert(Connection, { ...view, tenantId, displayName: null, sealedCredential: null });
-    await record({ action: 'connection.created', subject: view.id, before: null, after: view });
+    const after = { tenant_id: tenantId, ...view, display_name: null };
+    await record({ action: 'connection.created', subject: view.id, before: null, after });
     return view.id;
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caps, LedgerClient } from '@vendo/ledger-api';
 import { type Micros, microsToWire } from '@vendo/money';
+import { Changes } from './changes.js';
 
 /** What an operator asks for: absent leaves a cap as it is, null clears it. */
 export interface AskedCaps {
@@ -16,7 +17,10 @@ export interface CapsView {
 /** Spend caps are the ledger's state; the registry keeps none. `subject` is an app, or a connection key. */
 @Injectable()
 export class CapsService {
-  constructor(@Inject(LedgerClient) private readonly ledger: LedgerClient) {}
+  constructor(
+    @Inject(LedgerClient) private readonly ledger: LedgerClient,
+    @Inject(Changes) private readonly changes: Changes,
+  ) {}
 
   /** Resolves when the caps are committed, with those before and after. */
   async set(
@@ -29,12 +33,12 @@ export class CapsService {
     const before = view(await this.ledger.setCaps(name));
     const { spend_cap_daily: daily, spend_cap_monthly: monthly } = asked;
     if (daily === undefined && monthly === undefined) return { before, after: before };
-    const caps = await this.ledger.setCaps({
-      ...name,
+    const caps = {
       ...(daily === undefined ? {} : { daily_micros: wire(daily) }),
       ...(monthly === undefined ? {} : { monthly_micros: wire(monthly) }),
-    });
-    return { before, after: view(caps) };
+    };
+    await this.changes.announce({ action: 'caps.asked', subject, before, after: { ...name, ...caps } });
+    return { before, after: view(await this.ledger.setCaps({ ...name, ...caps })) };
   }
 
   /** For a subject that is new: says nothing to the ledger when no cap is asked for. */

@@ -35,6 +35,14 @@ export class Changes {
     );
   }
 
+  /**
+   * Commits the audit row of what is about to be asked of the ledger. The ledger commits apart from the registry: with
+   * this row first, no change there is without one, whatever dies between the two.
+   */
+  announce(deed: Deed): Promise<void> {
+    return this.make(({ record }) => record(deed));
+  }
+
   /** Reads outside of a change. */
   get read(): EntityManager {
     return this.registry.manager;

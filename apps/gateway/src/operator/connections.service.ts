@@ -47,7 +47,8 @@ export class ConnectionsService {
         displayName: asked.display_name ?? null,
         sealedCredential: credential === undefined ? null : this.vault.seal(credential, view.id),
       });
-      await record({ action: 'connection.created', subject: view.id, before: null, after: view });
+      const after = { tenant_id: tenantId, ...view, display_name: asked.display_name ?? null };
+      await record({ action: 'connection.created', subject: view.id, before: null, after });
       return view;
     });
   }
@@ -83,8 +84,8 @@ export class ConnectionsService {
     if (!connection) throw new VendoError('not_found', 'There is no such connection.');
     const { tenantId } = connection;
     const id = uuidv7();
-    await this.caps.setIfAny(tenantId, id, caps);
+    const capped = { id, caps: await this.caps.setIfAny(tenantId, id, caps) };
     const owner = { tenantId, scope: 'connection', appId: null, connectionId } as const;
-    return this.changes.make((change) => this.keys.issue(change, owner, display_name ?? null, id));
+    return this.changes.make((change) => this.keys.issue(change, owner, display_name ?? null, capped));
   }
 }

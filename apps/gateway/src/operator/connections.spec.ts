@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { operatorStand, PLAINTEXT, refused, uuid } from './operator-stand.contract.js';
 
-const { call, ledger, newApp, newConnection, newTenant, rows, vault } = operatorStand();
+const { audit, call, ledger, newApp, newConnection, newTenant, rows, vault } = operatorStand();
 
 describe('connections and bindings', () => {
   it('makes a connection whose credential is sealed and never seen again', async () => {
@@ -24,6 +24,8 @@ describe('connections and bindings', () => {
     ]);
     expect(stored?.sealed_credential).toEqual(vault.seal('sk-very-real'));
     expect(JSON.stringify(await rows('select * from registry.audit'))).not.toContain('sk-very-real');
+    const after = { tenant_id: tenant, ...connection, display_name: 'Ours' };
+    expect(await audit(connection.id)).toEqual([{ action: 'connection.created', before: null, after }]);
   });
 
   it.each([
@@ -66,6 +68,11 @@ describe('connections and bindings', () => {
     const { key } = body as { key: { id: string; plaintext: string } };
     expect(key.plaintext).toMatch(PLAINTEXT);
     expect(ledger.caps.get(key.id)).toEqual({ daily_micros: 2_000_000, monthly_micros: null });
+    const caps = { spend_cap_micros_daily: 2_000_000, spend_cap_micros_monthly: null };
+    expect(await audit(key.id)).toMatchObject([
+      { action: 'caps.asked', after: { daily_micros: 2_000_000 } },
+      { action: 'key.issued', after: { connection_id: id, ...caps } },
+    ]);
   });
 
   it('binds to the managed pool without a connection, and makes its connection once', async () => {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { VendoError } from '@vendo/errors';
 import { Key } from '@vendo/registry';
 import { v7 as uuidv7 } from 'uuid';
+import type { CapsView } from './caps.service.js';
 import { type Change, Changes } from './changes.js';
 import { issueKey } from './issued-key.js';
 
@@ -20,17 +21,21 @@ export type KeyOwner =
 export class KeysService {
   constructor(@Inject(Changes) private readonly changes: Changes) {}
 
-  /** Issues a key as part of a change. @param id given when something must name the key before it exists. */
+  /**
+   * Issues a key as part of a change.
+   * @param own given for a key that is a cap subject of its own, whose caps stand before it exists.
+   */
   async issue(
     { tx, record }: Change,
     owner: KeyOwner,
     displayName: string | null,
-    id = uuidv7(),
+    own: { id: string; caps: CapsView | null } = { id: uuidv7(), caps: null },
   ): Promise<NewKeyView> {
+    const { id, caps } = own;
     const { plaintext, hash, prefix } = issueKey();
     await tx.insert(Key, { id, ...owner, keyHash: hash, prefix, displayName });
     const { tenantId: tenant_id, scope, appId: app_id, connectionId: connection_id } = owner;
-    const after = { tenant_id, scope, app_id, connection_id, prefix, display_name: displayName };
+    const after = { tenant_id, scope, app_id, connection_id, prefix, display_name: displayName, ...caps };
     await record({ action: 'key.issued', subject: id, before: null, after });
     return { id, prefix, plaintext };
   }

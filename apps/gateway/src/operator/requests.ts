@@ -5,7 +5,12 @@ import { z } from 'zod';
 
 const SPEND_CAP_MAX: Micros = 1_000_000_000_000n;
 
-const DisplayName = z.string().trim().min(1).max(80);
+/** What neither Postgres text nor JSON can hold is refused here: a NUL, half of a surrogate pair. */
+const Text = z
+  .string()
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text without NUL');
+
+const DisplayName = Text.trim().min(1).max(80);
 
 /** USD as a number or numeric string from 0 to 1,000,000, to the micro; null clears the cap. Read as micros. */
 const SpendCap = z.union([z.null(), z.number(), z.string()]).transform((usd, context) => {
@@ -31,7 +36,7 @@ const Decimal = z.string().transform((text, context) => {
 const EffectiveFrom = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 export const NewTenant = z.strictObject({
-  name: z.string().trim().min(1).max(200),
+  name: Text.trim().min(1).max(200),
   is_test: z.boolean().default(false),
 });
 
@@ -40,8 +45,8 @@ export const NewCredit = z.strictObject({
     .int()
     .refine((amount) => amount !== 0, 'must not be zero')
     .transform(microsFromWire),
-  source: z.string().trim().min(1).max(60),
-  note: z.string().max(500).nullable().default(null),
+  source: Text.trim().min(1).max(60),
+  note: Text.max(500).nullable().default(null),
 });
 
 export const IdempotencyKey = z.string('the header Idempotency-Key is required').trim().min(1).max(255);
@@ -102,7 +107,7 @@ export const NewMargin = z
 const NewRate = z
   .strictObject({
     provider: z.string(),
-    model: z.string().min(1).max(200),
+    model: Text.min(1).max(200),
     meter: Meter,
     tier: z.string().min(1).max(40).default('standard'),
     /** Applies to calls whose whole prompt has at least this many tokens. */
@@ -141,6 +146,12 @@ export function read<Schema extends z.ZodType>(schema: Schema, given: unknown): 
 export function readId(given: string): string {
   if (!z.uuid().safeParse(given).success) throw new VendoError('not_found');
   return given.toLowerCase();
+}
+
+/** A provider's slug of the path. Throws VendoError `not_found`: nothing is bound under another kind of name. */
+export function readSlug(given: string): string {
+  if (!/^[a-z0-9-]{1,60}$/.test(given)) throw new VendoError('not_found', 'There is no such binding.');
+  return given;
 }
 
 function microsOf(usd: string): Micros | null {

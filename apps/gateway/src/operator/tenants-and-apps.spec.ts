@@ -26,6 +26,8 @@ describe('the operator API', () => {
     [{}, 'name: Invalid input: expected string, received undefined'],
     [{ name: ' ' }, 'name: Too small: expected string to have >=1 characters'],
     [{ name: 'A', colour: 'red' }, 'request: Unrecognized key: "colour"'],
+    [{ name: 'a\0b' }, 'name: must be text without NUL'],
+    [{ name: 'a\ud800b' }, 'name: must be text without NUL'],
   ])('refuses the tenant %j by naming what is wrong', async (body, message) => {
     expect(await call('POST', '/tenants', body)).toEqual(refused(400, 'invalid_request', message));
   });
@@ -40,6 +42,7 @@ describe('the operator API', () => {
     ['POST', '/connections/{id}/keys', {}],
     ['POST', '/apps/{id}/bindings', { provider_slug: 'openai' }],
     ['DELETE', '/apps/{id}/bindings/openai', undefined],
+    ['DELETE', '/apps/{id}/bindings/%00', undefined],
     ['DELETE', '/keys/{id}', undefined],
     ['GET', '/tenants/{id}/holds', undefined],
   ] as const)('answers 404 to %s %s for an id that nothing has', async (method, path, body) => {
@@ -101,14 +104,23 @@ describe('tenants and credit', () => {
     );
   });
 
-  it('says that the ledger is away, and records nothing', async () => {
-    const path = `/tenants/${await newTenant()}/credits`;
-    const before = await rows('select count(*) from registry.audit');
+  it('says that the ledger is away, and records that credit was asked for, not that it was granted', async () => {
+    const tenant = await newTenant();
     ledger.away = true;
+    const credit = { amount_micros: 5, source: 'grant', note: null };
+    expect(await call('POST', `/tenants/${tenant}/credits`, credit, { 'idempotency-key': 'k' })).toEqual(
+      refused(503, 'billing_unavailable'),
+    );
+    const asked = { ...credit, tenant_id: tenant, idempotency_key: 'k' };
+    expect(await audit(tenant)).toMatchObject([
+      { action: 'tenant.created' },
+      { action: 'credit.asked', before: null, after: asked },
+    ]);
     expect(
-      await call('POST', path, { amount_micros: 5, source: 'grant' }, { 'idempotency-key': 'k' }),
-    ).toEqual(refused(503, 'billing_unavailable'));
-    expect(await rows('select count(*) from registry.audit')).toEqual(before);
+      await rows("select from registry.audit where after->>'tenant_id' = $1 and action = 'credit.granted'", [
+        tenant,
+      ]),
+    ).toEqual([]);
   });
 });
 

@@ -29,10 +29,16 @@ export class TenantsService {
 
   /**
    * Posts credit at the ledger, which decides by the idempotency key; then its audit row, once, also when a first try
-   * died between the two and the caller repeats it. Throws not_found, idempotency_conflict, billing_unavailable.
+   * died between the two and the caller repeats it. That it was asked for is in the audit before. Throws not_found, idempotency_conflict, billing_unavailable.
    */
   async credit(credit: GrantCredit): Promise<CreditEntry> {
     await this.mustExist(credit.tenant_id);
+    await this.changes.announce({
+      action: 'credit.asked',
+      subject: credit.tenant_id,
+      before: null,
+      after: credit,
+    });
     const entry = await this.ledger.grantCredit(credit);
     await this.changes.make(async ({ tx, record }) => {
       // The tenant's row is the lock that makes "once" hold for repeats that run side by side.

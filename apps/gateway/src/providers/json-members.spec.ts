@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { topLevelMembers } from './json-members.js';
 
 function values(body: Buffer): [string, unknown][] {
-  return topLevelMembers(body).map(({ key, start, end }) => [
+  return topLevelMembers(body, () => true).map(({ key, start, end }) => [
     key,
     JSON.parse(body.subarray(start, end).toString()),
   ]);
@@ -31,6 +31,6 @@ describe('topLevelMembers', () => {
     ['letters beyond ASCII', '{"é":"日本","z":1}', ['é', 'z']],
     ['nothing', '{}', []],
   ])('sees %s', (_, text, keys) =>
-    expect(topLevelMembers(Buffer.from(text)).map(({ key }) => key)).toEqual(keys),
+    expect(topLevelMembers(Buffer.from(text), () => true).map(({ key }) => key)).toEqual(keys),
   );
 });

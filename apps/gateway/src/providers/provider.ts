@@ -79,6 +79,11 @@ export interface EventVerdict {
 
 /** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
 export interface UsageMeter {
+  /**
+   * Whether an event says nothing that counts, by a cheap look at its raw lines (one character per byte, so only ASCII
+   * can be looked for). Asked for each event in turn; `onEvent` gets only those that are not skipped.
+   */
+  skips(lines: string): boolean;
   /** A streamed answer, event by event. */
   onEvent(event: SseEvent): EventVerdict;
   /** A whole JSON answer, 2xx only. */

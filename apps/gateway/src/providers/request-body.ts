@@ -1,6 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { VendoError } from '@vendo/errors';
 import type { z } from 'zod';
-import { topLevelMembers } from './json-members.js';
+import { IntricateJsonError, topLevelMembers } from './json-members.js';
 
 /**
  * Reads the fields of a JSON request body that billing depends on; everything else is ignored.
@@ -8,9 +9,9 @@ import { topLevelMembers } from './json-members.js';
  * Throws VendoError `invalid_body`; its message names the field and never quotes the body.
  */
 export function readRequestBody<Shape extends z.ZodObject>(body: Buffer, schema: Shape): z.infer<Shape> {
-  const json = parse(body);
-  refuseRepeatedKeys(body, schema);
-  const read = schema.safeParse(json);
+  // Before parsing: what is refused here would take seconds to parse.
+  refuseIntricateAndRepeated(body, schema);
+  const read = schema.safeParse(parse(body));
   if (read.success) return read.data;
   const [issue] = read.error.issues;
   throw invalid(`"${issue?.path.join('.')}" is missing or not what this route takes.`);
@@ -21,6 +22,8 @@ export function invalid(message: string): VendoError {
 }
 
 function parse(body: Buffer): unknown {
+  // Bytes that are no text are read differently by everybody.
+  if (!isUtf8(body)) throw invalid('The body is not UTF-8.');
   let json: unknown;
   try {
     json = JSON.parse(body.toString('utf8'));
@@ -32,10 +35,17 @@ function parse(body: Buffer): unknown {
   return json;
 }
 
-function refuseRepeatedKeys(body: Buffer, schema: z.ZodObject): void {
+function refuseIntricateAndRepeated(body: Buffer, schema: z.ZodObject): void {
   const seen = new Set<string>();
-  for (const { key } of topLevelMembers(body)) {
-    if (seen.has(key) && key in schema.shape) throw invalid(`The body names "${key}" more than once.`);
-    seen.add(key);
+  try {
+    for (const { key } of topLevelMembers(body, (name) => Object.hasOwn(schema.shape, name))) {
+      if (seen.has(key)) throw invalid(`The body names "${key}" more than once.`);
+      seen.add(key);
+    }
+  } catch (thrown) {
+    if (thrown instanceof IntricateJsonError)
+      throw invalid('The body is nested too deeply or has too many values.');
+    if (thrown instanceof SyntaxError) throw invalid('The body is not valid JSON.');
+    throw thrown;
   }
 }

@@ -1,44 +1,18 @@
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 
-/** A content coding that the tap can read. `deflate` is zlib-wrapped, or raw as some servers send it. */
-interface Coding {
-  whole(bytes: Buffer, maxOutputLength: number): Buffer;
-  stream(first: Buffer): Transform;
-}
+/** Makes a decompressor for a content coding that the tap can read. @param first the first chunk. */
+type Coding = (first: Buffer) => Transform;
 
-const gzip: Coding = {
-  whole: (bytes, maxOutputLength) => zlib.gunzipSync(bytes, { maxOutputLength }),
-  stream: () => zlib.createGunzip({ flush: zlib.constants.Z_SYNC_FLUSH }),
-};
+const gunzip: Coding = () => zlib.createGunzip({ flush: zlib.constants.Z_SYNC_FLUSH });
 
-const CODINGS: ReadonlyMap<string, Coding> = new Map([
-  ['gzip', gzip],
-  ['x-gzip', gzip],
-  [
-    'deflate',
-    {
-      whole: (bytes, maxOutputLength) =>
-        isZlibWrapped(bytes)
-          ? zlib.inflateSync(bytes, { maxOutputLength })
-          : zlib.inflateRawSync(bytes, { maxOutputLength }),
-      stream: (first) => (isZlibWrapped(first) ? zlib.createInflate() : zlib.createInflateRaw()),
-    },
-  ],
-  [
-    'br',
-    {
-      whole: (bytes, maxOutputLength) => zlib.brotliDecompressSync(bytes, { maxOutputLength }),
-      stream: () => zlib.createBrotliDecompress({ flush: zlib.constants.BROTLI_OPERATION_FLUSH }),
-    },
-  ],
-  [
-    'zstd',
-    {
-      whole: (bytes, maxOutputLength) => zlib.zstdDecompressSync(bytes, { maxOutputLength }),
-      stream: () => zlib.createZstdDecompress(),
-    },
-  ],
+const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
+  ['gzip', gunzip],
+  ['x-gzip', gunzip],
+  // Zlib-wrapped, or raw as some servers send it.
+  ['deflate', (first) => (isZlibWrapped(first) ? zlib.createInflate() : zlib.createInflateRaw())],
+  ['br', () => zlib.createBrotliDecompress({ flush: zlib.constants.BROTLI_OPERATION_FLUSH })],
+  ['zstd', () => zlib.createZstdDecompress()],
 ]);
 
 /** The part of an Accept-Encoding that the tap could read in the answer; `identity` when nothing is left of it. */
@@ -52,8 +26,13 @@ export function readableCodings(acceptEncoding: string): string {
 
 /** Null: not compressed. Undefined: in a way that the tap cannot read. */
 export function codingOf(contentEncoding: string | undefined): Coding | null | undefined {
-  const name = contentEncoding?.trim().toLowerCase() ?? '';
-  return name === '' || name === 'identity' ? null : CODINGS.get(name);
+  const names = (contentEncoding ?? '')
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '' && name !== 'identity');
+  const [name, another] = names;
+  if (name === undefined) return null;
+  return another === undefined ? CODINGS.get(name) : undefined;
 }
 
 function isZlibWrapped(bytes: Buffer): boolean {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { type ErrorResponse, VendoError } from '@vendo/errors';
 import { CORS_HEADERS } from '../edge/cors.js';
+import { ByteCollector } from './byte-collector.js';
 
 /** The client left before it got an answer: there is nobody to answer. */
 export class ClientLeft extends Error {
@@ -49,23 +50,23 @@ export class Exchange {
         'Compressed request bodies are not supported: send it uncompressed.',
       );
     if (Number(this.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    // Who left before this has been told already: no further event would come.
+    this.assertThere();
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const body = new ByteCollector();
     const stop = (error: Error): void => {
       this.request.off('data', take);
       reject(error);
     };
     const take = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytes > maxBytes) stop(tooLarge(maxBytes));
-      else chunks.push(chunk);
+      if (body.length + chunk.length > maxBytes) stop(tooLarge(maxBytes));
+      else body.add(chunk);
     };
     this.request.on('data', take);
-    this.request.once('end', () =>
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
-    );
-    this.request.once('close', () => stop(new ClientLeft()));
+    this.request.once('end', () => resolve(body.take()));
+    this.request.once('close', () => {
+      if (!this.request.complete) stop(new ClientLeft());
+    });
     return promise;
   }
 
@@ -89,8 +90,13 @@ export class Exchange {
 
   answerHead(status: number, message: string | undefined, headers: NodeJS.Dict<string | string[]>): void {
     if (this.left) return;
-    this.response.writeHead(status, message ?? '', headers as IncomingHttpHeaders);
+    this.response.writeHead(status, reasonOf(message), headers as IncomingHttpHeaders);
   }
+}
+
+/** The provider's words for its status, unless they hold what node refuses to write (undici reads them as UTF-8). */
+function reasonOf(message: string | undefined): string {
+  return message !== undefined && /^[\t\x20-\x7e\x80-\xff]*$/.test(message) ? message : '';
 }
 
 function tooLarge(maxBytes: number): VendoError {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import type http from 'node:http';
+import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { VendoError } from '@vendo/errors';
@@ -210,6 +212,28 @@ describe('a client that leaves', () => {
     await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
   });
 
+  it('and whose answer never begins: nothing is charged, and we hang up', async () => {
+    const gone = Promise.withResolvers<void>();
+    world.upstreamTimeoutMs = 5_000;
+    await world.restart();
+    world.answer = (request) => void request.socket.once('close', gone.resolve);
+    const { leave } = send(world);
+    await world.until(() => world.seen.length > 0, 'the call at the provider');
+    leave();
+    await gone.promise;
+    await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: null });
+  });
+
+  it('with an error answer on its way: it costs nothing', async () => {
+    const held = Promise.withResolvers<http.ServerResponse>();
+    world.answer = (_request, response) => held.resolve(response);
+    const { leave } = send(world);
+    const response = await held.promise;
+    leave();
+    setTimeout(() => json(529, '{"error":{}}')(response.req, response), 50);
+    await expectEnd({ outcome: 'upstream_error', cost: 0, evidence: null });
+  });
+
   it.each([
     [
       'too long',
@@ -254,6 +278,26 @@ describe('a provider that fails', () => {
     await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
   });
 
+  it('has a name that nobody knows: 502, and the hold is released', async () => {
+    world.upstreamOrigin = 'http://provider.invalid';
+    const got = await send(world).got;
+    expect(got?.status).toBe(502);
+    expect(got?.headers['vendo-error-code']).toBe('upstream_unreachable');
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+  });
+
+  it('takes no connection in time: 504, and the hold is released', async () => {
+    // TLS is part of connecting, and this provider never greets.
+    const silent = net.createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    world.upstreamOrigin = `https://127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
+    const got = await send(world).got;
+    silent.close();
+    expect(got?.status).toBe(504);
+    expect(got?.headers['vendo-error-code']).toBe('upstream_timeout');
+    await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
+  });
+
   it('says nothing in time: 504, and the hold is released', async () => {
     world.answer = () => undefined;
     const got = await send(world).got;
@@ -270,14 +314,14 @@ describe('a provider that fails', () => {
     await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: null });
   });
 
-  it.each([400, 401, 404, 429, 500, 529])(
+  it.each([300, 304, 307, 400, 401, 404, 429, 500, 529])(
     'answers %i: it passes unchanged and costs nothing',
     async (status) => {
       const body = '{"error":{"message":"no","usage":{"prompt_tokens":9}}}';
       world.answer = json(status, body, { 'vendo-error-code': 'spend_cap_daily', 'retry-after': '7' });
       const got = await send(world).got;
       expect(got).toMatchObject({ status, broken: false });
-      expect(got?.body.toString()).toBe(body);
+      expect(got?.body.toString()).toBe(status === 304 ? '' : body);
       expect(got?.headers['vendo-error-code']).toBeUndefined();
       expect(got?.headers['retry-after']).toBe('7');
       await expectEnd({ outcome: 'upstream_error', cost: 0, evidence: null });
@@ -297,6 +341,25 @@ describe('a provider that fails', () => {
     expect(got).toMatchObject({ status: 200, broken: true });
     expect(got?.body.toString()).toBe(sent);
     await expectEnd({ outcome: 'upstream_died', cost, evidence: 'estimated' });
+  });
+
+  it.each([
+    ['a chat, before [DONE]', STREAM, TEXT + USAGE_CHUNK, CHAT_COST],
+    // (2000 * 3 + 400 * 15) * 1.2
+    ['a message, before message_stop', MESSAGE, MESSAGE_START + MESSAGE_TEXT + MESSAGE_DELTA, 14_400],
+  ])('dies after the final report of %s: that is charged as exact', async (_, request, sent, cost) => {
+    world.answer = (...exchange) => {
+      const response = stream(sent)(...exchange);
+      setTimeout(() => response.destroy(), 50);
+    };
+    expect(await send(world, request).got).toMatchObject({ status: 200, broken: true });
+    await expectEnd({ outcome: 'upstream_died', cost, evidence: 'exact' });
+  });
+
+  it('has a head that we cannot read: the hold ends', async () => {
+    world.answer = (request) => void request.socket.write('HTTP/1.1 200 OK\r\nbroken\x01: 1\r\n\r\n');
+    expect((await send(world).got)?.status).toBe(502);
+    await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: null });
   });
 
   it('dies in the middle of JSON: nothing is charged and the client sees it broken', async () => {
@@ -406,6 +469,15 @@ describe('a gateway that stops', () => {
     await world.stopProxy();
     expect(await got).toMatchObject({ status: 200, broken: true });
     await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'estimated' });
+  });
+
+  it('releases a call whose answer has not begun', async () => {
+    world.answer = () => undefined;
+    const { got } = send(world);
+    await world.until(() => world.seen.length > 0, 'the call at the provider');
+    await world.stopProxy();
+    expect(await got).toBeNull();
+    await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: null });
   });
 
   it('ends a hold that is still being reserved, whatever the ledger answers later', async () => {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CORS_HEADERS } from '../edge/cors.js';
 import { readableCodings } from './decoding.js';
+import { carriesKey } from './presented-key.js';
 
 /** They belong to one connection, not to the message. */
 const HOP_BY_HOP = new Set([
@@ -31,6 +32,8 @@ const NEVER_FORWARDED = new Set([
   'anthropic-workspace-id',
   'anthropic-user-profile-id',
   'cookie',
+  // OpenAI's browser clients put a key into it.
+  'sec-websocket-protocol',
   'host',
   'content-length',
   'expect',
@@ -93,7 +96,7 @@ function isOurs(name: string, value: string): boolean {
   return (
     NEVER_FORWARDED.has(name) ||
     NEVER_FORWARDED_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
-    value.includes('vendo_sk_')
+    carriesKey(value)
   );
 }
 

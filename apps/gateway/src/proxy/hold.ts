@@ -1,7 +1,7 @@
 import { VendoError } from '@vendo/errors';
 import type { EventType, Evidence, Outcome, UsageLine, VendoEvent } from '@vendo/events';
 import type { ReserveAnswer, ReserveCommand } from '@vendo/ledger-api';
-import { type Micros, microsToWire } from '@vendo/money';
+import { type Micros, microsFromWire, microsToWire } from '@vendo/money';
 import type { PriceContext, RateBook } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
 import { v7 as uuidv7 } from 'uuid';
@@ -42,11 +42,11 @@ export interface AnswerEnd {
   ttfbMs: number | null;
 }
 
-/** What of a usage event is decided by its price. */
+/** What of a usage event is decided by its price; the costs fit their JSON integers. */
 interface Charge {
   lines: UsageLine[];
-  providerCost: Micros;
-  cost: Micros;
+  provider_cost_micros: number;
+  cost_micros: number;
 }
 
 /** The age at which an answer to a reserve is not used any more: the hold may be about to expire. */
@@ -132,7 +132,7 @@ export class Hold {
     if (this.ending) return;
     const model = reading.model ?? this.subject.request.model;
     const charge = this.charge(reading);
-    this.ending = { outcome: end.outcome, cost: charge.cost };
+    this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
     if (reading.state === 'none' && !reading.failed) this.missingReport(end);
     const { id, caller, connection, provider, route, request, amount, startedAtMs } = this.subject;
     const measured = this.event('UsageMeasured.v1', id, {
@@ -148,9 +148,7 @@ export class Hold {
       status: end.status,
       outcome: end.outcome,
       evidence: end.evidence,
-      lines: charge.lines,
-      provider_cost_micros: microsToWire(charge.providerCost),
-      cost_micros: microsToWire(charge.cost),
+      ...charge,
       rate_version: this.rateVersion,
       hold_micros: microsToWire(amount),
       reserved_at: this.reservation(),
@@ -167,8 +165,13 @@ export class Hold {
     try {
       const context = this.priceContext(reading);
       const priced = this.subject.rates.price(context, reading.quantities);
+      const charge = {
+        lines: priced.lines,
+        provider_cost_micros: microsToWire(priced.providerCostMicros),
+        cost_micros: microsToWire(priced.costMicros),
+      };
       for (const { meter, model } of priced.unpriced) this.unpriced(model, meter);
-      return { lines: priced.lines, providerCost: priced.providerCostMicros, cost: priced.costMicros };
+      return charge;
     } catch (thrown) {
       const { id, provider, request } = this.subject;
       this.around.metrics.pricingFailures.inc({ provider: provider.slug });
@@ -177,7 +180,7 @@ export class Hold {
         'pricing failed: the usage is recorded unpriced',
       );
       this.unpriced(reading.model ?? request.model, null);
-      return { lines: unpricedLines(reading), providerCost: 0n, cost: 0n };
+      return { lines: unpricedLines(reading), provider_cost_micros: 0, cost_micros: 0 };
     }
   }
 

@@ -35,6 +35,7 @@ const CONNECTION: Connection = {
   profile: 'byok_static',
   sealedCredential: Buffer.from('sealed'),
 };
+const CONNECT_TIMEOUT_MS = 1_000;
 const RESERVED_AT = '2026-11-21T08:00:00.123Z';
 
 /** USD per million tokens; gpt-4o-mini, and a Claude with cache prices. */
@@ -97,12 +98,19 @@ export class ProxyWorld {
     reserved_at: RESERVED_AT,
     rate_version,
   });
+  /** Awaited before a key is known. */
+  beforeIdentify: () => Promise<void> = async () => undefined;
+  /** Every log line that the proxy wrote. */
+  readonly logged: unknown[] = [];
   /** Whether the n-th frame (from 1) is written; a frame that is not stays in memory and refuses new calls. */
   writes: (frame: number) => boolean = () => true;
   rates: RateBook = new RateBook(RATES, MARGINS, 1);
   connection: Connection = CONNECTION;
   upstreamOrigin = '';
+  /** Read at the start. */
+  upstreamTimeoutMs = 400;
   gatewayPort = 0;
+  private open = 0;
   private frames = 0;
   private refusal: string | null = null;
   private readonly watchers = new Set<() => void>();
@@ -117,7 +125,7 @@ export class ProxyWorld {
     await once(this.upstream, 'listening');
     this.upstreamOrigin = `http://127.0.0.1:${(this.upstream.address() as AddressInfo).port}`;
     const edge = new Edge({ domain: 'localhost', bodyLimit: 1_048_576 });
-    this.proxy = this.open();
+    this.proxy = this.openProxy();
     edge.serve(this.proxy.serve);
     const module = { module: WorldModule, imports: [RuntimeModule.forApp('gateway', 'silent')] };
     this.app = await NestFactory.create<NestFastifyApplication>(module, edge.adapter, { logger: false });
@@ -129,6 +137,12 @@ export class ProxyWorld {
   /** Stops the proxy as a shutdown does: open calls are settled from their taps. */
   async stopProxy(): Promise<void> {
     await this.proxy?.stop();
+  }
+
+  /** Begins anew, with what tests have set. */
+  async restart(): Promise<void> {
+    await this.close();
+    await this.start();
   }
 
   async close(): Promise<void> {
@@ -162,7 +176,24 @@ export class ProxyWorld {
     return this.spooled.filter((event) => event.type === 'UsageMeasured.v1');
   }
 
-  private open(): ProxyService {
+  /** Calls that are under way, as the metric has them. */
+  openCalls(): number {
+    return this.open;
+  }
+
+  /** Prices so high that a huge count costs more than a JSON integer holds. */
+  dearRates(): RateBook {
+    const dear = RATES.map((one) => ({ ...one, unitCostUsd: Rational.of(1_000_000n) }));
+    return new RateBook(dear, MARGINS, 1);
+  }
+
+  private openProxy(): ProxyService {
+    const metrics = new ProxyMetrics(new Metrics('gateway-spec'));
+    metrics.open.set = (open: unknown) => {
+      this.open = Number(open);
+      this.changed();
+    };
+    const log = (fields: unknown): void => void this.logged.push(fields);
     return new ProxyService(
       {
         maxBodyBytes: 100_000,
@@ -174,16 +205,10 @@ export class ProxyWorld {
         vault: this.vault(),
         ledger: this.ledger(),
         spool: this.spool(),
-        upstreams: new UndiciUpstreams(400),
+        upstreams: new UndiciUpstreams(this.upstreamTimeoutMs, CONNECT_TIMEOUT_MS),
         clock: this.clock,
-        logger: {
-          debug: () => undefined,
-          info: () => undefined,
-          warn: () => undefined,
-          error: () => undefined,
-          fatal: () => undefined,
-        },
-        metrics: new ProxyMetrics(new Metrics('gateway-spec')),
+        logger: { debug: log, info: log, warn: log, error: log, fatal: log },
+        metrics,
       },
     );
   }
@@ -207,6 +232,7 @@ export class ProxyWorld {
   private callers(): Callers {
     return {
       identify: async (key: string) => {
+        await this.beforeIdentify();
         if (key !== KEY) throw new VendoError('app_unknown');
         return CALLER;
       },

@@ -38,11 +38,16 @@ export function presentedKey(rawHeaders: readonly string[], rawTarget: string): 
 export function withoutKeyParameters(rawTarget: string): string {
   const parameters = queryOf(rawTarget);
   const kept = parameters.filter(
-    (parameter) => !KEY_PARAMETERS.has(readParameter(parameter)[0]) && !parameter.includes(OURS),
+    (parameter) => !KEY_PARAMETERS.has(readParameter(parameter)[0]) && !carriesKey(decoded(parameter)),
   );
   if (kept.length === parameters.length) return rawTarget;
   const path = pathOf(rawTarget);
   return kept.length === 0 ? path : `${path}?${kept.join('&')}`;
+}
+
+/** Whether a text holds a key of ours, in a place where none is looked for. */
+export function carriesKey(text: string): boolean {
+  return text.includes(OURS);
 }
 
 function withoutScheme(value: string): string {

@@ -16,7 +16,7 @@ import { ClientLeft, Exchange } from './exchange.js';
 import { requestHeaders } from './headers.js';
 import { Hold } from './hold.js';
 import { type OpenCall, OpenCalls } from './open-calls.js';
-import { presentedKey, withoutKeyParameters } from './presented-key.js';
+import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 import { type Metering, Relay, type RelayBounds } from './relay.js';
 import type { Upstreams } from './upstreams.js';
@@ -123,6 +123,8 @@ export class ProxyService {
   ): Promise<void> {
     const body = await exchange.readBody(this.config.maxBodyBytes);
     const request = route.read(body);
+    // A mistake that happens, and the model stands in log lines, events and rate misses.
+    if (carriesKey(request.model)) throw new VendoError('invalid_body', 'The model is an API key.');
     call.model = request.model;
     call.stream = request.stream;
     const connection = await this.connect(call, caller, provider, exchange, 'metered');
@@ -255,7 +257,10 @@ export class ProxyService {
 
 /** Null: not forwarded. WebSockets carry what no route here can meter. */
 function routeOf(provider: Provider, exchange: Exchange, path: string): Route | null {
-  return asksForWebSocket(exchange) ? null : matchRoute(provider, exchange.request.method ?? '', path);
+  // A key in the path would go to the provider.
+  return asksForWebSocket(exchange) || carriesKey(path)
+    ? null
+    : matchRoute(provider, exchange.request.method ?? '', path);
 }
 
 function notSupported(exchange: Exchange): VendoError {

@@ -206,7 +206,8 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     this.tap = openTap(
       {
         contentType: headers['content-type'] ?? (stream ? 'text/event-stream' : ''),
-        contentEncoding: headers['content-encoding'],
+        // A header that comes twice is a list, which its type does not say.
+        contentEncoding: [headers['content-encoding'] ?? []].flat().join(','),
         contentLength: length === undefined ? null : Number(length),
         mayDrop,
       },
@@ -216,7 +217,12 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
   }
 
   private settle(ended: 'completed' | 'upstream_died' | 'client_aborted'): void {
-    if (!this.metering || this.tap === null || this.status === null) return;
+    if (!this.metering || this.status === null) return;
+    if (this.tap === null) {
+      // An error answer, whose hold has ended; or one whose head was more than we could read, which ends it here.
+      this.metering.hold.release('upstream_died');
+      return;
+    }
     const reading = this.read(this.metering.meter);
     this.metering.hold.settle(reading, {
       outcome: this.outcomeOf(ended, reading),

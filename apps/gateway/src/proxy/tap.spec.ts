@@ -5,10 +5,16 @@ import type { Reading, SseEvent, UsageMeter } from '../providers/provider.js';
 import { EventSplitter } from './event-splitter.js';
 import { type Answer, openTap } from './tap.js';
 
-/** Ends at `[DONE]`, drops what says `drop`, and remembers everything. */
+/** Ends at `[DONE]`, drops what says `drop`, skips what says `skip`, and remembers the rest. */
 class SpyMeter implements UsageMeter {
   readonly events: SseEvent[] = [];
+  skipped = 0;
   body: unknown;
+
+  skips(lines: string): boolean {
+    this.skipped += lines.includes('skip') ? 1 : 0;
+    return lines.includes('skip');
+  }
 
   onEvent(event: SseEvent) {
     this.events.push({ event: event.event, data: event.data });
@@ -72,7 +78,8 @@ function cutAt(bytes: Buffer, sizes: readonly number[]): Buffer[] {
   return chunks;
 }
 
-const EVENTS = ['hello', 'wörld 🌍', 'drop me', 'two\nlines', '[DONE]'];
+const EVENTS = ['hello', 'wörld 🌍', 'skip 🌍', 'drop me', 'two\nlines', 'skip', '[DONE]'];
+const READ = EVENTS.filter((data) => !data.startsWith('skip'));
 const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 60 });
 const ending = fc.constantFrom('\n', '\r\n', '\r');
 
@@ -95,7 +102,7 @@ describe('a stream, cut anywhere, with any line ending', () => {
         const bytes = streamOf(end, { bom, lastBlank });
         const { meter, released } = await run({}, cutAt(bytes, cuts));
         expect(released).toEqual(bytes);
-        expect(meter.events.map(({ data }) => data)).toEqual(EVENTS);
+        expect(meter.events.map(({ data }) => data)).toEqual(READ);
       }),
       { numRuns: 300 },
     ));
@@ -105,7 +112,7 @@ describe('a stream, cut anywhere, with any line ending', () => {
       fc.asyncProperty(sizes, ending, fc.boolean(), async (cuts, end, lastBlank) => {
         const { meter, released } = await run({ mayDrop: true }, cutAt(streamOf(end, { lastBlank }), cuts));
         expect(released.toString()).toBe(streamOf(end, { lastBlank, without: 'drop me' }).toString());
-        expect(meter.events.map(({ data }) => data)).toEqual(EVENTS);
+        expect(meter.events.map(({ data }) => data)).toEqual(READ);
       }),
       { numRuns: 300 },
     ));
@@ -142,7 +149,7 @@ describe('a compressed answer', () => {
         cutAt(bytes, [5, 7, 11]),
       );
       expect(released).toEqual(bytes);
-      expect(meter.events.map(({ data }) => data)).toEqual(EVENTS);
+      expect(meter.events.map(({ data }) => data)).toEqual(READ);
       expect(steps.at(-2)).toBe('terminal');
     },
   );
@@ -174,7 +181,8 @@ it('a splitter gives back every byte, cut anywhere', () =>
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom('a', '\n', '\r', ':') }), sizes, (text, cuts) => {
       const splitter = new EventSplitter();
-      const pieces = cutAt(Buffer.from(text), cuts).flatMap((chunk) => splitter.push(chunk));
-      expect(Buffer.concat([...pieces, splitter.rest()]).toString()).toBe(text);
+      const pieces = cutAt(Buffer.from(text), cuts).map((chunk) => splitter.push(chunk));
+      for (const { bytes, ends } of pieces) expect(ends.at(-1) ?? 0).toBe(bytes.length);
+      expect(Buffer.concat([...pieces.map(({ bytes }) => bytes), splitter.rest()]).toString()).toBe(text);
     }),
   ));

@@ -1,11 +1,8 @@
 import type { Transform } from 'node:stream';
 import type { UsageMeter } from '../providers/provider.js';
+import { BodyReader } from './body-reader.js';
 import { type Coding, codingOf } from './decoding.js';
-import { EventSplitter } from './event-splitter.js';
 import { SseReader } from './sse-reader.js';
-
-/** A JSON answer above this, compressed or not, passes unread: it is settled as one without a usage report, and alerted. */
-const MAX_BODY_BYTES = 67_108_864;
 
 /** Where an answer goes behind the tap. */
 export interface TapSink {
@@ -33,72 +30,41 @@ export interface Answer {
   mayDrop: boolean;
 }
 
-export function openTap(answer: Answer, meter: UsageMeter, sink: TapSink): Tap {
-  const coding = codingOf(answer.contentEncoding);
-  if (!/^\s*text\/event-stream\b/i.test(answer.contentType))
-    return new BodyTap(coding, answer.contentLength, meter, sink);
-  if (coding) return new CompressedStreamTap(coding, answer.contentLength, meter, sink);
-  if (coding === undefined) return new BodyTap(undefined, answer.contentLength, meter, sink);
-  return answer.mayDrop ? new DroppingTap(meter, sink) : new StreamTap(answer.contentLength, meter, sink);
+/** Folds the plain bytes of an answer. Never throws; `end` may come twice. */
+interface Reader {
+  /** What was fed so far holds the end of all that counts. */
+  readonly terminal: boolean;
+  feed(bytes: Buffer): void;
+  end(): void;
 }
 
-/** A whole JSON answer. Chunks pass at once; only the last one waits, for it says that the answer is complete. */
-class BodyTap implements Tap {
-  private chunks: Buffer[] = [];
+/** Reads nothing: the answer is compressed in a way that cannot be read. */
+const NO_READER: Reader = { terminal: false, feed: () => undefined, end: () => undefined };
+
+export function openTap(
+  { contentType, contentEncoding, contentLength, mayDrop }: Answer,
+  meter: UsageMeter,
+  sink: TapSink,
+): Tap {
+  const coding = codingOf(contentEncoding);
+  const isStream = /^\s*text\/event-stream\b/i.test(contentType);
+  if (coding === undefined) return new PlainTap(contentLength, NO_READER, sink);
+  if (coding === null && isStream && mayDrop) return new DroppingTap(meter, sink);
+  const reader = isStream ? new SseReader(meter) : new BodyReader(meter);
+  return coding
+    ? new CompressedTap(coding, contentLength, reader, sink)
+    : new PlainTap(contentLength, reader, sink);
+}
+
+/** An answer as it is. Where its length is said, its last chunk waits for the settlement: it tells that all is there. */
+class PlainTap implements Tap {
   private received = 0;
-  private folded = false;
 
   constructor(
-    private readonly coding: Coding | null | undefined,
     private readonly contentLength: number | null,
-    private readonly meter: UsageMeter,
+    private readonly reader: Reader,
     private readonly sink: TapSink,
   ) {}
-
-  push(chunk: Buffer): void {
-    this.received += chunk.length;
-    if (this.received <= MAX_BODY_BYTES) this.chunks.push(chunk);
-    else this.chunks = [];
-    if (this.received === this.contentLength) {
-      this.fold();
-      this.sink.terminal();
-    }
-    this.sink.release(chunk);
-  }
-
-  finish(done: () => void): void {
-    this.fold();
-    done();
-  }
-
-  private fold(): void {
-    if (this.folded) return;
-    this.folded = true;
-    const { chunks } = this;
-    this.chunks = [];
-    if (this.coding === undefined || chunks.length === 0) return;
-    try {
-      const bytes = Buffer.concat(chunks);
-      const plain = this.coding ? this.coding.whole(bytes, MAX_BODY_BYTES) : bytes;
-      this.meter.onBody(JSON.parse(plain.toString('utf8')));
-    } catch {
-      // Not JSON, or damaged: there is no usage report, and the settlement says so.
-    }
-  }
-}
-
-/** An event stream as it is. */
-class StreamTap implements Tap {
-  private readonly reader: SseReader;
-  private received = 0;
-
-  constructor(
-    private readonly contentLength: number | null,
-    meter: UsageMeter,
-    private readonly sink: TapSink,
-  ) {
-    this.reader = new SseReader(meter);
-  }
 
   push(chunk: Buffer): void {
     this.reader.feed(chunk);
@@ -118,7 +84,6 @@ class StreamTap implements Tap {
 /** An event stream of which events may be taken out: each is released or dropped when it is whole. */
 class DroppingTap implements Tap {
   private readonly reader: SseReader;
-  private readonly splitter = new EventSplitter();
 
   constructor(
     meter: UsageMeter,
@@ -128,30 +93,22 @@ class DroppingTap implements Tap {
   }
 
   push(chunk: Buffer): void {
-    for (const event of this.splitter.push(chunk)) {
-      this.reader.feed(event);
-      this.pass(event);
-    }
+    this.pass(this.reader.feed(chunk));
   }
 
   finish(done: () => void): void {
-    const rest = this.splitter.rest();
-    this.reader.feed(rest);
-    this.reader.end();
-    this.pass(rest);
+    this.pass(this.reader.end());
     done();
   }
 
-  private pass(event: Buffer): void {
-    if (event.length === 0) return;
-    if (this.reader.terminal) this.sink.terminal();
-    if (!this.reader.takeDrop()) this.sink.release(event);
+  private pass(kept: readonly Buffer[]): void {
+    if (kept.length > 0 && this.reader.terminal) this.sink.terminal();
+    for (const bytes of kept) this.sink.release(bytes);
   }
 }
 
-/** A compressed event stream: its bytes go through as they are, each chunk once the copy of it has been read. */
-class CompressedStreamTap implements Tap {
-  private readonly reader: SseReader;
+/** A compressed answer: its bytes go through as they are, each chunk once the copy of it has been read. */
+class CompressedTap implements Tap {
   private inflater: Transform | null = null;
   private received = 0;
   private inFlight: Buffer | null = null;
@@ -160,11 +117,9 @@ class CompressedStreamTap implements Tap {
   constructor(
     private readonly coding: Coding,
     private readonly contentLength: number | null,
-    meter: UsageMeter,
+    private readonly reader: Reader,
     private readonly sink: TapSink,
-  ) {
-    this.reader = new SseReader(meter);
-  }
+  ) {}
 
   push(chunk: Buffer): void {
     this.received += chunk.length;
@@ -215,7 +170,7 @@ class CompressedStreamTap implements Tap {
 
   private open(first: Buffer): Transform {
     if (this.inflater) return this.inflater;
-    const inflater = this.coding.stream(first);
+    const inflater = this.coding(first);
     inflater.on('data', (plain: Buffer) => this.reader.feed(plain));
     inflater.on('error', () => {
       // The callback of the write that failed never comes.

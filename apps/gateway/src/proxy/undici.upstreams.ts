@@ -9,7 +9,10 @@ export class UndiciUpstreams extends Upstreams {
   private readonly pools = new Map<string, Pool>();
 
   /** @param timeoutMs until the headers of an answer, and between two of its chunks. */
-  constructor(private readonly timeoutMs: number) {
+  constructor(
+    private readonly timeoutMs: number,
+    private readonly connectTimeoutMs = CONNECT_TIMEOUT_MS,
+  ) {
     super();
   }
 
@@ -28,7 +31,7 @@ export class UndiciUpstreams extends Upstreams {
       pipelining: 1,
       allowH2: false,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectTimeout: CONNECT_TIMEOUT_MS,
+      connectTimeout: this.connectTimeoutMs,
       headersTimeout: this.timeoutMs,
       bodyTimeout: this.timeoutMs,
     });

@@ -2,16 +2,13 @@ import type { BeatAnswer, LedgerClient, SpoolRef } from '@vendo/ledger-api';
 import type { SpoolParts } from './spool-parts.js';
 
 export const BEAT_MS = 1_000;
-/** What one beat may ask for (the schema's limit). */
-const ASK_MAX = 1_000;
-
 /** Tells the ledger once a second that this spool's writer lives, and hands out the marks that it answers with. */
 export class Beats {
   private readonly stopping = new AbortController();
   private running: Promise<void> | null = null;
   private silent = false;
 
-  /** @param ask the further spools whose marks are wanted. */
+  /** @param ask the further spools whose marks are wanted, at most 1,000 (the schema's limit). */
   constructor(
     private readonly ledger: LedgerClient,
     private readonly spool: SpoolRef,
@@ -28,7 +25,7 @@ export class Beats {
   async beat(): Promise<boolean> {
     const { logger, metrics } = this.parts;
     try {
-      const { marks } = await this.ledger.beat({ spool: this.spool, ask: this.ask().slice(0, ASK_MAX) });
+      const { marks } = await this.ledger.beat({ spool: this.spool, ask: this.ask() });
       this.onMarks(marks);
       if (this.silent) logger.info('the ledger answers beats again');
       this.silent = false;

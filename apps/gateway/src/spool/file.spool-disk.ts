@@ -6,6 +6,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  read,
   renameSync,
   unlinkSync,
   writeSync,
@@ -16,6 +17,7 @@ import { promisify } from 'node:util';
 import { type DiskEntry, SpoolDisk } from './spool-disk.js';
 
 const fdatasyncAsync = promisify(fdatasync);
+const readAsync = promisify(read);
 
 /** The spool's disk as the operating system gives it. Files are readable by the owner only. */
 export class FileSpoolDisk extends SpoolDisk {
@@ -66,18 +68,19 @@ export class FileSpoolDisk extends SpoolDisk {
   }
 
   async read(file: string, position: number, length: number): Promise<Buffer> {
-    const handle = await open(file, 'r');
+    // Opening and closing touch no data: doing so at once costs a fraction of two trips through the thread pool.
+    const handle = openSync(file, 'r');
     try {
       const bytes = Buffer.allocUnsafe(length);
       let filled = 0;
       while (filled < length) {
-        const { bytesRead } = await handle.read(bytes, filled, length - filled, position + filled);
+        const { bytesRead } = await readAsync(handle, bytes, filled, length - filled, position + filled);
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
       return bytes.subarray(0, filled);
     } finally {
-      await handle.close();
+      closeSync(handle);
     }
   }
 

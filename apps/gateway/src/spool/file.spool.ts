@@ -15,7 +15,7 @@ export interface FileSpoolOptions {
   dataDir: string;
   /** Names this machine or container; stable over restarts, or leftovers are not recognised as its own. */
   host: string;
-  /** New metered calls are refused while undeleted segments hold more, bytes. */
+  /** New metered calls are refused while undeleted segments, those of leftovers included, hold more, bytes. */
   maxBytes: number;
   /** A segment is closed once it is this long, bytes. Small enough that marks can delete, large enough to be few. */
   segmentBytes?: number;
@@ -44,6 +44,8 @@ export class FileSpool extends Spool implements FrameSource {
   readonly segments: Segment[] = [];
   /** Called after frames were written; the shipper sets it. */
   onWritten: () => void = () => undefined;
+  /** Bytes of earlier processes' spools in the same data folder that the ledger still needs; the shipper sets it. */
+  leftoverBytes: () => number = () => 0;
 
   private readonly folder: string;
   private readonly seed: number;
@@ -109,7 +111,7 @@ export class FileSpool extends Spool implements FrameSource {
   override refusal(): string | null {
     if (this.unwritten.length > 0) return 'the spool could not be written';
     if (this.sync.failed) return 'the spool could not be synced to the disk';
-    return this.bytes > this.options.maxBytes ? 'the spool is full' : null;
+    return this.bytes + this.leftoverBytes() > this.options.maxBytes ? 'the spool is full' : null;
   }
 
   /** Deletes every finished segment whose records the ledger has all applied. */

@@ -47,9 +47,19 @@ export class Leftover implements FrameSource {
     return !this.isAtEnd || this.parts.clock.wallMs() - (this.shippedAtMs ?? 0) >= KEEP_MS;
   }
 
+  /** Bytes on the disk while the ledger may still need them. */
+  get bytes(): number {
+    return this.isAtEnd ? 0 : this.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  }
+
+  /** Looks how much there is. Throws when the folder cannot be read. */
+  async measure(): Promise<void> {
+    this.segments = await this.readSegments();
+  }
+
   /** Begins to ship what the ledger has not applied. Throws when the folder cannot be read. */
   async ship(marks: Marks): Promise<void> {
-    this.segments = await this.readSegments();
+    await this.measure();
     this.isAtEnd = false;
     const { id: spool, append, dataDir } = this;
     this.parts.logger.info(

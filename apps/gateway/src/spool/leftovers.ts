@@ -8,6 +8,8 @@ import { writerIsGone } from './writer-process.js';
 
 /** Spools shipped on at once; each may keep one lane buffer per partition in memory. */
 const SHIPPING_AT_ONCE = 4;
+/** What one beat may ask for (the schema's limit); the others have their turn when these are at their end. */
+const ASK_MAX = 1_000;
 const SPOOL_FOLDER = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface LeftoversOptions {
@@ -34,6 +36,11 @@ export class Leftovers {
     return this.found.length;
   }
 
+  /** Bytes that the ledger has not been seen to have applied to their end. */
+  get bytes(): number {
+    return this.found.reduce((sum, leftover) => sum + leftover.bytes, 0);
+  }
+
   /** Looks through the data folder; only spools whose writer is gone are taken. */
   async find(): Promise<void> {
     const root = spoolsFolder(this.options.dataDir);
@@ -41,14 +48,19 @@ export class Leftovers {
       if (name === this.options.ownId || !SPOOL_FOLDER.test(name)) continue;
       const folder = path.join(root, name);
       const { append, dataDir } = this.options;
-      if (await this.mayTake(name, folder))
-        this.found.push(new Leftover(name, folder, dataDir, append, this.parts));
+      if (!(await this.mayTake(name, folder))) continue;
+      const leftover = new Leftover(name, folder, dataDir, append, this.parts);
+      await leftover.measure();
+      this.found.push(leftover);
     }
   }
 
   /** The spools whose marks the next beat must ask for. */
   asking(): string[] {
-    return this.found.filter(({ isDue }) => isDue).map(({ id }) => id);
+    return this.found
+      .filter(({ isDue }) => isDue)
+      .slice(0, ASK_MAX)
+      .map(({ id }) => id);
   }
 
   /** Takes the marks of a beat's answer; at most one answer is worked on at a time. */

@@ -27,7 +27,11 @@ export class SpoolMetrics {
   }
 
   watch(gauges: SpoolGauges): void {
-    this.gauge('vendo_spool_bytes', 'Bytes of undeleted segments and unwritten frames', gauges.bytes);
+    this.gauge(
+      'vendo_spool_bytes',
+      'Bytes of undeleted segments, own and left over, and of unwritten frames',
+      gauges.bytes,
+    );
     this.gauge('vendo_spool_ship_lag_seconds', 'Age of the oldest frame that the log has not taken', () =>
       seconds(gauges.shipLagMs()),
     );

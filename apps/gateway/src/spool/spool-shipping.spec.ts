@@ -1,9 +1,11 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeEvent, NUMBER_HEADER, SPOOL_HEADER } from '@vendo/events';
+import { v7 as uuidv7 } from 'uuid';
 import type { FileSpool } from './file.spool.js';
 import { KEEP_MS } from './leftover.js';
+import { Leftovers } from './leftovers.js';
 import { eventNamed, SpoolWorld } from './memory.spool-world.js';
 
 let world: SpoolWorld;
@@ -204,6 +206,34 @@ describe('what an earlier process left', () => {
     world.clock.aheadMs = KEEP_MS + 60_000;
     await world.until(() => !existsSync(folderOf(dead)), 'deleted');
     expect(world.applied(dead.id)).toEqual(['a', 'late']);
+  });
+
+  it('counts in the limit of the spool until the ledger has applied it', async () => {
+    world.log.fails = () => true;
+    const dead = world.openSpool();
+    appendAll(dead, ['a', 'b', 'c']);
+    const next = world.openSpool({ maxBytes: dead.bytes - 1 });
+    await world.ship(next);
+    expect(next.refusal()).toBe('the spool is full');
+    world.log.fails = () => false;
+    await world.until(() => next.refusal() === null, 'room');
+    expect(world.applied(dead.id)).toEqual(['a', 'b', 'c']);
+    expect(existsSync(folderOf(dead))).toBe(true);
+  });
+
+  it('is asked for in portions that one beat may carry', async () => {
+    const dead = world.openSpool();
+    const header = readFileSync(path.join(folderOf(dead), 'header.json'), 'utf8');
+    for (const id of Array.from({ length: 1_003 }, () => uuidv7())) {
+      mkdirSync(path.join(world.dataDir, 'spool', id));
+      writeFileSync(path.join(world.dataDir, 'spool', id, 'header.json'), header.replaceAll(dead.id, id));
+    }
+    world.processes.restart();
+    const { dataDir, host } = world;
+    const append = () => Promise.resolve();
+    const leftovers = new Leftovers({ dataDir, host, ownId: uuidv7(), append }, world.parts);
+    await leftovers.find();
+    expect([leftovers.count, leftovers.asking().length]).toEqual([1_004, 1_000]);
   });
 
   it('of several processes is shipped all, one append per partition at a time', async () => {

@@ -14,6 +14,7 @@ import type { SpoolParts } from './spool-parts.js';
 export interface OwnSpool extends Spool, FrameSource {
   readonly bytes: number;
   onWritten: () => void;
+  leftoverBytes: () => number;
   marked(marks: Marks): void;
   isMarked(): boolean;
   oldestUnmarkedMs(): number;
@@ -62,7 +63,7 @@ export class SpoolShipping {
       parts,
     );
     parts.metrics.watch({
-      bytes: () => spool.bytes,
+      bytes: () => spool.bytes + this.leftovers.bytes,
       shipLagMs: () => this.shipper.lagMs,
       oldestUnmarkedMs: () => spool.oldestUnmarkedMs(),
       leftovers: () => this.leftovers.count,
@@ -75,6 +76,7 @@ export class SpoolShipping {
    */
   async start(onFatal: (error: unknown) => void): Promise<void> {
     this.spool.onWritten = () => this.shipper.wake();
+    this.spool.leftoverBytes = () => this.leftovers.bytes;
     await this.leftovers.find();
     this.beats.start();
     this.log.ready(SHARD_COUNT, this.stopping.signal).then(

@@ -62,19 +62,26 @@ export class Expiry {
   }
 
   private async expire(): Promise<void> {
-    const due = [...this.writer.openHolds()].flatMap((hold) => this.expiryOf(hold)).slice(0, EXPIRE_AT_ONCE);
+    const due = this.dueHolds();
     if (due.length === 0) return;
     await this.writer.submitAll(due);
     this.logger.warn({ holds: due.length }, 'holds expired');
   }
 
-  private expiryOf(hold: Hold): Expire[] {
-    const { id, tenantId, spoolId, reservedAtMs } = hold;
-    if (spoolId !== null && this.beats.silentMs(spoolId) > SILENCE_MS)
-      return [{ type: 'expire', holdId: id, tenantId, reason: 'spool_silent' }];
-    if (this.writer.ledgerNowMs() - reservedAtMs >= MAX_HOLD_AGE_MS)
-      return [{ type: 'expire', holdId: id, tenantId, reason: 'max_age' }];
-    return [];
+  private dueHolds(): Expire[] {
+    const nowMs = this.writer.ledgerNowMs();
+    const due: Expire[] = [];
+    for (const hold of this.writer.openHolds()) {
+      const reason = this.reasonToEnd(hold, nowMs);
+      if (reason) due.push({ type: 'expire', holdId: hold.id, tenantId: hold.tenantId, reason });
+      if (due.length === EXPIRE_AT_ONCE) break;
+    }
+    return due;
+  }
+
+  private reasonToEnd({ spoolId, reservedAtMs }: Hold, nowMs: number): Expire['reason'] | null {
+    if (spoolId !== null && this.beats.silentMs(spoolId) > SILENCE_MS) return 'spool_silent';
+    return nowMs - reservedAtMs >= MAX_HOLD_AGE_MS ? 'max_age' : null;
   }
 
   private async writeSpools(): Promise<void> {

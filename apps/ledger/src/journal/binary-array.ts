@@ -1,8 +1,8 @@
 import { DataError } from './journal.js';
 
 /*
- * Columns of a batch as Postgres arrays in binary: neither side escapes or parses text, which was a quarter of a
- * reserve's cost. Layout: dimensions, has-nulls, element type, length, lower bound; then each element behind its length.
+ * Columns of a batch as Postgres arrays in binary: neither side escapes or parses text, which was a fifth of the
+ * session's work. Layout: dimensions, has-nulls, element type, length, lower bound; then each element behind its length.
  * Source: array_recv in src/backend/utils/adt/arrayfuncs.c; the type numbers are pg_type's.
  */
 const HEADER_BYTES = 20;

@@ -84,6 +84,23 @@ describe('the journal', () => {
     expect(events[1]).toMatchObject({ data: { reserved_at: events[1]?.at } });
   });
 
+  it('reads old windows for the holds that are still open in them, and no others', async () => {
+    const old = uuidv4();
+    await test.writer.submitAll([grant(old, 100n), reserve(old, 0n)]);
+    await pool.query(
+      `update ledger.holds set daily = '2020-01-31', monthly = '2020-01' where tenant_id = $1`,
+      [old],
+    );
+    await pool.query(
+      `insert into ledger.window_spending select tenant_id, subject, name, 'monthly', 5, false, false
+       from ledger.holds, unnest(array['2019-12', '2020-01']) name where tenant_id = $1`,
+      [old],
+    );
+    const { wallets } = await new PostgresJournal(sessions).read({ tenants: [old], holds: [], credits: [] });
+    const windows = wallets[0]?.windows.map(({ window, spent }) => `${window}: ${spent}`).sort();
+    expect(windows).toEqual(['2020-01-31: 0', '2020-01: 5']);
+  });
+
   it('gives a shard to another owner only at a start', async () => {
     const journal = new PostgresJournal(sessions);
     await expect(journal.takeShards('somebody else', true)).rejects.toThrow(FencedError);

@@ -16,7 +16,7 @@ import {
 } from './journal.js';
 import { commitArguments } from './rows.js';
 
-/** The server's own timeouts are 2 s; this one is for a server that has stopped answering at all. */
+/** The server's own timeouts are 2 s (10 s while loading); this one is for a server that has stopped answering at all. */
 const ANSWER_WITHIN_MS = 3_000;
 const LOAD_WITHIN_MS = 30_000;
 const COMMIT_ARGUMENTS = 57;
@@ -75,6 +75,7 @@ export class PostgresJournal extends Journal {
   load(): Promise<LedgerState> {
     return this.inTransaction(async (client) => {
       await client.query('set transaction isolation level repeatable read');
+      await client.query(`set local statement_timeout = '10s'`);
       const heads = await client.query<{
         shard: number;
         epoch: string;

@@ -161,14 +161,14 @@ create view ledger.wallets as
 -- The cap windows that something was spent or is held in.
 create view ledger.cap_windows as
   select tenant_id, subject, window_name, period, sum(spent)::bigint as spent, sum(held)::bigint as held,
-    bool_or(warned) as warned, bool_or(tripped) as tripped
+    sum(open_holds) as open_holds, bool_or(warned) as warned, bool_or(tripped) as tripped
   from (
-    select tenant_id, subject, window_name, period, spent, 0::bigint as held, warned, tripped
+    select tenant_id, subject, window_name, period, spent, 0::bigint as held, 0 as open_holds, warned, tripped
       from ledger.window_spending
     union all
-    select tenant_id, subject, daily, 'daily', 0, amount, false, false from ledger.holds
+    select tenant_id, subject, daily, 'daily', 0, amount, 1, false, false from ledger.holds
     union all
-    select tenant_id, subject, monthly, 'monthly', 0, amount, false, false from ledger.holds
+    select tenant_id, subject, monthly, 'monthly', 0, amount, 1, false, false from ledger.holds
   ) parts
   group by tenant_id, subject, window_name, period;
 

@@ -6,6 +6,7 @@ create function ledger.read_batch(
 ) returns json language plpgsql stable as $$
 declare
   floor_month text := to_char((clock_timestamp() at time zone 'UTC') - interval '1 month', 'YYYY-MM');
+  v_owners uuid[];
   v_wallets json; v_caps json; v_windows json; v_holds json; v_hold_windows json; v_credits json;
 begin
   if cardinality(p_tenants) > 0 then
@@ -17,13 +18,11 @@ begin
     select json_agg(json_build_object('tenant', w.tenant_id, 'subject', w.subject, 'period', w.period,
         'window', w.window_name, 'spent', w.spent::text, 'held', w.held::text, 'warned', w.warned, 'tripped', w.tripped))
       into v_windows from ledger.cap_windows w
-      where w.tenant_id = any(p_tenants) and (w.window_name >= floor_month or exists (
-        select from ledger.holds h where h.tenant_id = w.tenant_id and h.subject = w.subject
-          and w.window_name in (h.daily, h.monthly)));
+      where w.tenant_id = any(p_tenants) and (w.window_name >= floor_month or w.open_holds > 0);
   end if;
   if cardinality(p_holds) > 0 then
-    select json_agg(json_build_object('tenant', tenant_id, 'type', type, 'value', value))
-      into v_holds from ledger.journal where hold_id = any(p_holds);
+    select json_agg(json_build_object('tenant', tenant_id, 'type', type, 'value', value)), array_agg(tenant_id)
+      into v_holds, v_owners from ledger.journal where hold_id = any(p_holds);
     if v_holds is not null then
       select json_agg(json_build_object('tenant', w.tenant_id, 'subject', w.subject, 'period', w.period,
           'window', w.window_name, 'spent', w.spent::text, 'held', w.held::text, 'warned', w.warned, 'tripped', w.tripped))
@@ -31,8 +30,9 @@ begin
         from (select distinct tenant_id, (value::json ->> 'subject')::uuid as subject,
                 value::json #>> '{windows,daily}' as daily, value::json #>> '{windows,monthly}' as monthly
               from ledger.journal where hold_id = any(p_holds)) j
-        join ledger.cap_windows w on w.tenant_id = j.tenant_id and w.subject = j.subject
-          and w.window_name in (j.daily, j.monthly);
+        -- The owners as values: only those reach the tables below the view, a join would read them whole.
+        join ledger.cap_windows w on w.tenant_id = any(v_owners) and w.tenant_id = j.tenant_id
+          and w.subject = j.subject and w.window_name in (j.daily, j.monthly);
     end if;
   end if;
   if cardinality(p_credit_keys) > 0 then

@@ -26,7 +26,7 @@ export class GrantCreditHandler implements ICommandHandler<GrantCreditCommand> {
   async execute({ credit }: GrantCreditCommand): Promise<CreditEntry> {
     const answer = await this.writer.submit({
       type: 'grant',
-      tenantId: credit.tenant_id.toLowerCase(),
+      tenantId: credit.tenant_id,
       entryId: uuidv7(),
       amount: microsFromWire(credit.amount_micros),
       source: credit.source,
@@ -48,8 +48,8 @@ export class SetCapsHandler implements ICommandHandler<SetCapsCommand> {
   async execute({ caps }: SetCapsCommand): Promise<Caps> {
     const answer = await this.writer.submit({
       type: 'set-caps',
-      tenantId: caps.tenant_id.toLowerCase(),
-      subject: caps.subject.toLowerCase(),
+      tenantId: caps.tenant_id,
+      subject: caps.subject,
       daily: fromWire(caps.daily_micros),
       monthly: fromWire(caps.monthly_micros),
     });

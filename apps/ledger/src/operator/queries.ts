@@ -59,9 +59,10 @@ export class SpoolsHandler implements IQueryHandler<SpoolsQuery> {
       expired_micros: string;
     }>(
       `select s.id, s.host, s.beat_at,
-         (select count(*) from ledger.holds h where h.spool_id = s.id) as open_holds,
+         coalesce(o.holds, 0) as open_holds,
          e.holds as expired_holds, e.micros as expired_micros
        from (select * from ledger.spools order by beat_at desc limit ${ROWS_MAX}) s
+       left join (select spool_id, count(*) as holds from ledger.holds group by spool_id) o on o.spool_id = s.id
        left join lateral (
          select count(*) as holds, coalesce(sum((x.value::json ->> 'amount_micros')::bigint), 0) as micros
          from ledger.journal x

@@ -92,4 +92,21 @@ describe('the relay', () => {
     await clock.sleep(900);
     expect(await carried(log)).toEqual(['1', '2']);
   });
+
+  it('ends in time although an append is never answered', async () => {
+    const log = openEventLog({ kind: 'memory' }, { logger, clock });
+    await log.createTopics(SHARD_COUNT);
+    const appending = Promise.withResolvers<void>();
+    log.append = () => {
+      appending.resolve();
+      return new Promise(() => undefined);
+    };
+    relay = new Relay(journalOf([row(1)]), log, clock, logger);
+    relay.start();
+    await appending.promise;
+    const startedMs = clock.monotonicMs();
+    await relay.stop();
+    expect(clock.monotonicMs() - startedMs).toBeLessThan(2_000);
+    relay = undefined;
+  });
 });

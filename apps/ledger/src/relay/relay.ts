@@ -7,6 +7,7 @@ const BATCH_LIMIT = 500;
 const POLL_MS = 250;
 const RETRY_MS = 500;
 const FIND_WITHIN_MS = 10_000;
+const STOP_WITHIN_MS = 1_000;
 
 /**
  * Carries the journal to topic ledger.events on Kafka, shard by shard in position order. It stores no progress: at the
@@ -29,9 +30,12 @@ export class Relay {
     this.loops = Array.from({ length: SHARD_COUNT }, (_, shard) => this.carry(shard));
   }
 
+  /** An append that Kafka does not answer is not waited for: the next start looks up how it ended. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await Promise.all(this.loops);
+    const ended = new AbortController();
+    await Promise.race([Promise.all(this.loops), this.clock.sleep(STOP_WITHIN_MS, ended.signal)]);
+    ended.abort();
   }
 
   /** Rows of this shard were committed. */

@@ -74,6 +74,13 @@ describe('decide', () => {
     ['holds all that is available', [grant(100n)], reserve(100n), ['HoldOpened.v1']],
     ['refuses one micro more', [grant(100n)], reserve(101n), ['balance_exhausted']],
     ['counts what is held already', [grant(100n), reserve(60n)], reserve(41n, 'h2'), ['balance_exhausted']],
+    ['refuses a hold of nothing where there is no credit at all', [], reserve(0n), ['balance_exhausted']],
+    [
+      'gives a hold of nothing on credit that is all held',
+      [grant(9n), reserve(9n)],
+      reserve(0n, 'h2'),
+      ['HoldOpened.v1'],
+    ],
     ['answers a retry with nothing', [grant(100n), reserve(60n)], reserve(60n), []],
     ['refuses a retry with another amount', [grant(100n), reserve(60n)], reserve(61n), ['hold_conflict']],
     [

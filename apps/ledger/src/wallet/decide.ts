@@ -9,6 +9,7 @@ import {
   type Hold,
   isOpen,
   MAX_HOLD_AGE_MS,
+  NO_CAPS,
   type Reserve,
   type SetCap,
   type Settle,
@@ -69,14 +70,16 @@ function decideReserve(wallet: Wallet, reserve: Reserve, nowMs: number): Decisio
   const known = wallet.holds.get(reserve.holdId);
   if (known) return answerKnown(wallet, known, reserve);
   const windows = windowsAt(nowMs);
-  for (const period of PERIODS) {
-    const cap = capsOf(wallet, reserve.subject)[period];
-    const use = windowUse(wallet, reserve.subject, period, windows[period]);
+  const uses = usesOf(wallet, reserve.subject, windows);
+  const caps = capsOf(wallet, reserve.subject);
+  for (const use of uses) {
+    const cap = caps[use.period];
     if (cap !== null && use.spent + use.held + reserve.amount > cap)
       return refuseByCap(wallet, use, cap, nowMs);
   }
-  if (available(wallet) < reserve.amount) return refuse('balance_exhausted');
-  return { events: open(wallet, reserve, windows, nowMs) };
+  if (wallet.balance <= 0n || available(wallet) < reserve.amount) return refuse('balance_exhausted');
+  const after = moved(uses, 0n, reserve.amount);
+  return { events: open(wallet, reserve, windows, after, caps, nowMs) };
 }
 
 function answerKnown(wallet: Wallet, known: Hold, reserve: Reserve): Decision {
@@ -95,19 +98,26 @@ function refuse(code: Refusal['code']): Decision {
 }
 
 function refuseByCap(wallet: Wallet, use: WindowUse, cap: Micros, nowMs: number): Decision {
+  const caps = capsOf(wallet, use.subject);
   const told: WalletEvent[] = use.tripped
     ? []
-    : [{ type: 'CapTripped.v1', data: capCrossed(use, cap, totals(wallet, 0n, 0n, [use])) }];
+    : [{ type: 'CapTripped.v1', data: capCrossed(use, cap, totals(wallet, 0n, 0n, [use], caps)) }];
   return {
     events: told,
     refusal: { code: `spend_cap_${use.period}`, retryAfter: secondsToEnd(use.period, nowMs) },
   };
 }
 
-function open(wallet: Wallet, reserve: Reserve, windows: Windows, nowMs: number): WalletEvent[] {
-  const { holdId, subject, amount, spoolId, rateVersion } = reserve;
-  const uses = moveWindows(wallet, subject, windows, 0n, amount);
-  const after = totals(wallet, 0n, amount, uses);
+/** @param uses of the windows with this hold in them. */
+function open(
+  wallet: Wallet,
+  { holdId, subject, amount, spoolId, rateVersion }: Reserve,
+  windows: Windows,
+  uses: WindowUse[],
+  caps: CapLimits,
+  nowMs: number,
+): WalletEvent[] {
+  const after = totals(wallet, 0n, amount, uses, caps);
   const opened: WalletEvent = {
     type: 'HoldOpened.v1',
     data: {
@@ -121,7 +131,7 @@ function open(wallet: Wallet, reserve: Reserve, windows: Windows, nowMs: number)
       after,
     },
   };
-  return [opened, ...warnings(uses, capsOf(wallet, subject), after)];
+  return [opened, ...warnings(uses, caps, after)];
 }
 
 function decideSettle(wallet: Wallet, settle: Settle, nowMs: number): Decision {
@@ -160,8 +170,9 @@ function end(
   windows: Windows,
   reason: string,
 ): WalletEvent[] {
-  const uses = moveWindows(wallet, subject, windows, cost, -amount);
-  const after = totals(wallet, -cost, -amount, uses);
+  const uses = moved(usesOf(wallet, subject, windows), cost, -amount);
+  const caps = capsOf(wallet, subject);
+  const after = totals(wallet, -cost, -amount, uses, caps);
   const ended: WalletEvent = {
     type: 'HoldEnded.v1',
     data: {
@@ -175,7 +186,7 @@ function end(
       after,
     },
   };
-  return [ended, ...warnings(uses, capsOf(wallet, subject), after)];
+  return [ended, ...warnings(uses, caps, after)];
 }
 
 function decideGrant(wallet: Wallet, grant: Grant): Decision {
@@ -193,7 +204,7 @@ function decideGrant(wallet: Wallet, grant: Grant): Decision {
       source: grant.source,
       note: grant.note,
       idempotency_key: grant.idempotencyKey,
-      after: totals(wallet, grant.amount, 0n, []),
+      after: totals(wallet, grant.amount, 0n, [], NO_CAPS),
     },
   };
   return { events: [granted] };
@@ -206,7 +217,7 @@ function decideSetCaps(wallet: Wallet, { subject, daily, monthly }: SetCap, nowM
     monthly: monthly === undefined ? now.monthly : monthly,
   };
   if (next.daily === now.daily && next.monthly === now.monthly) return NOTHING;
-  const uses = moveWindows(wallet, subject, windowsAt(nowMs), 0n, 0n);
+  const uses = usesOf(wallet, subject, windowsAt(nowMs));
   const after = totals(wallet, 0n, 0n, uses, next);
   const set: WalletEvent = {
     type: 'CapSet.v1',
@@ -241,40 +252,36 @@ function capCrossed(use: WindowUse, cap: Micros, after: Totals) {
   };
 }
 
-function moveWindows(
-  wallet: Wallet,
-  subject: string,
-  windows: Windows,
-  spent: Micros,
-  held: Micros,
-): WindowUse[] {
-  return PERIODS.map((period) => {
-    const use = windowUse(wallet, subject, period, windows[period]);
-    return { ...use, spent: use.spent + spent, held: use.held + held };
-  });
+/** The subject's use of both windows, daily first. */
+function usesOf(wallet: Wallet, subject: string, windows: Windows): WindowUse[] {
+  return PERIODS.map((period) => windowUse(wallet, subject, period, windows[period]));
 }
 
+function moved(uses: readonly WindowUse[], spent: Micros, held: Micros): WindowUse[] {
+  return uses.map((use) => ({ ...use, spent: use.spent + spent, held: use.held + held }));
+}
+
+/** @param caps of the subject whose windows are given. */
 function totals(
   wallet: Wallet,
   balance: Micros,
   held: Micros,
   uses: readonly WindowUse[],
-  newCaps?: CapLimits,
+  caps: CapLimits,
 ): Totals {
   return {
     balance_micros: microsToWire(wallet.balance + balance),
     held_micros: microsToWire(wallet.held + held),
-    windows: uses.map((use): WindowTotals => {
-      const caps = newCaps ?? capsOf(wallet, use.subject);
-      return {
-        subject: use.subject,
-        period: use.period,
-        window: use.window,
-        spent_micros: microsToWire(use.spent),
-        held_micros: microsToWire(use.held),
-        cap_micros: wireOrNull(caps[use.period]),
-      };
-    }),
+    windows: uses.map(
+      ({ subject, period, window, spent, held: heldInWindow }): WindowTotals => ({
+        subject,
+        period,
+        window,
+        spent_micros: microsToWire(spent),
+        held_micros: microsToWire(heldInWindow),
+        cap_micros: wireOrNull(caps[period]),
+      }),
+    ),
   };
 }
 

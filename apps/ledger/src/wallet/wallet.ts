@@ -143,8 +143,10 @@ export function available(wallet: Wallet): Micros {
   return wallet.balance - wallet.held;
 }
 
+export const NO_CAPS: CapLimits = Object.freeze({ daily: null, monthly: null });
+
 export function capsOf(wallet: Wallet, subject: string): CapLimits {
-  return wallet.caps.get(subject) ?? { daily: null, monthly: null };
+  return wallet.caps.get(subject) ?? NO_CAPS;
 }
 
 export function windowKey(subject: string, window: string): string {

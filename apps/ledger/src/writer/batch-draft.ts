@@ -136,7 +136,7 @@ export class BatchDraft {
 
   private write(wallet: Wallet, event: WalletEvent): void {
     evolve(wallet, event);
-    const shard = shardOf(wallet.tenantId);
+    const shard = this.book.shardOf(wallet.tenantId);
     const touched = this.touch(shard);
     touched.count += 1;
     this.rows.push({
@@ -189,7 +189,7 @@ export class BatchDraft {
   }
 
   private kept(tenantId: string): KeptWallet {
-    return this.book.wallets.get(tenantId) ?? this.stored.get(tenantId) ?? emptyKept();
+    return this.book.wallets.get(tenantId) ?? this.stored.get(tenantId) ?? emptyKept(tenantId);
   }
 
   private creditsOf(tenantId: string): Map<string, GrantedCredit> {
@@ -212,7 +212,7 @@ export class BatchDraft {
       rows: this.rows,
       wallets: written
         .filter(({ wallet, kept }) => kept.seq === 0 || wallet.balance !== kept.balance)
-        .map(({ wallet: { tenantId, balance } }) => ({ tenantId, shard: shardOf(tenantId), balance })),
+        .map(({ wallet: { tenantId, balance }, kept: { shard } }) => ({ tenantId, shard, balance })),
       caps: written.flatMap(({ wallet: { tenantId, caps } }) =>
         [...caps.changes()].map(([subject, limits]) => ({ tenantId, subject, limits })),
       ),
@@ -274,8 +274,9 @@ export class BatchDraft {
   }
 }
 
-function keptOf({ balance, held, seq, caps, windows }: BatchFacts['wallets'][number]): KeptWallet {
+function keptOf({ tenantId, balance, held, seq, caps, windows }: BatchFacts['wallets'][number]): KeptWallet {
   return {
+    shard: shardOf(tenantId),
     balance,
     held,
     seq,
@@ -284,8 +285,8 @@ function keptOf({ balance, held, seq, caps, windows }: BatchFacts['wallets'][num
   };
 }
 
-function emptyKept(): KeptWallet {
-  return { balance: 0n, held: 0n, seq: 0, caps: new Map(), windows: new Map() };
+function emptyKept(tenantId: string): KeptWallet {
+  return { shard: shardOf(tenantId), balance: 0n, held: 0n, seq: 0, caps: new Map(), windows: new Map() };
 }
 
 function optional<Name extends string, Value>(name: Name, value: Value | undefined) {

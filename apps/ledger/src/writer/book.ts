@@ -1,8 +1,10 @@
+import { shardOf } from '@vendo/events';
 import type { ConsumerOffset, Head, LedgerState } from '../journal/journal.js';
 import type { CapLimits, Hold, WindowUse } from '../wallet/wallet.js';
 
 /** A wallet as it was committed last. */
 export interface KeptWallet {
+  readonly shard: number;
   balance: bigint;
   held: bigint;
   seq: number;
@@ -33,6 +35,11 @@ export class Book {
     );
     this.offsets = new Map(state.offsets.map((offset) => [offset.partition, offset]));
     this.parkedHolds = new Set(state.parkedHolds);
+  }
+
+  /** The tenant's shard; without hashing its id again for a wallet that is known. */
+  shardOf(tenantId: string): number {
+    return this.wallets.get(tenantId)?.shard ?? shardOf(tenantId);
   }
 
   /** The newest clock of any shard, milliseconds since the epoch. */

@@ -50,12 +50,11 @@ export class WriterController {
 function reserveOf(command: ReserveCommand, spoolId: string): Reserve {
   return {
     type: 'reserve',
-    // Ids are compared as text in memory and as uuids in the tables.
-    holdId: command.hold_id.toLowerCase(),
-    tenantId: command.tenant_id.toLowerCase(),
-    subject: command.subject.toLowerCase(),
+    holdId: command.hold_id,
+    tenantId: command.tenant_id,
+    subject: command.subject,
     amount: microsFromWire(command.amount_micros),
-    spoolId: spoolId.toLowerCase(),
+    spoolId,
     rateVersion: command.rate_version,
   };
 }

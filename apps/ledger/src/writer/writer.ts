@@ -1,5 +1,5 @@
 import { VendoError } from '@vendo/errors';
-import { SHARD_COUNT, shardOf } from '@vendo/events';
+import { SHARD_COUNT } from '@vendo/events';
 import type { Clock, Logger } from '@vendo/runtime';
 import {
   type BatchQuestion,
@@ -189,7 +189,7 @@ export class Writer {
     if (book === null) throw new StateDroppedError();
     const startedMs = this.clock.monotonicMs();
     const facts = await this.journal.read(questionOf(works, book));
-    const draft = new BatchDraft(book, facts, shardsOf(works));
+    const draft = new BatchDraft(book, facts, shardsOf(works, book));
     const told: (() => void)[] = [];
     const batch: Pick<CommittedBatch, 'answers' | 'reports'> = { answers: [], reports: [] };
     for (const work of works) told.push(this.decide(work, draft, batch));
@@ -308,10 +308,10 @@ function commandsOf(work: Work): WalletCommand[] {
   return work.kind === 'report' && work.report.asks.kind === 'settle' ? [work.report.asks.command] : [];
 }
 
-function shardsOf(works: readonly Work[]): Set<number> {
+function shardsOf(works: readonly Work[], book: Book): Set<number> {
   const shards = new Set<number>();
   for (const work of works) {
-    if (work.kind === 'command') shards.add(shardOf(work.command.tenantId));
+    if (work.kind === 'command') shards.add(book.shardOf(work.command.tenantId));
     else if (work.kind === 'report') shards.add(work.report.partition);
     else for (let shard = 0; shard < SHARD_COUNT; shard++) shards.add(shard);
   }

@@ -3,6 +3,7 @@ import {
   countOf,
   eventKind,
   type Foreign,
+  isNamed,
   isObject,
   listOf,
   nameOf,
@@ -15,6 +16,8 @@ import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
 
 const PASS: EventVerdict = { terminal: false, drop: false };
 const TERMINAL: EventVerdict = { terminal: true, drop: false };
+
+const CONTENT_OR_PING = /^event: (?:content_block_delta|content_block_stop|ping)\n/;
 
 /** Messages: `usage` in the body; in a stream the input side in message_start, then cumulative in message_delta. */
 export class MessagesMeter implements UsageMeter {
@@ -30,6 +33,11 @@ export class MessagesMeter implements UsageMeter {
 
   /** @param asked speed and place of the request, which hold where the answer does not say. */
   constructor(private readonly asked: Circumstances) {}
+
+  /** Deltas are most of a stream, and their name says that they are. */
+  skips(lines: string): boolean {
+    return isNamed(lines, CONTENT_OR_PING);
+  }
 
   onEvent(event: SseEvent): EventVerdict {
     switch (eventKind(event)) {

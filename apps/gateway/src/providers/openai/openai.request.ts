@@ -217,7 +217,7 @@ function namesContainer(tool: Readonly<Record<string, unknown>>): boolean {
  */
 function withUsageAsked(body: Buffer, options: Record<string, unknown> | null | undefined): Buffer {
   const value = JSON.stringify({ ...options, include_usage: true });
-  const member = topLevelMembers(body).find(({ key }) => key === 'stream_options');
+  const [member] = topLevelMembers(body, (key) => key === 'stream_options');
   if (member)
     return Buffer.concat([body.subarray(0, member.start), Buffer.from(value), body.subarray(member.end)]);
   const open = body.indexOf('{') + 1;

@@ -4,6 +4,7 @@ import {
   eventKind,
   type Foreign,
   hasObjectMember,
+  isNamed,
   isObject,
   listOf,
   nameOf,
@@ -18,6 +19,9 @@ const PASS: EventVerdict = { terminal: false, drop: false };
 const DROP: EventVerdict = { terminal: false, drop: true };
 const TERMINAL: EventVerdict = { terminal: true, drop: false };
 
+/** What a chunk of a chat must hold to count. One expression: it is the quickest search there is. */
+const CHAT_COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;
+
 /** Chat completions: `usage` in the body, or in a chunk of its own before `[DONE]`. */
 export class ChatMeter implements UsageMeter {
   private readonly answer = new Answer();
@@ -25,6 +29,11 @@ export class ChatMeter implements UsageMeter {
 
   /** @param asked the usage chunk was asked for by us, so the client must not see it. */
   constructor(private readonly asked: boolean) {}
+
+  /** The first chunk names the answer; after it most say nothing of usage, or that it is null. */
+  skips(lines: string): boolean {
+    return this.begun && !CHAT_COUNTS.test(lines);
+  }
 
   onEvent({ data }: SseEvent): EventVerdict {
     if (data.trim() === '[DONE]') return TERMINAL;
@@ -55,11 +64,17 @@ function isUsageChunk({ choices, usage }: Foreign): boolean {
   return Array.isArray(choices) && choices.length === 0 && isObject(usage);
 }
 
+const DELTA = /^event: response\.[a-z_.]{1,64}\.delta\n/;
 const RESPONSE_ENDS = new Set(['response.completed', 'response.incomplete', 'response.failed']);
 
 /** Responses: `usage` in the body, or in the response of the terminal event, which is one of three. */
 export class ResponsesMeter implements UsageMeter {
   private readonly answer = new Answer();
+
+  /** Deltas are most of a stream, and their name says that they are. */
+  skips(lines: string): boolean {
+    return isNamed(lines, DELTA);
+  }
 
   onEvent(event: SseEvent): EventVerdict {
     const kind = eventKind(event);
@@ -90,6 +105,10 @@ export class ResponsesMeter implements UsageMeter {
 /** Embeddings: input tokens only. */
 export class EmbeddingsMeter implements UsageMeter {
   private readonly answer = new Answer();
+
+  skips(): boolean {
+    return true;
+  }
 
   onEvent(): EventVerdict {
     return PASS;

@@ -1,8 +1,10 @@
 import { LEDGER_EVENTS, LEDGER_TOPIC } from '@vendo/events';
 import {
   type BalanceRow,
+  type ChargeRow,
   type EntryRow,
   insertEntries,
+  noteChargesWithoutUsage,
   storeBalances,
   storeWindows,
   type WindowRow,
@@ -23,6 +25,8 @@ export const wallet: Projection<WalletEventType> = {
     await storeBalances(tx, lastBalances(facts, partition));
     const entries = facts.flatMap(entryOf);
     if (entries.length > 0) await insertEntries(tx, entries);
+    const charges = entries.flatMap(chargeOf);
+    if (charges.length > 0) await noteChargesWithoutUsage(tx, charges);
     const windows = lastWindows(facts);
     if (windows.length > 0) await storeWindows(tx, windows);
   },
@@ -61,6 +65,10 @@ function entryOf({ event, seq }: WalletFact): EntryRow[] {
     return [{ ...row, ...charge, kind: 'settlement', entry_id: null, source: null, note: null }];
   }
   return [];
+}
+
+function chargeOf({ hold_id, tenant_id, at }: EntryRow): ChargeRow[] {
+  return hold_id === null ? [] : [{ hold_id, tenant_id, charged_at: at }];
 }
 
 function lastWindows(facts: readonly WalletFact[]): WindowRow[] {

@@ -1,0 +1,40 @@
+import type { UsageMeter } from '../providers/provider.js';
+import { ByteCollector } from './byte-collector.js';
+import { JsonDigest } from './json-digest.js';
+
+/** Up to this size a body is parsed as it is, in a few milliseconds; of a larger one a digest is. */
+const WHOLE_BYTES_MAX = 1_048_576;
+
+/** Folds a JSON body into a meter at its end. Never throws. */
+export class BodyReader {
+  /** Only the end of a body says that it is whole. */
+  readonly terminal = false;
+  private readonly whole = new ByteCollector();
+  private digest: JsonDigest | null = null;
+  private ended = false;
+
+  constructor(private readonly meter: UsageMeter) {}
+
+  feed(chunk: Buffer): void {
+    if (this.digest === null && this.whole.length + chunk.length <= WHOLE_BYTES_MAX) {
+      this.whole.add(chunk);
+      return;
+    }
+    this.digest ??= new JsonDigest();
+    if (this.whole.length > 0) this.digest.feed(this.whole.take());
+    this.digest.feed(chunk);
+  }
+
+  /** Does nothing the second time. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    const bytes = this.digest ? this.digest.end() : this.whole.take();
+    if (bytes === null || bytes.length === 0) return;
+    try {
+      this.meter.onBody(JSON.parse(bytes.toString('utf8')));
+    } catch {
+      // Not JSON, or damaged: there is no usage report, and the settlement says so.
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import type { Reading, UsageMeter } from '../providers/provider.js';
+import { providerBySlug } from '../providers/registry.js';
+import { matchRoute } from '../providers/route-table.js';
+import { SseReader } from './sse-reader.js';
+
+const HEAD = '{"id":"c1","object":"chat.completion.chunk","model":"gpt-4o-mini"';
+const USAGE = '{"prompt_tokens":5,"completion_tokens":7}';
+
+/** Streams that a cheap look could misread, by the route that they answer. */
+const STREAMS: Record<string, readonly string[]> = {
+  'openai /v1/chat/completions': [
+    `data: ${HEAD},"choices":[{}],"usage":null}\n\ndata: ${HEAD},"choices":[],"usage":${USAGE}}\n\ndata: [DONE]\n\n`,
+    `data: ${HEAD},"choices":[{}]}\n\ndata: ${HEAD}, "usage" : ${USAGE}}\n\ndata:[DONE]\n\n`,
+    `data: ${HEAD},"choices":[{"usage":null}],"usage":${USAGE}}\r\n\r\ndata: [DONE]\r\n\r\n`,
+    `data: ${HEAD},"choices":[{}]}\n\ndata: ${HEAD},"usage":\ndata: ${USAGE}}\n\n`,
+    `data: ${HEAD},"choices":[{}]}\n\ndata: {"error":{"message":"overloaded"}}\n\n`,
+    `data: ${HEAD},"choices":[{"delta":{"content":"\\"usage\\":{}"}}]}\n\ndata: ${HEAD},"usage":${USAGE}}\n\n`,
+  ],
+  'openai /v1/responses': [
+    'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"a"}\n\nevent: response.completed\ndata: {"response":{"id":"r","usage":{"input_tokens":5,"output_tokens":7}}}\n\n',
+    'event: response.output_text.delta\nevent: response.completed\ndata: {"response":{"usage":{"input_tokens":5,"output_tokens":7}}}\n\n',
+    'data: {"type":"response.completed","response":{"usage":{"input_tokens":5,"output_tokens":7}}}\n\n',
+    'event: error\ndata: {"type":"error"}\n\n',
+  ],
+  'anthropic /v1/messages': [
+    'event: message_start\ndata: {"message":{"id":"m","model":"claude-haiku-4-5","usage":{"input_tokens":5,"output_tokens":1}}}\n\nevent: content_block_delta\ndata: {"delta":{"text":"event"}}\n\nevent: message_delta\ndata: {"delta":{},"usage":{"output_tokens":7}}\n\nevent: message_stop\ndata: {}\n\n',
+    'event: ping\nevent: message_start\ndata: {"message":{"usage":{"input_tokens":5,"output_tokens":1}}}\n\n',
+    'data: {"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}\n\n',
+    'event: content_block_delta\revent: error\rdata: {"type":"error"}\r\r',
+  ],
+};
+
+const providersFolder = path.join(import.meta.dirname, '..', 'providers');
+const RECORDED = {
+  openai: ['chat-usage-after-error', 'responses-tools'],
+  anthropic: ['delta-raises-and-lowers', 'error-mid-stream', 'refusal-without-output'],
+};
+
+function meterOf(route: string): UsageMeter {
+  const [slug = '', target = ''] = route.split(' ');
+  const provider = providerBySlug(slug);
+  const found = provider && matchRoute(provider, 'POST', target);
+  if (found?.class !== 'metered') throw new Error(`${route} is not metered`);
+  const body = { model: 'm', max_tokens: 9, stream: true, messages: [], input: 'x' };
+  return found.read(Buffer.from(JSON.stringify(body))).meter();
+}
+
+interface Told {
+  reading: Reading;
+  terminal: boolean;
+  kept: string;
+}
+
+function read(route: string, stream: string, options: { skipping: boolean }): Told {
+  const meter = meterOf(route);
+  if (!options.skipping) meter.skips = () => false;
+  const reader = new SseReader(meter);
+  const kept = Buffer.concat([...reader.feed(Buffer.from(stream)), ...reader.end()]).toString();
+  return { reading: meter.reading(), terminal: reader.terminal, kept };
+}
+
+const cases = Object.entries(STREAMS).flatMap(([route, streams]) =>
+  streams.map((stream) => ({ route, stream })),
+);
+
+describe('what is skipped unread', () => {
+  it.each(cases)('changes nothing for $route: $stream', ({ route, stream }) => {
+    const whole = read(route, stream, { skipping: false });
+    expect(read(route, stream, { skipping: true })).toEqual(whole);
+    expect(whole.reading.state !== 'none' || whole.reading.failed).toBe(true);
+  });
+
+  it.each(Object.entries(RECORDED))('changes nothing for the fixtures of %s', (slug, names) => {
+    const folder = path.join(providersFolder, slug, 'fixtures');
+    const files = readdirSync(folder).filter((file) => file.endsWith('.sse.txt'));
+    expect(files.sort()).toEqual(names.map((name) => `${name}.sse.txt`).sort());
+    for (const file of files) {
+      const stream = readFileSync(path.join(folder, file), 'utf8');
+      const target = file.startsWith('chat') ? '/v1/chat/completions' : '/v1/responses';
+      const route = slug === 'openai' ? `openai ${target}` : 'anthropic /v1/messages';
+      expect(read(route, stream, { skipping: true })).toEqual(read(route, stream, { skipping: false }));
+    }
+  });
+
+  it('is most of a chat', () => {
+    const meter = meterOf('openai /v1/chat/completions');
+    meter.onEvent({ event: '', data: `${HEAD}}` });
+    expect(meter.skips(`data: ${HEAD},"choices":[{"delta":{"content":"a"}}],"usage":null}\n\n`)).toBe(true);
+  });
+});
