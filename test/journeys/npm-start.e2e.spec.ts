@@ -252,4 +252,13 @@ describe('npm start', () => {
     expect((await instance.exit).code).toBe(1);
     expect(instance.output().trim()).toBe('configuration: GATEWAY_PORT must be a port number, 0 to 65535');
   });
+
+  it('names a setting that an app refuses in its last line, exits 1 and leaves nothing behind', async () => {
+    const instance = start({ VENDO_ENCRYPTION_KEY: 'too-short' });
+    expect((await instance.exit).code).toBe(1);
+    expect(instance.output().trim().split('\n').at(-1)).toMatch(
+      /^gateway does not start: configuration: VENDO_ENCRYPTION_KEY: must be .+ \(log: .+\)$/,
+    );
+    expect(processes()).toEqual([]);
+  });
 });

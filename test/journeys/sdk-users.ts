@@ -37,11 +37,8 @@ export interface SdkProduct extends ProductUnderTest {
 }
 
 /** @param models of the sandbox that get a price (`LIST_PRICES.sandbox`) at both providers. */
-export async function productForSdks(
-  models: readonly string[],
-  upstreams: Record<string, string> = {},
-): Promise<SdkProduct> {
-  const product = await productForTests({ upstreams });
+export async function productForSdks(models: readonly string[]): Promise<SdkProduct> {
+  const product = await productForTests();
   await product.admin.importRates(models.flatMap(sandboxRates));
   const lastModel = models.at(-1);
   const first = await product.customer();

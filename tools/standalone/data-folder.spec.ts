@@ -56,6 +56,14 @@ describe('the data folder', () => {
     await expect(takeDataFolder(folder)).resolves.toEqual(expect.any(Function));
   });
 
+  it('is taken by one of two that start at once', async () => {
+    const taking = takeDataFolder(folder);
+    const refused = expect(taking).rejects.toThrow(StartError);
+    await waitUntil(() => readFileSync(path.join(folder, 'supervisor.json'), 'utf8') !== '', 'it is written');
+    await lockedBy(1, 'the other one');
+    await refused;
+  });
+
   it('is free again when it was given back', async () => {
     const release = await takeDataFolder(folder);
     await release();

@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment, Secrets } from './settings.js';
+
+/** Longer than another start can take from reading the lock to writing it. */
+const SETTLE_MS = 100;
 
 /** A reason to end that the operator can mend: printed as one line, exit 1. */
 export class StartError extends Error {
@@ -11,7 +15,8 @@ export class StartError extends Error {
 
 /**
  * Takes a data folder for this process, so that no second instance stops our database as an orphan.
- * A folder that a killed process left is taken over. Throws StartError when a living process has it.
+ * A folder that a killed process left is taken over; of two that take it at once the later one has it.
+ * Throws StartError when a living process has it.
  * @returns gives the folder back.
  */
 export async function takeDataFolder(folder: string): Promise<() => Promise<void>> {
@@ -29,6 +34,9 @@ export async function takeDataFolder(folder: string): Promise<() => Promise<void
       );
     await writeFile(file, mine);
   }
+  await sleep(SETTLE_MS);
+  if ((await readFile(file, 'utf8')) !== mine)
+    throw new StartError(`another instance has just taken the data folder ${folder}`);
   return () => rm(file, { force: true });
 }
 

@@ -122,7 +122,9 @@ function assemble(config: LedgerConfig, { log, clock, health, logger, metrics }:
   });
   const beats = new SpoolBeats(clock);
   const notice = new CommitNotice(operatorPool, logger);
-  const relay = config.KAFKA_BROKERS ? new Relay(new JournalRows(operatorPool), log, clock, logger) : null;
+  const relay = config.KAFKA_BROKERS
+    ? new Relay(new JournalRows(operatorPool), log, clock, health, logger)
+    : null;
   const writer: Writer = new Writer(
     new PostgresJournal(writerPool),
     clock,

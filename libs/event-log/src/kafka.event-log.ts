@@ -126,9 +126,8 @@ export class KafkaEventLog extends EventLog {
 
   async close(): Promise<void> {
     this.closing.abort();
-    await Promise.all(this.consumers.map(({ consumer }) => consumer.close()));
-    await this.producer.close();
-    await this.admin.close();
+    const consumers = this.consumers.map(({ consumer }) => consumer.close());
+    await Promise.all([...consumers, this.producer.close(), this.admin.close()]);
     await this.pool.end();
   }
 

@@ -52,22 +52,25 @@ export function runMain(start: () => Promise<NestFastifyApplication>, closeWithi
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  start().then(
-    (started) => {
-      app = started;
-      if (stopping) void started.close().finally(() => process.exit(0));
-    },
-    (thrown: unknown) => {
-      const text =
-        thrown instanceof ConfigError
-          ? `configuration: ${thrown.message}`
-          : thrown instanceof Error
-            ? (thrown.stack ?? thrown.message)
-            : String(thrown);
-      process.stderr.write(`${text}\n`);
-      process.exit(1);
-    },
-  );
+  // A wrong configuration is thrown before there is a promise.
+  Promise.resolve()
+    .then(start)
+    .then(
+      (started) => {
+        app = started;
+        if (stopping) void started.close().finally(() => process.exit(0));
+      },
+      (thrown: unknown) => {
+        const text =
+          thrown instanceof ConfigError
+            ? `configuration: ${thrown.message}`
+            : thrown instanceof Error
+              ? (thrown.stack ?? thrown.message)
+              : String(thrown);
+        process.stderr.write(`${text}\n`);
+        process.exit(1);
+      },
+    );
 }
 
 /**

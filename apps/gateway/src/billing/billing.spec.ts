@@ -381,20 +381,6 @@ describe('the billing API', () => {
     }
   });
 
-  it.each([
-    ['https://app.vendo.run', 'https://app.vendo.run', 'Origin'],
-    ['https://a.b.gateway.example:8443', 'https://a.b.gateway.example:8443', 'Origin'],
-    ['https://vendo.run', '*', undefined],
-    ['https://evilvendo.run', '*', undefined],
-    ['https://vendo.run.evil.example', '*', undefined],
-    ['https://evil.example/.vendo.run', '*', undefined],
-    ['null', '*', undefined],
-  ])('allows the origin %s as %s', async (origin, allowed, vary) => {
-    const { headers } = await get('/api/billing/balance', { authorization: `Bearer ${APP_KEY}`, origin });
-    expect(headers['access-control-allow-origin']).toBe(allowed);
-    expect(headers.vary).toBe(vary);
-  });
-
   it('answers a preflight without a key', async () => {
     for (const url of PATHS) {
       const answer = await app.inject({ method: 'OPTIONS', url, headers: { origin: 'https://x.vendo.run' } });

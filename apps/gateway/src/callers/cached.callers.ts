@@ -26,7 +26,7 @@ export class CachedCallers extends Callers {
   private readonly keys: EntryCache<KeyRecord>;
   private readonly bindings: EntryCache<readonly string[]>;
   private readonly connections: EntryCache<ConnectionRecord>;
-  private readonly misses = new RateMisses();
+  private readonly misses: RateMisses;
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
 
@@ -43,6 +43,7 @@ export class CachedCallers extends Callers {
   ) {
     super();
     this.pollAge = new PollAge(clock);
+    this.misses = new RateMisses(clock);
     this.keys = new EntryCache((hash) => source.key(hash), this.pollAge, clock);
     this.connections = new EntryCache((id) => source.connection(id), this.pollAge, clock);
     this.bindings = new EntryCache((key) => this.readBindings(key), this.pollAge, clock);

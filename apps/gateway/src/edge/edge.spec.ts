@@ -140,6 +140,7 @@ describe('header hygiene', () => {
         'openai-organization': 'org-1',
         'proxy-authorization': 'Basic x',
         'idempotency-key': 'i',
+        'sec-websocket-protocol': 'realtime, openai-insecure-api-key.sk-mine',
         'x-custom': 'kept',
         'x-debug': `sent with ${KEY}`,
         connection: 'x-hop, close',

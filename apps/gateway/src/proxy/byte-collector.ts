@@ -7,13 +7,11 @@ const NOTHING = Buffer.alloc(0);
 export class ByteCollector {
   length = 0;
   private buffer: Buffer = NOTHING;
-  private isOurs = false;
 
   add(chunk: Buffer): void {
     if (this.length === 0) {
-      // Most bodies are one chunk: those are not copied.
+      // Most bodies are one chunk: those are not copied. It has no room for more, so nothing is written into it.
       this.buffer = chunk;
-      this.isOurs = false;
     } else {
       this.makeRoomFor(chunk.length);
       chunk.copy(this.buffer, this.length);
@@ -31,10 +29,9 @@ export class ByteCollector {
 
   private makeRoomFor(more: number): void {
     const needed = this.length + more;
-    if (this.isOurs && needed <= this.buffer.length) return;
+    if (needed <= this.buffer.length) return;
     const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.length));
     this.buffer.copy(larger, 0, 0, this.length);
     this.buffer = larger;
-    this.isOurs = true;
   }
 }

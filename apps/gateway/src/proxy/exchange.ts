@@ -65,7 +65,7 @@ export class Exchange {
     this.request.on('data', take);
     this.request.once('end', () => resolve(body.take()));
     this.request.once('close', () => {
-      if (!this.request.complete) stop(new ClientLeft());
+      if (!this.request.readableEnded) stop(new ClientLeft());
     });
     return promise;
   }

@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import type { Dispatcher } from 'undici';
+import type { Call } from './call.js';
+import type { Exchange } from './exchange.js';
 import { KEY, ProxyWorld } from './memory.proxy-world.js';
+import { type Metering, Relay } from './relay.js';
 
 const CHUNK = Buffer.alloc(65_536, 'x');
 const CHUNKS = 800;
@@ -52,4 +56,27 @@ it('a client that does not read stops the provider, and gets everything once it 
   });
   await once(response, 'end');
   expect(bytes).toBe(CHUNK.length * CHUNKS);
+});
+
+it('an answer whose head cannot be read ends its hold', () => {
+  const released: string[] = [];
+  const response = { on: () => undefined, off: () => undefined, destroy: () => undefined };
+  const call = { answered: () => undefined, handedOver: () => undefined } as unknown as Call;
+  const metering = { hold: { release: (outcome: string) => void released.push(outcome) } };
+  const relay = new Relay(call, { response } as unknown as Exchange, metering as unknown as Metering, {
+    bounds: { drainMs: 1, drainBytes: 1, stalledMs: 1 },
+    nowMs: () => 0,
+    closed: () => undefined,
+    draining: () => undefined,
+  });
+  const headers = {
+    get 'content-type'(): string {
+      throw new Error('unreadable');
+    },
+  };
+  const controller = {} as Dispatcher.DispatchController;
+  relay.onRequestStart(controller);
+  expect(() => relay.onResponseStart(controller, 200, headers)).toThrow('unreadable');
+  relay.onResponseError(controller, new Error('unreadable'));
+  expect(released).toEqual(['upstream_died']);
 });

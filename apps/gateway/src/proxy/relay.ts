@@ -99,11 +99,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     this.call.answered(status);
     this.upstreamRequestId = textOf(headers['x-request-id']) ?? textOf(headers['request-id']);
     if (this.metering) this.meterOrRelease(this.metering, status, headers);
-    this.exchange.answerHead(
-      status,
-      message,
-      responseHeaders(headers, this.metering?.mayDrop === true && this.tap !== null),
-    );
+    this.exchange.answerHead(status, message, responseHeaders(headers, this.tap?.rewrites === true));
     this.scheduleFlush();
   }
 

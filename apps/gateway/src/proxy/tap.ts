@@ -16,6 +16,8 @@ export interface TapSink {
 
 /** Stands beside the way of a 2xx answer of a metered route and folds every chunk before it is released. */
 export interface Tap {
+  /** Whether what it releases may be less than what was pushed. */
+  readonly rewrites: boolean;
   push(chunk: Buffer): void;
   /** The answer has ended, whole or not: folds and releases what is left, then calls `done`. */
   finish(done: () => void): void;
@@ -58,6 +60,7 @@ export function openTap(
 
 /** An answer as it is. Where its length is said, its last chunk waits for the settlement: it tells that all is there. */
 class PlainTap implements Tap {
+  readonly rewrites = false;
   private received = 0;
 
   constructor(
@@ -83,6 +86,7 @@ class PlainTap implements Tap {
 
 /** An event stream of which events may be taken out: each is released or dropped when it is whole. */
 class DroppingTap implements Tap {
+  readonly rewrites = true;
   private readonly reader: SseReader;
 
   constructor(
@@ -109,6 +113,7 @@ class DroppingTap implements Tap {
 
 /** A compressed answer: its bytes go through as they are, each chunk once the copy of it has been read. */
 class CompressedTap implements Tap {
+  readonly rewrites = false;
   private inflater: Transform | null = null;
   private received = 0;
   private inFlight: Buffer | null = null;

@@ -23,6 +23,8 @@ export interface LeftoversOptions {
 /** What earlier processes of this machine left in the own data folder. */
 export class Leftovers {
   private found: Leftover[] = [];
+  /** Spools that were left alone because their writer lived when it was looked for. */
+  private alive: SpoolHeader[] = [];
   private settling: Promise<void> = Promise.resolve();
   private isSettling = false;
   private stopped = false;
@@ -46,12 +48,10 @@ export class Leftovers {
     const root = spoolsFolder(this.options.dataDir);
     for (const { name } of await this.parts.disk.list(root)) {
       if (name === this.options.ownId || !SPOOL_FOLDER.test(name)) continue;
-      const folder = path.join(root, name);
-      const { append, dataDir } = this.options;
-      if (!(await this.mayTake(name, folder))) continue;
-      const leftover = new Leftover(name, folder, dataDir, append, this.parts);
-      await leftover.measure();
-      this.found.push(leftover);
+      const header = await this.headerOf(name);
+      if (header === null) continue;
+      if (this.writerIsGone(header)) await this.take(name);
+      else this.leaveAlone(header);
     }
   }
 
@@ -79,6 +79,7 @@ export class Leftovers {
   }
 
   private async goOn(asked: readonly string[], marks: BeatAnswer['marks']): Promise<void> {
+    await this.takeWhoseWriterDied();
     for (const leftover of this.found.filter(({ id }) => asked.includes(id))) {
       try {
         if (leftover.isShipping) await leftover.settle(marks[leftover.id] ?? {});
@@ -97,20 +98,57 @@ export class Leftovers {
     return this.found.filter(({ isBusy }) => isBusy).length < SHIPPING_AT_ONCE;
   }
 
-  private async mayTake(name: string, folder: string): Promise<boolean> {
-    const { logger, disk, processes } = this.parts;
-    const header = parseHeader(await disk.readText(path.join(folder, HEADER_FILE)));
-    if (header === null || header.spool_id !== name) {
-      logger.error(
-        { alert: 'spool_header_damaged', folder },
-        'a spool without a readable header is left alone',
-      );
-      return false;
+  /** A writer of an earlier run may outlive our start by a moment; nobody else would ship what it leaves. */
+  private async takeWhoseWriterDied(): Promise<void> {
+    const dead = this.alive.filter((header) => this.writerIsGone(header));
+    this.alive = this.alive.filter((header) => !dead.includes(header));
+    for (const { spool_id } of dead) {
+      try {
+        // A writer that ended well has taken its folder along.
+        if ((await this.headerText(spool_id)) !== null) await this.take(spool_id);
+      } catch (thrown) {
+        this.parts.logger.error({ spool: spool_id, err: thrown }, 'a leftover spool could not be read');
+      }
     }
-    const isGone = writerIsGone(header, this.options.host, processes);
-    if (!isGone)
-      logger.warn({ spool: name, host: header.host }, 'a spool whose writer may live is left alone');
-    return isGone;
+  }
+
+  private async take(id: string): Promise<void> {
+    const { append, dataDir } = this.options;
+    const leftover = new Leftover(id, this.folderOf(id), dataDir, append, this.parts);
+    await leftover.measure();
+    this.found.push(leftover);
+  }
+
+  private leaveAlone(header: SpoolHeader): void {
+    this.alive.push(header);
+    this.parts.logger.warn(
+      { spool: header.spool_id, host: header.host },
+      'a spool whose writer may live is left alone',
+    );
+  }
+
+  private writerIsGone(header: SpoolHeader): boolean {
+    return writerIsGone(header, this.options.host, this.parts.processes);
+  }
+
+  /** Null, with an alert, when it is not readable as this spool's. */
+  private async headerOf(id: string): Promise<SpoolHeader | null> {
+    const folder = this.folderOf(id);
+    const header = parseHeader(await this.headerText(id));
+    if (header?.spool_id === id) return header;
+    this.parts.logger.error(
+      { alert: 'spool_header_damaged', folder },
+      'a spool without a readable header is left alone',
+    );
+    return null;
+  }
+
+  private headerText(id: string): Promise<string | null> {
+    return this.parts.disk.readText(path.join(this.folderOf(id), HEADER_FILE));
+  }
+
+  private folderOf(id: string): string {
+    return path.join(spoolsFolder(this.options.dataDir), id);
   }
 }
 

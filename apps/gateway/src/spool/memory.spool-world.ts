@@ -137,6 +137,8 @@ export class FaultyDisk extends FileSpoolDisk {
 export class FakeProcesses extends ProcessTable {
   bootId = 'boot-1';
   readonly pid = 1;
+  /** A process that outlives the others. */
+  alsoLiving: { pid: number; started: string } | null = null;
   private started = 0;
 
   restart(): void {
@@ -144,6 +146,7 @@ export class FakeProcesses extends ProcessTable {
   }
 
   startOf(pid: number): string | null {
+    if (pid === this.alsoLiving?.pid) return this.alsoLiving.started;
     return pid === this.pid ? String(this.started) : null;
   }
 }

@@ -192,6 +192,37 @@ describe('what an earlier process left', () => {
     expect(world.applied(spool.id)).toEqual([]);
   });
 
+  it('is shipped as soon as a writer that outlived the start is gone', async () => {
+    const dead = world.openSpool();
+    appendAll(dead, ['a']);
+    const next = world.openSpool();
+    const living = { ...JSON.parse(readFileSync(path.join(folderOf(dead), 'header.json'), 'utf8')), pid: 77 };
+    writeFileSync(path.join(folderOf(dead), 'header.json'), JSON.stringify(living));
+    world.processes.alsoLiving = { pid: 77, started: living.started };
+    await world.ship(next);
+    await world.until(() => world.ledger.beats.length > 3, 'beats');
+    expect(world.applied(dead.id)).toEqual([]);
+    world.processes.alsoLiving = null;
+    await applied(dead, 1);
+    expect(world.applied(dead.id)).toEqual(['a']);
+  });
+
+  it('is nothing when a writer that outlived the start has ended well', async () => {
+    const other = world.openSpool();
+    const next = world.openSpool();
+    const header = readFileSync(path.join(folderOf(other), 'header.json'), 'utf8');
+    const living = { ...JSON.parse(header), pid: 77 };
+    writeFileSync(path.join(folderOf(other), 'header.json'), JSON.stringify(living));
+    world.processes.alsoLiving = { pid: 77, started: living.started };
+    await world.ship(next);
+    await other.close();
+    world.processes.alsoLiving = null;
+    const beats = world.ledger.beats.length;
+    await world.until(() => world.ledger.beats.length > beats + 3, 'beats');
+    expect(world.ledger.beats.flatMap(({ ask }) => ask)).toEqual([]);
+    expect(existsSync(folderOf(other))).toBe(false);
+  });
+
   it('is kept for a day after it is applied, read once more, and deleted', async () => {
     const dead = world.openSpool();
     appendAll(dead, ['a']);

@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type EventLog, openEventLog } from '@vendo/event-log';
+import { type EventLog, LogMismatchError, openEventLog } from '@vendo/event-log';
 import { LEDGER_TOPIC, POSITION_HEADER, SHARD_COUNT } from '@vendo/events';
-import { createLogger, SystemClock } from '@vendo/runtime';
+import { createLogger, Health, SystemClock } from '@vendo/runtime';
 import type { JournalRows, PositionedRecord } from './journal-rows.js';
 import { Relay } from './relay.js';
 
 const logger = createLogger('spec', 'silent');
 const clock = new SystemClock();
+const health = new Health();
 let relay: Relay | undefined;
 
 afterEach(async () => relay?.stop());
@@ -51,13 +52,13 @@ describe('the relay', () => {
     const log = openEventLog({ kind: 'memory' }, { logger, clock });
     await log.createTopics(SHARD_COUNT);
     const rows = Array.from({ length: 1_200 }, (_, index) => row(index + 1));
-    relay = new Relay(journalOf(rows), log, clock, logger);
+    relay = new Relay(journalOf(rows), log, clock, health, logger);
     relay.start();
     await until(async () => (await log.head(LEDGER_TOPIC, 3)) === 1_201n);
     await relay.stop();
 
     rows.push(row(1_201));
-    relay = new Relay(journalOf(rows), log, clock, logger);
+    relay = new Relay(journalOf(rows), log, clock, health, logger);
     relay.start();
     await until(async () => (await log.head(LEDGER_TOPIC, 3)) === 1_202n);
     expect(await carried(log)).toEqual(rows.map(({ position }) => String(position)));
@@ -67,7 +68,7 @@ describe('the relay', () => {
     const log = openEventLog({ kind: 'memory' }, { logger, clock });
     await log.createTopics(SHARD_COUNT);
     const rows: PositionedRecord[] = [];
-    relay = new Relay(journalOf(rows), log, clock, logger);
+    relay = new Relay(journalOf(rows), log, clock, health, logger);
     relay.start();
     await clock.sleep(30);
     rows.push(row(1));
@@ -87,7 +88,7 @@ describe('the relay', () => {
       lost = true;
       throw new Error('the answer was lost');
     };
-    relay = new Relay(journalOf([row(1), row(2)]), log, clock, logger);
+    relay = new Relay(journalOf([row(1), row(2)]), log, clock, health, logger);
     relay.start();
     await clock.sleep(900);
     expect(await carried(log)).toEqual(['1', '2']);
@@ -101,12 +102,27 @@ describe('the relay', () => {
       appending.resolve();
       return new Promise(() => undefined);
     };
-    relay = new Relay(journalOf([row(1)]), log, clock, logger);
+    relay = new Relay(journalOf([row(1)]), log, clock, health, logger);
     relay.start();
     await appending.promise;
     const startedMs = clock.monotonicMs();
     await relay.stop();
     expect(clock.monotonicMs() - startedMs).toBeLessThan(2_000);
     relay = undefined;
+  });
+
+  it('stops at a partition of another log, and tells it in the health', async () => {
+    const log = openEventLog({ kind: 'memory' }, { logger, clock });
+    await log.createTopics(SHARD_COUNT);
+    log.head = async (_topic, partition) => {
+      if (partition === 3) throw new LogMismatchError('another log');
+      return 1n;
+    };
+    relay = new Relay(journalOf([row(1)]), log, clock, health, logger);
+    relay.start();
+    await until(async () => health.report() !== null);
+    expect(health.report()).toEqual({
+      'relay-3': 'LogMismatchError: an operator must look at this partition',
+    });
   });
 });

@@ -1,6 +1,6 @@
-import { EventLog } from '@vendo/event-log';
+import { EventLog, LogMismatchError } from '@vendo/event-log';
 import { LEDGER_TOPIC, POSITION_HEADER, SHARD_COUNT } from '@vendo/events';
-import type { Clock, Logger } from '@vendo/runtime';
+import type { Clock, Health, Logger } from '@vendo/runtime';
 import type { JournalRows, PositionedRecord } from './journal-rows.js';
 
 const BATCH_LIMIT = 500;
@@ -12,7 +12,7 @@ const STOP_WITHIN_MS = 1_000;
 /**
  * Carries the journal to topic ledger.events on Kafka, shard by shard in position order. It stores no progress: at the
  * start and after a failed append it goes on after the last position that it finds on the partition. Readers drop
- * positions that they have seen.
+ * positions that they have seen. A partition of another log is stopped and told in the health.
  */
 export class Relay {
   private readonly stopping = new AbortController();
@@ -23,6 +23,7 @@ export class Relay {
     private readonly rows: JournalRows,
     private readonly log: EventLog,
     private readonly clock: Clock,
+    private readonly health: Health,
     private readonly logger: Logger,
   ) {}
 
@@ -50,10 +51,16 @@ export class Relay {
         await this.carryFrom(shard, await this.lastCarried(shard), signal);
       } catch (thrown) {
         if (signal.aborted) return;
+        if (thrown instanceof LogMismatchError) return this.giveUp(shard, thrown);
         this.logger.warn({ err: thrown, shard }, 'relay: looking up the last position again');
         await this.clock.sleep(RETRY_MS, signal);
       }
     }
+  }
+
+  private giveUp(shard: number, error: Error): void {
+    this.logger.fatal({ err: error, shard }, 'relay: shard stopped');
+    this.health.down(`relay-${shard}`, `${error.name}: an operator must look at this partition`);
   }
 
   private async carryFrom(shard: number, from: bigint, signal: AbortSignal): Promise<void> {

@@ -46,6 +46,7 @@ const ResponsesBody = z.object({
   previous_response_id: z.unknown().optional(),
   conversation: z.unknown().optional(),
   prompt: z.unknown().optional(),
+  context_management: z.unknown().optional(),
 });
 type ResponsesBody = z.infer<typeof ResponsesBody>;
 
@@ -119,6 +120,7 @@ function responsesBound(request: ResponsesBody, bytes: number): CostBound {
     !request.previous_response_id &&
     !request.conversation &&
     !request.prompt &&
+    listOf(request.context_management).length === 0 &&
     isPlainInput(request.input) &&
     hasOnlyClientTools(request.tools) &&
     !searchesByItself(request.model);

@@ -75,6 +75,7 @@ describe('openai requests', () => {
     ['a tool of the provider', { input: 'hi', tools: [{ type: 'code_interpreter' }] }, 'ceiling'],
     ['a stored conversation', { input: 'hi', previous_response_id: 'resp_1' }, 'ceiling'],
     ['a stored prompt', { prompt: { id: 'pmpt_1' } }, 'ceiling'],
+    ['a compaction', { input: 'hi', context_management: [{ type: 'compaction' }] }, 'ceiling'],
   ])('bounds responses with %s by %j: %s', (_, change, kind) =>
     expect(read(RESPONSES, { model: 'gpt-5', max_output_tokens: 9, ...change }).bound.kind).toBe(kind),
   );
