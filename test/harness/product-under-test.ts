@@ -112,8 +112,6 @@ function environment({ upstreams = {}, env = {}, kafkaBrokers }: ProductOptions)
     TZ,
     GATEWAY_PORT: '0',
     LEDGER_PORT: '0',
-    // Journeys poll the balance far more often than a customer may.
-    VENDO_BALANCE_RATE_PER_MIN: '1000000',
     ...(kafkaBrokers ? { KAFKA_BROKERS: kafkaBrokers } : {}),
     ...Object.fromEntries(origins),
     ...env,

@@ -1,3 +1,4 @@
+// Over 400 lines: one product and one customer stand for every surface of the SDK.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI, {
   APIConnectionError,

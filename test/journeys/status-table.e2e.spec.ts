@@ -1,3 +1,4 @@
+// Over 400 lines: it is the status table of the contract, row by row.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ProductUnderTest, productForTests } from '../harness/index.js';
 import type { RawAnswer } from '../harness/raw-http.js';

@@ -9,12 +9,10 @@ const PASSED_ON: Record<AppName, readonly string[]> = {
   gateway: [
     'VENDO_DOMAIN',
     'VENDO_PUBLIC_URL',
-    'VENDO_JWKS_URL',
     'VENDO_SPOOL_SYNC',
     'VENDO_SPOOL_MAX_BYTES',
     'VENDO_MAX_JSON_BYTES',
     'VENDO_UPSTREAM_TIMEOUT_MS',
-    'VENDO_BALANCE_RATE_PER_MIN',
     'GATEWAY_HOST',
   ],
   ledger: ['LEDGER_HOST'],

@@ -45,7 +45,6 @@ const Variables = z.object({
   /** Where managed-pool calls go that have no `POOL_<SLUG>_API_KEY`; unset: nowhere. */
   VENDO_SANDBOX_URL: origin.optional(),
   /** Read by the next issue's dashboard sign-in; checked here so that a wrong value shows early. */
-  VENDO_JWKS_URL: httpUrl.optional(),
   /** `no`: the background sync, at most 20 ms late. */
   VENDO_SPOOL_SYNC: z.enum(['no']).default('no'),
   VENDO_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -56,7 +55,6 @@ const Variables = z.object({
   /** Until the headers of a provider's answer, and between two of its chunks. */
   VENDO_UPSTREAM_TIMEOUT_MS: positive.max(86_400_000).default(600_000),
   /** Balance requests per minute and IP. */
-  VENDO_BALANCE_RATE_PER_MIN: positive.default(60),
 });
 const Env = Variables.extend(perProvider);
 

@@ -57,7 +57,6 @@ export class GatewayModule {
           {
             publicUrl: publicUrlOf(config),
             domain: config.VENDO_DOMAIN,
-            balanceRatePerMin: config.VENDO_BALANCE_RATE_PER_MIN,
           },
           [callers, readModels],
         ),

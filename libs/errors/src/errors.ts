@@ -43,7 +43,6 @@ export const ERRORS = {
   body_too_large: { status: 413, header: true, message: 'The request body is over the limit.' },
   spend_cap_daily: { status: 429, header: true, message: 'The daily spend cap is reached.' },
   spend_cap_monthly: { status: 429, header: true, message: 'The monthly spend cap is reached.' },
-  rate_limited: { status: 429, header: true, message: 'Rate limit exceeded' },
   internal_error: { status: 500, header: true, message: 'Internal server error' },
   upstream_unreachable: { status: 502, header: true, message: 'The provider could not be reached.' },
   billing_unavailable: {

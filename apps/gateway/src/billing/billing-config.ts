@@ -6,6 +6,4 @@ export interface BillingConfig {
   publicUrl: string;
   /** Origins on its subdomains are reflected by CORS. */
   domain: string;
-  /** Balance requests per minute and client address. */
-  balanceRatePerMin: number;
 }

@@ -13,7 +13,6 @@ import { VendoError } from '@vendo/errors';
 import { ReadModels, type UsagePeriod, type UsageScope, type WalletBalance } from '@vendo/read-models';
 import { Clock } from '@vendo/runtime';
 import { type Caller, Callers } from '../callers/callers.js';
-import { BalanceLimiter } from './balance-limiter.js';
 import { balanceDetail, creditsRemaining, usdBalance } from './balance-view.js';
 import { BILLING_CONFIG, type BillingConfig } from './billing-config.js';
 import { BillingErrorFilter } from './billing-error.filter.js';
@@ -21,7 +20,6 @@ import { BillingCors } from './cors.js';
 import { usageView } from './usage-view.js';
 
 interface Request {
-  ip: string;
   headers: { authorization?: string };
 }
 
@@ -36,7 +34,6 @@ export class BillingController {
   constructor(
     @Inject(Callers) private readonly callers: Callers,
     @Inject(ReadModels) private readonly readModels: ReadModels,
-    @Inject(BalanceLimiter) private readonly limiter: BalanceLimiter,
     @Inject(Clock) private readonly clock: Clock,
     @Inject(BILLING_CONFIG) private readonly config: BillingConfig,
   ) {}
@@ -48,7 +45,6 @@ export class BillingController {
     @Query('detail') detail: unknown,
     @Query('min_seq') minSeq: unknown,
   ) {
-    this.limiter.admit(request.ip);
     const { tenantId } = await this.caller(request);
     const wallet = await this.walletAt(tenantId, seqOf(minSeq));
     return {
@@ -62,7 +58,6 @@ export class BillingController {
 
   @Get('v1/balance')
   async balanceV1(@Req() request: Request) {
-    this.limiter.admit(request.ip);
     const { tenantId } = await this.caller(request);
     return { balance_usd: usdBalance(await this.readModels.balanceOf(tenantId)), tenant_id: tenantId };
   }

@@ -1,5 +1,4 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
-import { BalanceLimiter } from './balance-limiter.js';
 import { BillingController } from './billing.controller.js';
 import { BILLING_CONFIG, type BillingConfig } from './billing-config.js';
 
@@ -11,7 +10,7 @@ export class BillingModule {
       module: BillingModule,
       imports,
       controllers: [BillingController],
-      providers: [{ provide: BILLING_CONFIG, useValue: config }, BalanceLimiter],
+      providers: [{ provide: BILLING_CONFIG, useValue: config }],
     };
   }
 }

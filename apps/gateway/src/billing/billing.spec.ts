@@ -66,10 +66,10 @@ beforeAll(async () => {
   const module = await Test.createTestingModule({
     imports: [
       RuntimeModule.forApp('spec', 'silent'),
-      BillingModule.from(
-        { publicUrl: 'https://vendo.run', domain: 'gateway.example', balanceRatePerMin: 60 },
-        [CallersFake.module, ReadModelsModule.from({ databaseUrl: database.url })],
-      ),
+      BillingModule.from({ publicUrl: 'https://vendo.run', domain: 'gateway.example' }, [
+        CallersFake.module,
+        ReadModelsModule.from({ databaseUrl: database.url }),
+      ]),
     ],
   }).compile();
   app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());

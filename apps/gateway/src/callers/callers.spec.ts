@@ -1,3 +1,4 @@
+// Over 400 lines: one stand, a real Postgres that fails on demand, carries every promise of the port.
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { migrateRegistry } from '@vendo/registry';
