@@ -167,8 +167,8 @@ export class Hold {
       const priced = this.subject.rates.price(context, reading.quantities);
       const charge = {
         lines: priced.lines,
-        provider_cost_micros: Number(priced.providerCostMicros),
-        cost_micros: Number(priced.costMicros),
+        provider_cost_micros: microsToWire(priced.providerCostMicros),
+        cost_micros: microsToWire(priced.costMicros),
       };
       for (const { meter, model } of priced.unpriced) this.unpriced(model, meter);
       return charge;
