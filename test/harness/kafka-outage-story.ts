@@ -71,10 +71,13 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
     const expired = () => count(`from ledger.journal where kind = 'expired'`);
     const settlements = () => count(`from ledger.journal where kind in ('settled', 'late')`);
 
-    /** Every answer that a client received in full is billed, and no hold is open. */
+    /** Every answer that a client received in full is billed, no hold is open, and every reader has caught up. */
     async function everythingSettled(): Promise<void> {
       await product.waitUntil(
-        async () => (await openHolds()) === 0 && (await auditor.unbilled(seen)).length === 0,
+        async () =>
+          (await openHolds()) === 0 &&
+          (await auditor.unbilled(seen)).length === 0 &&
+          (await auditor.onItsWay()).length === 0,
         'everything is settled and told',
         SETTLED_WITHIN_MS,
         250,

@@ -44,7 +44,6 @@ const Variables = z.object({
     .refine((key) => key.length === 32, 'must be 32 bytes in base64'),
   /** Where managed-pool calls go that have no `POOL_<SLUG>_API_KEY`; unset: nowhere. */
   VENDO_SANDBOX_URL: origin.optional(),
-  /** Read by the next issue's dashboard sign-in; checked here so that a wrong value shows early. */
   /** `no`: the background sync, at most 20 ms late. */
   VENDO_SPOOL_SYNC: z.enum(['no']).default('no'),
   VENDO_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -54,7 +53,6 @@ const Variables = z.object({
   VENDO_SPOOL_MAX_BYTES: positive.default(1_073_741_824),
   /** Until the headers of a provider's answer, and between two of its chunks. */
   VENDO_UPSTREAM_TIMEOUT_MS: positive.max(86_400_000).default(600_000),
-  /** Balance requests per minute and IP. */
 });
 const Env = Variables.extend(perProvider);
 
