@@ -32,7 +32,8 @@ describe('the data folder', () => {
   });
 
   it('is taken over from a killed process that its parent has not reaped', async () => {
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60']);
+    // It ends after the shell has become a process that reaps nothing: a shell would take it away.
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60']);
     try {
       const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
       const fields = (): string[] => {
