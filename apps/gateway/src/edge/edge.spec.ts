@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Got, send } from '../proxy/memory.proxy-client.js';
 import { KEY, ProxyWorld, REAL_SECRET } from '../proxy/memory.proxy-world.js';
@@ -235,3 +237,12 @@ it('a free route makes no hold and no event', async () => {
   expect(world.reserved).toEqual([]);
   expect(world.spooled).toEqual([]);
 });
+
+it('stops at once although a connection stands open on which no request ever came', async () => {
+  const other = await new ProxyWorld().start();
+  const silent = net.connect(other.gatewayPort, '127.0.0.1');
+  await once(silent, 'connect');
+  const gone = once(silent, 'close');
+  await other.close();
+  await gone;
+}, 5_000);

@@ -34,6 +34,9 @@ export class Edge {
   constructor(private readonly options: EdgeOptions) {
     this.adapter = new FastifyAdapter({
       bodyLimit: options.bodyLimit,
+      // A connection on which no request came yet does not count as idle for Node: it would keep a stop waiting. The
+      // proxy's open calls have ended before the listener closes.
+      forceCloseConnections: true,
       serverFactory: (nest: Listener) =>
         http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) =>
           this.receive(request, response, nest),
