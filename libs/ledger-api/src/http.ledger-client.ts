@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { LedgerClient } from './ledger-client.js';
 import { ReserveLane } from './reserve-lane.js';
 import {
+  AdoptAnswer,
+  type AdoptSpool,
   type Beat,
   BeatAnswer,
   Caps,
@@ -18,6 +20,7 @@ import {
   type SetCaps,
   type SpoolRef,
   SpoolState,
+  type WriteOff,
 } from './schemas.js';
 
 /** One attempt; a reserve tries again within its 6 s. */
@@ -62,6 +65,18 @@ export class HttpLedgerClient extends LedgerClient {
 
   beat(beat: Beat): Promise<BeatAnswer> {
     return this.ask('POST', '/internal/beat', BeatAnswer, beat);
+  }
+
+  adopt(adoption: AdoptSpool): Promise<AdoptAnswer> {
+    return this.ask('POST', '/internal/spools/adopt', AdoptAnswer, adoption);
+  }
+
+  writeOff(writeOff: WriteOff): Promise<SpoolState> {
+    return this.ask('POST', '/internal/spools/write-off', SpoolState, writeOff);
+  }
+
+  async replay(parkedId: string): Promise<void> {
+    await this.ask('POST', `/internal/parked/${encodeURIComponent(parkedId)}/replay`, z.object({}));
   }
 
   grantCredit(credit: GrantCredit): Promise<CreditEntry> {

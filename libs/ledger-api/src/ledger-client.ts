@@ -1,4 +1,6 @@
 import type {
+  AdoptAnswer,
+  AdoptSpool,
   Beat,
   BeatAnswer,
   Caps,
@@ -11,6 +13,7 @@ import type {
   SetCaps,
   SpoolRef,
   SpoolState,
+  WriteOff,
 } from './schemas.js';
 
 /** The ledger as the gateway sees it. Throws VendoError `billing_unavailable` when no answer came in time. */
@@ -21,8 +24,14 @@ export abstract class LedgerClient {
    */
   abstract reserve(spool: SpoolRef, command: ReserveCommand): Promise<ReserveAnswer>;
 
-  /** Tells every ledger that the spool's writer lives; resolves with the marks. Throws when the ledger did not answer. */
+  /**
+   * Tells every ledger that owns shards that the spool's writer lives; resolves with their answers as one. The partitions
+   * of a ledger that did not answer are absent from `consumed`. Throws when none answered.
+   */
   abstract beat(beat: Beat): Promise<BeatAnswer>;
+
+  /** Takes over the shipping of a spool whose writer is gone. */
+  abstract adopt(adoption: AdoptSpool): Promise<AdoptAnswer>;
 
   /** Throws VendoError `idempotency_conflict` when the key was used with another body; the same body gets the first answer. */
   abstract grantCredit(credit: GrantCredit): Promise<CreditEntry>;
@@ -33,5 +42,9 @@ export abstract class LedgerClient {
   abstract openHolds(tenantId: string): Promise<OpenHold[]>;
   abstract spools(): Promise<SpoolState[]>;
   abstract parked(): Promise<ParkedRecord[]>;
+  /** Gives up the expired holds of a spool that never returns. Throws VendoError `not_found` for an unknown spool. */
+  abstract writeOff(writeOff: WriteOff): Promise<SpoolState>;
+  /** Decides a parked record again, and what is parked behind it. Throws VendoError `not_found`, or why it stays parked. */
+  abstract replay(parkedId: string): Promise<void>;
   abstract close(): Promise<void>;
 }

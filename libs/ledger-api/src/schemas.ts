@@ -48,6 +48,8 @@ export const ReserveAnswer = z.discriminatedUnion('status', [
     retry_after: z.int().optional(),
   }),
   z.object({ status: z.literal('failed'), hold_id: z.uuid() }),
+  /** Another ledger owns the tenant's shard (the 421 of one command of a batch); `owner` is null while nobody does. */
+  z.object({ status: z.literal('moved'), hold_id: z.uuid(), owner: z.string().nullable() }),
 ]);
 export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
 export const ReserveAnswers = z.object({ answers: z.array(ReserveAnswer) });
@@ -56,12 +58,46 @@ export const ReserveAnswers = z.object({ answers: z.array(ReserveAnswer) });
 export const Beat = z.strictObject({ spool: SpoolRef, ask: z.array(Id).max(1000) });
 export type Beat = z.infer<typeof Beat>;
 
-/** Marks: per spool and partition the last number applied (absent: none). Consumed: per partition the next offset of gateway.events. */
+const shardKey = z.string().regex(/^\d+$/);
+
+/** The advertised origin of each shard's owner; a shard that nobody owns is absent. */
+export const Owners = z.record(shardKey, z.string());
+export type Owners = z.infer<typeof Owners>;
+
+/**
+ * A ledger answers for the shards that it owns, and `consumed` has exactly those: per partition the next offset of
+ * gateway.events. Marks: per spool and partition the last number applied; absent is none where `consumed` has the
+ * partition, and unknown where it has not.
+ */
 export const BeatAnswer = z.object({
-  marks: z.record(z.uuid(), z.record(z.string().regex(/^\d+$/), z.int())),
-  consumed: z.record(z.string().regex(/^\d+$/), z.int()),
+  marks: z.record(z.uuid(), z.record(shardKey, z.int())),
+  consumed: z.record(shardKey, z.int()),
+  owners: Owners,
+  /** Another process has adopted this spool: what its writer reports from now on goes into a new one. */
+  adopted: z.boolean(),
 });
 export type BeatAnswer = z.infer<typeof BeatAnswer>;
+
+/**
+ * "I ship on what this spool's dead writer left." A compare-and-set on the spool's owner (null: its writer). `silence`: it
+ * may be taken only when neither its writer nor the expected owner has beaten for 60 s; `process_gone`: the asker has seen
+ * on the same machine that the process is no more.
+ */
+export const AdoptSpool = z.strictObject({
+  spool: SpoolRef,
+  adopter: SpoolRef,
+  expected_owner: Id.nullable(),
+  proof: z.enum(['process_gone', 'silence']),
+});
+export type AdoptSpool = z.infer<typeof AdoptSpool>;
+
+/** `owner` is the spool's owner after the question: the adopter, or whoever stood in the way. */
+export const AdoptAnswer = z.object({ adopted: z.boolean(), owner: z.uuid().nullable() });
+export type AdoptAnswer = z.infer<typeof AdoptAnswer>;
+
+/** A spool that never returns: its expired holds are given up, with the operator's reason. */
+export const WriteOff = z.strictObject({ spool_id: Id, note: z.string().min(1).max(500) });
+export type WriteOff = z.infer<typeof WriteOff>;
 
 export const GrantCredit = z.strictObject({
   tenant_id: Id,

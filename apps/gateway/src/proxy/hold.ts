@@ -89,7 +89,7 @@ export class Hold {
 
   /** Takes the ledger's answer. Throws VendoError: the refusal's code, or `billing_unavailable`. */
   take(answer: ReserveAnswer): void {
-    if (answer.status === 'failed') throw new VendoError('billing_unavailable');
+    if (answer.status === 'failed' || answer.status === 'moved') throw new VendoError('billing_unavailable');
     if (answer.status === 'refused') throw refusalOf(answer);
     this.reservedAt = answer.reserved_at;
     this.rateVersion = answer.rate_version;

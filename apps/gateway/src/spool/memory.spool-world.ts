@@ -245,6 +245,8 @@ export class FakeLedger {
         wanted.flatMap((id) => (this.marks[id] ? [[id, { ...this.marks[id] }]] : [])),
       ),
       consumed: {},
+      owners: {},
+      adopted: false,
     };
   }
 }

@@ -43,6 +43,8 @@ export class WriterController {
     return {
       marks: Object.fromEntries([spool.id, ...ask].map((id) => [id, this.writer.marksOf(id) ?? {}])),
       consumed: Object.fromEntries(offsets.map(({ partition, next }) => [String(partition), Number(next)])),
+      owners: {},
+      adopted: false,
     };
   }
 }
