@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { v4 as uuidv4 } from 'uuid';
 import { audit } from './audit.js';
 import { PostgresJournal } from './journal/postgres.journal.js';
+import { PostgresLeases } from './journal/postgres.leases.js';
 import {
   grant,
   prepareDatabase,
@@ -23,7 +24,11 @@ beforeAll(async () => {
   database = await createTestDatabase();
   pool = await prepareDatabase(database.url);
   const sessions = writerPool(database.url);
-  const { writer } = await startWriter(new PostgresJournal(sessions));
+  const test = await startWriter({
+    journal: new PostgresJournal(sessions),
+    leases: new PostgresLeases(sessions),
+  });
+  const { writer } = test;
   const ending = reserve(tenant, 100n);
   await writer.submitAll([
     grant(tenant, 1_000n),
@@ -32,7 +37,7 @@ beforeAll(async () => {
     reserve(tenant, 200n),
   ]);
   await writer.settle([new ShippedPartition(tenant).report(settled(tenant, ending.holdId, 60n))]);
-  await writer.stop();
+  await test.stop();
   await sessions.end();
 });
 

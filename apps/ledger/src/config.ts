@@ -6,6 +6,10 @@ const Env = z.object({
   KAFKA_BROKERS: configFields.kafkaBrokers,
   LEDGER_PORT: configFields.port.default(8090),
   LEDGER_HOST: configFields.listenHost,
+  /** The origin by which gateways reach this ledger; unset, it is made of the host and the port that it listens on. */
+  LEDGER_ADVERTISED_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+    .optional(),
   VENDO_INTERNAL_TOKEN: configFields.token,
   VENDO_LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info'),
 });

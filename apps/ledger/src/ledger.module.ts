@@ -1,3 +1,5 @@
+import type { Server } from 'node:http';
+import { hostname } from 'node:os';
 import {
   type BeforeApplicationShutdown,
   type DynamicModule,
@@ -6,6 +8,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { EventLog, EventLogModule, eventLogConfig } from '@vendo/event-log';
 import { Clock, createPool, Health, LOGGER, type Logger, Metrics, RuntimeModule } from '@vendo/runtime';
@@ -17,6 +20,8 @@ import { SpoolRows } from './expiry/spool-rows.js';
 import { INTERNAL_TOKEN } from './internal.guard.js';
 import { CommitNotice } from './journal/commit-notice.js';
 import { PostgresJournal } from './journal/postgres.journal.js';
+import { PostgresLeases } from './journal/postgres.leases.js';
+import { WRITER_SESSION } from './journal/writer-session.js';
 import { Ledger } from './ledger.js';
 import { GrantCreditHandler, SetCapsHandler } from './operator/commands.js';
 import { OperatorController } from './operator/operator.controller.js';
@@ -25,30 +30,20 @@ import { JournalRows } from './relay/journal-rows.js';
 import { Relay } from './relay/relay.js';
 import { Settlements } from './settlement/settlements.js';
 import { LedgerMetrics } from './writer/ledger-metrics.js';
+import { Shards } from './writer/shards.js';
 import { WriterController } from './writer/writer.controller.js';
 import { Writer } from './writer/writer.js';
 
 /** Everything that the ledger runs, made in one place. */
 interface Assembly {
   writer: Writer;
+  shards: Shards;
   beats: SpoolBeats;
   operatorPool: ReturnType<typeof createPool>;
   ledger: Ledger;
 }
 
 const ASSEMBLY = Symbol('assembly');
-
-/** Sessions of the writer: without the right to change the journal, and never holding rows for long. */
-export const WRITER_SESSION = {
-  role: 'vendo_ledger',
-  lock_timeout: '2s',
-  statement_timeout: '2s',
-  idle_in_transaction_session_timeout: '2s',
-  // The statements of a batch are planned once, not at each batch, and by index, whatever the tables' statistics say
-  // on the day they were empty.
-  plan_cache_mode: 'force_generic_plan',
-  enable_seqscan: 'off',
-};
 
 @Module({})
 export class LedgerModule implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
@@ -72,12 +67,27 @@ export class LedgerModule implements OnModuleInit, BeforeApplicationShutdown, On
         { provide: INTERNAL_TOKEN, useValue: config.VENDO_INTERNAL_TOKEN },
         {
           provide: ASSEMBLY,
-          useFactory: (log: EventLog, clock: Clock, health: Health, logger: Logger, metrics: Metrics) =>
-            assemble(config, { log, clock, health, logger, metrics }),
-          inject: [EventLog, Clock, Health, LOGGER, Metrics],
+          useFactory: (
+            log: EventLog,
+            clock: Clock,
+            health: Health,
+            logger: Logger,
+            metrics: Metrics,
+            host: HttpAdapterHost,
+          ) =>
+            assemble(config, {
+              log,
+              clock,
+              health,
+              logger,
+              metrics,
+              listeningAt: () => originOf(host, config),
+            }),
+          inject: [EventLog, Clock, Health, LOGGER, Metrics, HttpAdapterHost],
         },
         part(Ledger, 'ledger'),
         part(Writer, 'writer'),
+        part(Shards, 'shards'),
         part(SpoolBeats, 'beats'),
         part(OPERATOR_POOL, 'operatorPool'),
         GrantCreditHandler,
@@ -108,9 +118,14 @@ interface Surroundings {
   health: Health;
   logger: Logger;
   metrics: Metrics;
+  /** The origin that this process listens on; null while it does not. */
+  listeningAt(): string | null;
 }
 
-function assemble(config: LedgerConfig, { log, clock, health, logger, metrics }: Surroundings): Assembly {
+function assemble(
+  config: LedgerConfig,
+  { log, clock, health, logger, metrics, listeningAt }: Surroundings,
+): Assembly {
   const url = config.DATABASE_URL;
   const ownerPool = createPool(url, { app: 'vendo ledger migrations', max: 2 });
   const writerPool = createPool(url, { app: 'vendo ledger writer', max: 2, settings: WRITER_SESSION });
@@ -120,38 +135,67 @@ function assemble(config: LedgerConfig, { log, clock, health, logger, metrics }:
     settings: WRITER_SESSION,
     answerWithinMs: 5_000,
   });
+  const leasePool = createPool(url, {
+    app: 'vendo ledger leases',
+    max: 1,
+    settings: WRITER_SESSION,
+    answerWithinMs: 3_000,
+  });
   const beats = new SpoolBeats(clock);
   const notice = new CommitNotice(operatorPool, logger);
   const relay = config.KAFKA_BROKERS
     ? new Relay(new JournalRows(operatorPool), log, clock, health, logger)
     : null;
-  const writer: Writer = new Writer(
-    new PostgresJournal(writerPool),
-    clock,
-    logger,
-    {
-      committed: (batch) => {
-        counts.committed(batch);
-        if (batch.rows.length > 0) notice.send();
-        for (const { shard } of batch.rows) relay?.wake(shard);
-      },
-      dropped: () => health.down('database', 'Postgres does not answer: reserves are refused'),
-      resumed: () => {
-        health.up('database');
-        beats.resumed();
-      },
-      fenced: (error) => {
-        counts.countFence();
-        logger.fatal({ err: error }, 'another ledger has taken the shards: this one ends');
-        process.exit(1);
-      },
+  const journal = new PostgresJournal(writerPool);
+  const writer: Writer = new Writer(journal, clock, logger, {
+    committed: (batch) => {
+      counts.committed(batch);
+      if (batch.rows.length > 0) notice.send();
+      for (const { shard } of batch.rows) relay?.wake(shard);
     },
-    uuidv7(),
+    gained: (gained) => {
+      settlements.gained(gained);
+      relay?.gained(gained);
+    },
+    lost: (lost) => {
+      settlements.lost(lost);
+      relay?.lost(lost);
+    },
+    fenced: () => counts.countFence(),
+    dropped: () => shards.doubt(),
+  });
+  const shards = new Shards({
+    leases: new PostgresLeases(leasePool),
+    journal,
+    writer,
+    clock,
+    health,
+    logger,
+    id: uuidv7(),
+    url: () => config.LEDGER_ADVERTISED_URL ?? listeningAt(),
+    taken: (takings) => counts.countTakings(takings),
+  });
+  const counts = new LedgerMetrics(
+    metrics,
+    logger,
+    () => writer.openHoldCount(),
+    () => writer.owned().length,
   );
-  const counts = new LedgerMetrics(metrics, logger, () => writer.openHoldCount());
   const settlements = new Settlements(log, writer, clock, health, logger);
   const expiry = new Expiry(writer, beats, new SpoolRows(operatorPool), clock, logger);
-  const pools = [writerPool, operatorPool];
-  const ledger = new Ledger({ ownerPool, pools, log, writer, settlements, expiry, relay });
-  return { writer, beats, operatorPool, ledger };
+  const pools = [writerPool, leasePool, operatorPool];
+  const ledger = new Ledger({ ownerPool, pools, log, writer, shards, settlements, expiry, relay });
+  return { writer, shards, beats, operatorPool, ledger };
+}
+
+/** Other machines reach a ledger that listens on every address by its host name. */
+function originOf({ httpAdapter }: HttpAdapterHost, { LEDGER_HOST }: LedgerConfig): string | null {
+  const address = (httpAdapter.getHttpServer() as Server).address();
+  if (address === null || typeof address === 'string') return null;
+  const everywhere = LEDGER_HOST === '0.0.0.0' || LEDGER_HOST === '::';
+  return new URL(`http://${everywhere ? hostname() : bracketed(LEDGER_HOST)}:${address.port}`).origin;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }

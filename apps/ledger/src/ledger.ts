@@ -5,6 +5,7 @@ import type { Expiry } from './expiry/expiry.js';
 import { migrateLedger } from './migrate-ledger.js';
 import type { Relay } from './relay/relay.js';
 import type { Settlements } from './settlement/settlements.js';
+import type { Shards } from './writer/shards.js';
 import type { Writer } from './writer/writer.js';
 
 /** The ledger's parts in the order in which they begin and end. */
@@ -15,6 +16,7 @@ export interface LedgerParts {
   pools: pg.Pool[];
   log: EventLog;
   writer: Writer;
+  shards: Shards;
   settlements: Settlements;
   expiry: Expiry;
   /** Null where the log is in Postgres: there the journal is the topic. */
@@ -24,23 +26,22 @@ export interface LedgerParts {
 export class Ledger {
   constructor(private readonly parts: LedgerParts) {}
 
-  /** Migrates, makes the topics, takes the shards, loads what is open, and begins. Throws when any of it fails. */
+  /** Migrates, makes the topics, takes the shards that are to be had, loads what is open in them, and begins. Throws when any of it fails. */
   async start(): Promise<void> {
-    const { ownerPool, log, writer, settlements, expiry, relay } = this.parts;
+    const { ownerPool, log, shards, expiry } = this.parts;
     await migrateLog(ownerPool);
     await migrateLedger(ownerPool);
     await ownerPool.end();
     await log.createTopics(SHARD_COUNT);
-    await writer.start();
-    settlements.start();
+    await shards.start();
     expiry.start();
-    relay?.start();
   }
 
-  /** Takes no more reports and lets nothing expire; reserves are still answered. */
+  /** Decides what waits and gives the shards back at once; reserves are sent to whoever takes them. */
   async quiesce(): Promise<void> {
-    const { settlements, expiry, relay } = this.parts;
+    const { settlements, expiry, relay, shards } = this.parts;
     await Promise.all([settlements.stop(), expiry.stop(), relay?.stop()]);
+    await shards.stop();
   }
 
   async stop(): Promise<void> {

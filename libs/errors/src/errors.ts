@@ -41,6 +41,7 @@ export const ERRORS = {
     message: 'This idempotency key was used with another body.',
   },
   body_too_large: { status: 413, header: true, message: 'The request body is over the limit.' },
+  wrong_owner: { status: 421, header: true, message: 'Another ledger owns this tenant.' },
   spend_cap_daily: { status: 429, header: true, message: 'The daily spend cap is reached.' },
   spend_cap_monthly: { status: 429, header: true, message: 'The monthly spend cap is reached.' },
   internal_error: { status: 500, header: true, message: 'Internal server error' },

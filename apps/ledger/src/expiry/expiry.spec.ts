@@ -37,16 +37,17 @@ let beats: SpoolBeats;
 let expiry: Expiry;
 let open: Map<string, Hold>;
 let written: string[];
+let takenAtMs: number;
 
 beforeEach(() => {
   clock = new HandClock();
   beats = new SpoolBeats(clock);
   open = new Map();
   written = [];
+  takenAtMs = 0;
   const writer = {
-    openHolds: () => open.values(),
+    openHolds: () => [...open.values()].map((hold) => ({ hold, watchedSinceMs: takenAtMs })),
     ledgerNowMs: () => clock.ms,
-    renew: async () => undefined,
     submitAll: async (commands: WalletCommand[]) => {
       for (const command of commands) if ('holdId' in command) open.delete(command.holdId);
       return [];
@@ -98,6 +99,17 @@ describe('expiry', () => {
     await pass(59);
     expect(open.size).toBe(1);
     await pass(2);
+    expect(open.size).toBe(0);
+  });
+
+  it('counts silence anew from the taking of the shard', async () => {
+    open = new Map([['h1', hold('h1', 'spool')]]);
+    beats.heard({ id: 'spool', host: 'h' });
+    await pass(50);
+    takenAtMs = clock.ms;
+    await pass(60);
+    expect(open.size).toBe(1);
+    await pass(1);
     expect(open.size).toBe(0);
   });
 

@@ -13,8 +13,8 @@ const FORGET_MS = 10 * 60_000;
 const EXPIRE_AT_ONCE = 1_000;
 
 /**
- * Once a second: ends the holds whose spool is silent or that are too old, writes the spools' rows, and lets the writer
- * prove that the shards are still its own.
+ * Once a second: ends the holds of owned shards whose spool is silent or that are too old, and writes the spools' rows.
+ * Silence counts from the latest of: the last beat, taking the shard, the end of a break of its lease or of this process.
  */
 export class Expiry {
   private readonly stopping = new AbortController();
@@ -56,7 +56,6 @@ export class Expiry {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.tickedAtMs > BREAK_MS) this.beats.resumed();
     this.tickedAtMs = nowMs;
-    await this.writer.renew();
     await this.expire();
     await this.writeSpools();
   }
@@ -71,16 +70,22 @@ export class Expiry {
   private dueHolds(): Expire[] {
     const nowMs = this.writer.ledgerNowMs();
     const due: Expire[] = [];
-    for (const hold of this.writer.openHolds()) {
-      const reason = this.reasonToEnd(hold, nowMs);
+    for (const { hold, watchedSinceMs } of this.writer.openHolds()) {
+      const reason = this.reasonToEnd(hold, watchedSinceMs, nowMs);
       if (reason) due.push({ type: 'expire', holdId: hold.id, tenantId: hold.tenantId, reason });
       if (due.length === EXPIRE_AT_ONCE) break;
     }
     return due;
   }
 
-  private reasonToEnd({ spoolId, reservedAtMs }: Hold, nowMs: number): Expire['reason'] | null {
-    if (spoolId !== null && this.beats.silentMs(spoolId) > SILENCE_MS) return 'spool_silent';
+  private reasonToEnd(
+    { spoolId, reservedAtMs }: Hold,
+    watchedSinceMs: number,
+    nowMs: number,
+  ): Expire['reason'] | null {
+    const watchedMs = this.clock.monotonicMs() - watchedSinceMs;
+    if (spoolId !== null && Math.min(watchedMs, this.beats.silentMs(spoolId)) > SILENCE_MS)
+      return 'spool_silent';
     return nowMs - reservedAtMs >= MAX_HOLD_AGE_MS ? 'max_age' : null;
   }
 
@@ -90,6 +95,6 @@ export class Expiry {
       await this.rows.write(due);
       this.beats.written(due);
     }
-    this.beats.forget(FORGET_MS, new Set([...this.writer.openHolds()].map(({ spoolId }) => spoolId ?? '')));
+    this.beats.forget(FORGET_MS, new Set([...this.writer.openHolds()].map(({ hold }) => hold.spoolId ?? '')));
   }
 }

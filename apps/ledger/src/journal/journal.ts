@@ -17,12 +17,18 @@ export interface ConsumerOffset {
   logId: string | null;
 }
 
-/** What the writer keeps in memory from the start on; wallets follow when they are first touched. */
-export interface LedgerState {
-  heads: Head[];
+/** A shard that was taken, under the epoch that only its taker may write with. */
+export interface TakenShard {
+  shard: number;
+  epoch: bigint;
+}
+
+/** What the writer keeps of one shard in memory from its taking on; wallets follow when they are first touched. */
+export interface LoadedShard {
+  head: Head;
+  offset: ConsumerOffset;
   openHolds: Hold[];
-  marks: { spoolId: string; partition: number; number: number }[];
-  offsets: ConsumerOffset[];
+  marks: { spoolId: string; number: number }[];
   parkedHolds: string[];
 }
 
@@ -97,21 +103,26 @@ export interface BatchCommit {
  */
 export abstract class Journal {
   /**
-   * Takes every shard under a new epoch for `owner`, an id made at each start of the process. `again`: only when they
-   * are still this owner's, as after an outage; else it takes over from whoever was there.
+   * Reads the state of shards in a transaction of its own, begun after their epochs were committed. A shard that has
+   * been taken by another owner since is not among them.
    */
-  abstract takeShards(owner: string, again: boolean): Promise<void>;
-  /** Reads the state in a transaction of its own, begun after the epochs were committed. */
-  abstract load(): Promise<LedgerState>;
+  abstract load(taken: readonly TakenShard[]): Promise<LoadedShard[]>;
   /** One lock-free read on one snapshot. */
   abstract read(question: BatchQuestion): Promise<BatchFacts>;
   /** One transaction, all or nothing. After an OutageError it is not known whether it happened. */
   abstract commit(batch: BatchCommit): Promise<void>;
 }
 
-/** Another instance owns the shards, or has written to them. */
+/** These shards are another owner's, or somebody has written to them: what is known of them is not true any more. */
 export class FencedError extends Error {
   override name = 'FencedError';
+
+  constructor(
+    message: string,
+    readonly shards: readonly number[],
+  ) {
+    super(message);
+  }
 }
 
 /** The data of some command is at fault (SQLSTATE classes 22 and 23): splitting the batch finds which. */

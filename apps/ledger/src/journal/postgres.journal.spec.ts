@@ -11,8 +11,8 @@ import {
   type WriterUnderTest,
   writerPool,
 } from '../writer/ledger-under-test.js';
-import { FencedError } from './journal.js';
 import { PostgresJournal } from './postgres.journal.js';
+import { PostgresLeases } from './postgres.leases.js';
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -20,16 +20,18 @@ let sessions: pg.Pool;
 let test: WriterUnderTest;
 const tenant = uuidv4();
 
+const ports = () => ({ journal: new PostgresJournal(sessions), leases: new PostgresLeases(sessions) });
+
 beforeAll(async () => {
   database = await createTestDatabase();
   pool = await prepareDatabase(database.url);
   sessions = writerPool(database.url);
-  test = await startWriter(new PostgresJournal(sessions));
+  test = await startWriter(ports());
   await test.writer.submitAll([grant(tenant, 1_000n), reserve(tenant, 10n)]);
 });
 
 afterAll(async () => {
-  await test.writer.stop();
+  await test.stop();
   await sessions.end();
   await pool.end();
   await database.drop();
@@ -99,11 +101,6 @@ describe('the journal', () => {
     const { wallets } = await new PostgresJournal(sessions).read({ tenants: [old], holds: [], credits: [] });
     const windows = wallets[0]?.windows.map(({ window, spent }) => `${window}: ${spent}`).sort();
     expect(windows).toEqual(['2020-01-31: 0', '2020-01: 5']);
-  });
-
-  it('gives a shard to another owner only at a start', async () => {
-    const journal = new PostgresJournal(sessions);
-    await expect(journal.takeShards('somebody else', true)).rejects.toThrow(FencedError);
   });
 
   it('refuses a second opening, a second end and a second late of one hold in the database itself', async () => {

@@ -10,9 +10,10 @@ import {
   DataError,
   FencedError,
   Journal,
-  type LedgerState,
+  type LoadedShard,
   OutageError,
   type StoredWallet,
+  type TakenShard,
 } from './journal.js';
 import { commitArguments } from './rows.js';
 
@@ -20,6 +21,16 @@ import { commitArguments } from './rows.js';
 const ANSWER_WITHIN_MS = 3_000;
 const LOAD_WITHIN_MS = 30_000;
 const COMMIT_ARGUMENTS = 57;
+
+interface OfShard {
+  shard: number;
+}
+
+interface HeadRow extends OfShard {
+  epoch: string;
+  position: string;
+  clock_ms: string;
+}
 
 interface HoldRow {
   hold_id: string;
@@ -60,59 +71,43 @@ export class PostgresJournal extends Journal {
     super();
   }
 
-  async takeShards(owner: string, again: boolean): Promise<void> {
-    await this.inTransaction(async (client) => {
-      const { rows } = await client.query<{ shard: number; owner: string | null }>(
-        'select shard, owner from ledger.shards order by shard for update',
-      );
-      const lost = rows.filter((row) => again && row.owner !== owner);
-      if (lost.length > 0)
-        throw new FencedError(`shards ${lost.map(({ shard }) => shard).join(',')} have another owner`);
-      await client.query('update ledger.shards set epoch = epoch + 1, owner = $1', [owner]);
-    });
-  }
-
-  load(): Promise<LedgerState> {
+  load(taken: readonly TakenShard[]): Promise<LoadedShard[]> {
     return this.inTransaction(async (client) => {
       await client.query('set transaction isolation level repeatable read');
       await client.query(`set local statement_timeout = '10s'`);
-      const heads = await client.query<{
-        shard: number;
-        epoch: string;
-        position: string;
-        clock_ms: string;
-      }>('select shard, epoch, position, clock_ms from ledger.shards order by shard');
-      const holds = await client.query<HoldRow>('select * from ledger.holds');
-      const marks = await client.query<{ spool_id: string; partition: number; number: string }>(
-        'select spool_id, partition, number from ledger.spool_marks',
+      const heads = await client.query<HeadRow>(
+        `select s.shard, s.epoch, s.position, s.clock_ms
+         from ledger.shards s join unnest($1::int[], $2::bigint[]) t(shard, epoch)
+           on s.shard = t.shard and s.epoch = t.epoch order by s.shard`,
+        [taken.map(({ shard }) => shard), taken.map(({ epoch }) => epoch)],
       );
+      const shards = [heads.rows.map(({ shard }) => shard)];
       const offsets = await client.query<{ partition: number; next: string; log_id: string | null }>(
-        'select partition, next, log_id from ledger.consumer_offsets where topic = $1 order by partition',
-        [GATEWAY_TOPIC],
+        `select partition, next, log_id from ledger.consumer_offsets
+         where topic = '${GATEWAY_TOPIC}' and partition = any($1)`,
+        shards,
       );
-      const parked = await client.query<{ hold_id: string }>(
-        'select distinct hold_id from ledger.parked where hold_id is not null',
+      const holds = await client.query<HoldRow & OfShard>(
+        `select b.shard, h.* from ledger.holds h join ledger.balances b on b.tenant_id = h.tenant_id
+         where b.shard = any($1)`,
+        shards,
       );
-      return {
-        heads: heads.rows.map(({ shard, epoch, position, clock_ms }) => ({
-          shard,
-          epoch: BigInt(epoch),
-          position: BigInt(position),
-          clockMs: Number(clock_ms),
-        })),
-        openHolds: holds.rows.map(holdOfRow),
-        marks: marks.rows.map(({ spool_id, partition, number }) => ({
-          spoolId: spool_id,
-          partition,
-          number: Number(number),
-        })),
-        offsets: offsets.rows.map(({ partition, next, log_id }) => ({
-          partition,
-          next: BigInt(next),
-          logId: log_id,
-        })),
-        parkedHolds: parked.rows.map(({ hold_id }) => hold_id),
+      const marks = await client.query<OfShard & { spool_id: string; number: string }>(
+        'select partition as shard, spool_id, number from ledger.spool_marks where partition = any($1)',
+        shards,
+      );
+      const parked = await client.query<OfShard & { hold_id: string }>(
+        `select distinct partition as shard, hold_id from ledger.parked
+         where hold_id is not null and partition = any($1)`,
+        shards,
+      );
+      const rows = {
+        offsets: offsets.rows,
+        holds: byShard(holds),
+        marks: byShard(marks),
+        parked: byShard(parked),
       };
+      return heads.rows.map((head) => loadedShard(head, rows));
     });
   }
 
@@ -182,12 +177,38 @@ function toJournalError(thrown: unknown): Error {
   if (thrown instanceof FencedError || thrown instanceof OutageError) return thrown;
   if (!(thrown instanceof pg.DatabaseError))
     return new OutageError(thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
-  const { code = '', message } = thrown;
-  if (code === 'VL001' || code === 'VL002')
-    return new FencedError(`${message}${thrown.detail ? ` (shards ${thrown.detail})` : ''}`);
+  const { code = '', message, detail } = thrown;
+  if ((code === 'VL001' || code === 'VL002') && detail)
+    return new FencedError(`${message} (shards ${detail})`, detail.split(',').map(Number));
   if (code.startsWith('22') || code.startsWith('23'))
     return new DataError(`${code} ${message}`, { cause: thrown });
   return new OutageError(`${code} ${message}`, { cause: thrown });
+}
+
+function byShard<Row extends OfShard>({ rows }: { rows: Row[] }): Map<number, Row[]> {
+  return Map.groupBy(rows, ({ shard }) => shard);
+}
+
+function loadedShard(
+  { shard, epoch, position, clock_ms }: HeadRow,
+  rows: {
+    offsets: { partition: number; next: string; log_id: string | null }[];
+    holds: Map<number, HoldRow[]>;
+    marks: Map<number, { spool_id: string; number: string }[]>;
+    parked: Map<number, { hold_id: string }[]>;
+  },
+): LoadedShard {
+  const offset = rows.offsets.find(({ partition }) => partition === shard);
+  return {
+    head: { shard, epoch: BigInt(epoch), position: BigInt(position), clockMs: Number(clock_ms) },
+    offset: { partition: shard, next: BigInt(offset?.next ?? 0), logId: offset?.log_id ?? null },
+    openHolds: (rows.holds.get(shard) ?? []).map(holdOfRow),
+    marks: (rows.marks.get(shard) ?? []).map(({ spool_id, number }) => ({
+      spoolId: spool_id,
+      number: Number(number),
+    })),
+    parkedHolds: (rows.parked.get(shard) ?? []).map(({ hold_id }) => hold_id),
+  };
 }
 
 function holdOfRow(row: HoldRow): Hold {

@@ -4,6 +4,7 @@ import { VendoError } from '@vendo/errors';
 import type { Caps, CreditEntry, GrantCredit, SetCaps } from '@vendo/ledger-api';
 import { microsFromWire, microsToWire } from '@vendo/money';
 import { v7 as uuidv7 } from 'uuid';
+import { Shards } from '../writer/shards.js';
 import { Writer } from '../writer/writer.js';
 
 export class GrantCreditCommand extends Command<CreditEntry> {
@@ -18,10 +19,13 @@ export class SetCapsCommand extends Command<Caps> {
   }
 }
 
-/** Answers after the commit; a repeated key with the same body gets the first answer. Throws VendoError `idempotency_conflict`. */
+/** Answers after the commit; a repeated key with the same body gets the first answer. Throws VendoError `idempotency_conflict`, or `wrong_owner`. */
 @CommandHandler(GrantCreditCommand)
 export class GrantCreditHandler implements ICommandHandler<GrantCreditCommand> {
-  constructor(@Inject(Writer) private readonly writer: Writer) {}
+  constructor(
+    @Inject(Writer) private readonly writer: Writer,
+    @Inject(Shards) private readonly shards: Shards,
+  ) {}
 
   async execute({ credit }: GrantCreditCommand): Promise<CreditEntry> {
     const answer = await this.writer.submit({
@@ -33,6 +37,7 @@ export class GrantCreditHandler implements ICommandHandler<GrantCreditCommand> {
       note: credit.note,
       idempotencyKey: credit.idempotency_key,
     });
+    if (answer.status === 'moved') throw this.shards.wrongOwner(credit.tenant_id);
     if (answer.status === 'refused') throw new VendoError('idempotency_conflict');
     if (answer.status === 'failed' || !answer.credit) throw new VendoError('internal_error');
     const { entryId, amount, balance, seq } = answer.credit;
@@ -40,10 +45,13 @@ export class GrantCreditHandler implements ICommandHandler<GrantCreditCommand> {
   }
 }
 
-/** Answers with the caps in force, once they are committed. */
+/** Answers with the caps in force, once they are committed. Throws VendoError `wrong_owner`. */
 @CommandHandler(SetCapsCommand)
 export class SetCapsHandler implements ICommandHandler<SetCapsCommand> {
-  constructor(@Inject(Writer) private readonly writer: Writer) {}
+  constructor(
+    @Inject(Writer) private readonly writer: Writer,
+    @Inject(Shards) private readonly shards: Shards,
+  ) {}
 
   async execute({ caps }: SetCapsCommand): Promise<Caps> {
     const answer = await this.writer.submit({
@@ -53,6 +61,7 @@ export class SetCapsHandler implements ICommandHandler<SetCapsCommand> {
       daily: fromWire(caps.daily_micros),
       monthly: fromWire(caps.monthly_micros),
     });
+    if (answer.status === 'moved') throw this.shards.wrongOwner(caps.tenant_id);
     if (answer.status !== 'done' || !answer.caps) throw new VendoError('internal_error');
     const { daily, monthly } = answer.caps;
     return { daily_micros: toWire(daily), monthly_micros: toWire(monthly) };

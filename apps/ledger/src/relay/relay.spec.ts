@@ -8,6 +8,7 @@ import { Relay } from './relay.js';
 const logger = createLogger('spec', 'silent');
 const clock = new SystemClock();
 const health = new Health();
+const ALL = Array.from({ length: SHARD_COUNT }, (_, shard) => shard);
 let relay: Relay | undefined;
 
 afterEach(async () => relay?.stop());
@@ -53,13 +54,13 @@ describe('the relay', () => {
     await log.createTopics(SHARD_COUNT);
     const rows = Array.from({ length: 1_200 }, (_, index) => row(index + 1));
     relay = new Relay(journalOf(rows), log, clock, health, logger);
-    relay.start();
+    relay.gained(ALL);
     await until(async () => (await log.head(LEDGER_TOPIC, 3)) === 1_201n);
     await relay.stop();
 
     rows.push(row(1_201));
     relay = new Relay(journalOf(rows), log, clock, health, logger);
-    relay.start();
+    relay.gained(ALL);
     await until(async () => (await log.head(LEDGER_TOPIC, 3)) === 1_202n);
     expect(await carried(log)).toEqual(rows.map(({ position }) => String(position)));
   });
@@ -69,7 +70,7 @@ describe('the relay', () => {
     await log.createTopics(SHARD_COUNT);
     const rows: PositionedRecord[] = [];
     relay = new Relay(journalOf(rows), log, clock, health, logger);
-    relay.start();
+    relay.gained(ALL);
     await clock.sleep(30);
     rows.push(row(1));
     relay.wake(3);
@@ -89,7 +90,7 @@ describe('the relay', () => {
       throw new Error('the answer was lost');
     };
     relay = new Relay(journalOf([row(1), row(2)]), log, clock, health, logger);
-    relay.start();
+    relay.gained(ALL);
     await clock.sleep(900);
     expect(await carried(log)).toEqual(['1', '2']);
   });
@@ -103,7 +104,7 @@ describe('the relay', () => {
       return new Promise(() => undefined);
     };
     relay = new Relay(journalOf([row(1)]), log, clock, health, logger);
-    relay.start();
+    relay.gained(ALL);
     await appending.promise;
     const startedMs = clock.monotonicMs();
     await relay.stop();
@@ -119,7 +120,7 @@ describe('the relay', () => {
       return 1n;
     };
     relay = new Relay(journalOf([row(1)]), log, clock, health, logger);
-    relay.start();
+    relay.gained(ALL);
     await until(async () => health.report() !== null);
     expect(health.report()).toEqual({
       'relay-3': 'LogMismatchError: an operator must look at this partition',

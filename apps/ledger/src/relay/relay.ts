@@ -1,6 +1,7 @@
 import { EventLog, LogMismatchError } from '@vendo/event-log';
-import { LEDGER_TOPIC, POSITION_HEADER, SHARD_COUNT } from '@vendo/events';
+import { LEDGER_TOPIC, POSITION_HEADER } from '@vendo/events';
 import type { Clock, Health, Logger } from '@vendo/runtime';
+import { ShardLoops } from '../writer/shard-loops.js';
 import type { JournalRows, PositionedRecord } from './journal-rows.js';
 
 const BATCH_LIMIT = 500;
@@ -10,13 +11,14 @@ const FIND_WITHIN_MS = 10_000;
 const STOP_WITHIN_MS = 1_000;
 
 /**
- * Carries the journal to topic ledger.events on Kafka, shard by shard in position order. It stores no progress: at the
- * start and after a failed append it goes on after the last position that it finds on the partition. Readers drop
- * positions that they have seen. A partition of another log is stopped and told in the health.
+ * Carries the journal to topic ledger.events on Kafka, one loop per owned shard, in position order. It stores no progress:
+ * at the start and after a failed append it goes on after the last position that it finds on the partition. Readers drop
+ * positions that they have seen, so it does no harm when the relay of the shard's last owner has an append under way
+ * for a moment longer: each appends a run that begins at most one after what it knows to be there, so there are repeats
+ * and never a gap. A partition of another log is stopped and told in the health.
  */
 export class Relay {
-  private readonly stopping = new AbortController();
-  private loops: Promise<void>[] = [];
+  private readonly loops = new ShardLoops((shard, signal) => this.carry(shard, signal));
   private readonly wakes = new Map<number, () => void>();
 
   constructor(
@@ -27,15 +29,19 @@ export class Relay {
     private readonly logger: Logger,
   ) {}
 
-  start(): void {
-    this.loops = Array.from({ length: SHARD_COUNT }, (_, shard) => this.carry(shard));
+  gained(shards: readonly number[]): void {
+    this.loops.begin(shards);
+  }
+
+  lost(shards: readonly number[]): void {
+    this.loops.end(shards);
+    for (const shard of shards) this.health.up(`relay-${shard}`);
   }
 
   /** An append that Kafka does not answer is not waited for: the next start looks up how it ended. */
   async stop(): Promise<void> {
-    this.stopping.abort();
     const ended = new AbortController();
-    await Promise.race([Promise.all(this.loops), this.clock.sleep(STOP_WITHIN_MS, ended.signal)]);
+    await Promise.race([this.loops.stop(), this.clock.sleep(STOP_WITHIN_MS, ended.signal)]);
     ended.abort();
   }
 
@@ -44,11 +50,10 @@ export class Relay {
     this.wakes.get(shard)?.();
   }
 
-  private async carry(shard: number): Promise<void> {
-    const { signal } = this.stopping;
+  private async carry(shard: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.carryFrom(shard, await this.lastCarried(shard), signal);
+        await this.carryFrom(shard, await this.lastCarried(shard, signal), signal);
       } catch (thrown) {
         if (signal.aborted) return;
         if (thrown instanceof LogMismatchError) return this.giveUp(shard, thrown);
@@ -85,10 +90,10 @@ export class Relay {
   }
 
   /** The position of the partition's last record; 0 when there is none but the genesis. */
-  private async lastCarried(shard: number): Promise<bigint> {
+  private async lastCarried(shard: number, ended: AbortSignal): Promise<bigint> {
     const head = await this.log.head(LEDGER_TOPIC, shard);
     if (head <= 1n) return 0n;
-    const signal = AbortSignal.any([this.stopping.signal, AbortSignal.timeout(FIND_WITHIN_MS)]);
+    const signal = AbortSignal.any([ended, AbortSignal.timeout(FIND_WITHIN_MS)]);
     const from = { next: head - 1n, logId: null };
     for await (const { records } of this.log.consume(LEDGER_TOPIC, shard, from, signal)) {
       const position = records.at(-1)?.headers[POSITION_HEADER];

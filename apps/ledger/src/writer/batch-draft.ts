@@ -1,5 +1,5 @@
 import { shardOf } from '@vendo/events';
-import type { BatchCommit, BatchFacts, Head, JournalRow } from '../journal/journal.js';
+import type { BatchCommit, BatchFacts, JournalRow } from '../journal/journal.js';
 import { decide } from '../wallet/decide.js';
 import { evolve } from '../wallet/evolve.js';
 import { Layer } from '../wallet/layer.js';
@@ -14,8 +14,14 @@ import {
   type WindowUse,
   windowKey,
 } from '../wallet/wallet.js';
-import { type Book, type KeptWallet, markKey } from './book.js';
+import { type Book, type KeptShard, type KeptWallet, LEASE_MS } from './book.js';
 import type { Answer, Report } from './work.js';
+
+interface Touched {
+  kept: KeptShard;
+  /** How many rows were written to it. */
+  count: number;
+}
 
 interface Offsets {
   expected: bigint;
@@ -37,11 +43,12 @@ export class BatchDraft {
   private readonly stored: Map<string, KeptWallet>;
   private readonly holds: Layer<string, Hold>;
   private readonly credits: Map<string, GrantedCredit>;
-  private readonly touched = new Map<number, { head: Head; count: number }>();
+  private readonly touched = new Map<number, Touched>();
   private readonly rows: JournalRow[] = [];
   private readonly marks = new Map<string, { spoolId: string; partition: number; number: number }>();
   private readonly offsets = new Map<number, Offsets>();
-  private readonly parkedHolds = new Set<string>();
+  /** By hold, the partition of its records. */
+  private readonly parkedHolds = new Map<string, number>();
   private readonly parked: BatchCommit['parked'] = [];
   private readonly foundWindows: BatchFacts['holdWindows'];
 
@@ -55,7 +62,7 @@ export class BatchDraft {
     this.credits = new Map(facts.credits.map(({ tenantId, key, credit }) => [`${tenantId}|${key}`, credit]));
     this.foundWindows = facts.holdWindows;
     for (const shard of shards) this.touch(shard);
-    this.nowMs = Math.max(facts.nowMs, ...[...this.touched.values()].map(({ head }) => head.clockMs));
+    this.nowMs = Math.max(facts.nowMs, ...[...this.touched.values()].map(({ kept }) => kept.head.clockMs));
   }
 
   /** Events of this batch, in journal order. */
@@ -73,16 +80,12 @@ export class BatchDraft {
 
   /** Applies a report when its number is next; else drops it. The consumer's offset moves past it in any case. */
   report(report: Report): ReportEnd {
-    const at =
-      this.offsets.get(report.partition)?.next ?? this.book.offsets.get(report.partition)?.next ?? 0n;
-    if (report.offset < at) return 'read_before';
+    const { partition, logId, next } = report;
+    const stored = this.touch(partition).kept.offset.next;
+    const before = this.offsets.get(partition);
+    if (report.offset < (before?.next ?? stored)) return 'read_before';
     const end = this.take(report);
-    this.offsets.set(report.partition, {
-      expected:
-        this.offsets.get(report.partition)?.expected ?? this.book.offsets.get(report.partition)?.next ?? 0n,
-      next: report.next,
-      logId: report.logId,
-    });
+    this.offsets.set(partition, { expected: before?.expected ?? stored, next, logId });
     return end;
   }
 
@@ -104,21 +107,22 @@ export class BatchDraft {
     }
   }
 
-  private whyPark({ asks, holdId }: Report): string | null {
+  private whyPark({ asks, holdId, partition }: Report): string | null {
     if (asks.kind === 'park') return asks.reason;
-    const follows = holdId !== null && (this.parkedHolds.has(holdId) || this.book.parkedHolds.has(holdId));
+    const follows =
+      holdId !== null && (this.parkedHolds.has(holdId) || this.touch(partition).kept.parkedHolds.has(holdId));
     return asks.kind === 'settle' && follows ? 'an earlier record of this hold is parked' : null;
   }
 
   private park(report: Report, reason: string): ReportEnd {
-    if (report.holdId !== null) this.parkedHolds.add(report.holdId);
+    if (report.holdId !== null) this.parkedHolds.set(report.holdId, report.partition);
     this.parked.push({ ...report, reason });
     return 'parked';
   }
 
   private mark(spoolId: string, partition: number): number {
     const key = markKey(spoolId, partition);
-    return this.marks.get(key)?.number ?? this.book.marks.get(key) ?? 0;
+    return this.marks.get(key)?.number ?? this.touch(partition).kept.marks.get(spoolId) ?? 0;
   }
 
   private answer(wallet: Wallet, command: WalletCommand): Answer {
@@ -141,7 +145,7 @@ export class BatchDraft {
     touched.count += 1;
     this.rows.push({
       shard,
-      position: touched.head.position + BigInt(touched.count),
+      position: touched.kept.head.position + BigInt(touched.count),
       tenantId: wallet.tenantId,
       seq: wallet.seq,
       spoolId: this.spoolOf(event),
@@ -153,12 +157,12 @@ export class BatchDraft {
     return 'hold_id' in data ? (this.holds.get(data.hold_id)?.spoolId ?? null) : null;
   }
 
-  private touch(shard: number): { head: Head; count: number } {
+  private touch(shard: number): Touched {
     const known = this.touched.get(shard);
     if (known) return known;
-    const head = this.book.heads.get(shard);
-    if (!head) throw new Error(`shard ${shard} has no head`);
-    const touched = { head, count: 0 };
+    const kept = this.book.shards.get(shard);
+    if (!kept) throw new Error(`shard ${shard} is not owned`);
+    const touched = { kept, count: 0 };
     this.touched.set(shard, touched);
     return touched;
   }
@@ -203,7 +207,7 @@ export class BatchDraft {
     const holds = [...this.holds.changes().values()];
     return {
       clockMs: this.nowMs,
-      heads: [...this.touched.values()].map(({ head, count }) => ({
+      heads: [...this.touched.values()].map(({ kept: { head }, count }) => ({
         shard: head.shard,
         epoch: head.epoch,
         position: head.position,
@@ -247,20 +251,26 @@ export class BatchDraft {
       .map(([, use]) => ({ tenantId, use }));
   }
 
-  /** Makes the book what was committed. */
-  absorb(): void {
-    for (const { head, count } of this.touched.values()) {
-      head.position += BigInt(count);
-      head.clockMs = this.nowMs;
+  /**
+   * Makes the book what was committed.
+   * @param sentAtMs when the commit was sent, by the process's monotonic clock: the leases live on from then.
+   */
+  absorb(sentAtMs: number): void {
+    for (const { kept, count } of this.touched.values()) {
+      kept.head.position += BigInt(count);
+      kept.head.clockMs = this.nowMs;
+      if (sentAtMs - kept.renewedAtMs > LEASE_MS) kept.watchedSinceMs = sentAtMs;
+      kept.renewedAtMs = sentAtMs;
     }
     for (const [tenantId, wallet] of this.wallets) this.absorbWallet(tenantId, wallet);
     for (const [id, hold] of this.holds.changes())
       if (isOpen(hold)) this.book.holds.set(id, hold);
       else this.book.holds.delete(id);
-    for (const [key, { number }] of this.marks) this.book.marks.set(key, number);
+    for (const { spoolId, partition, number } of this.marks.values())
+      this.touch(partition).kept.marks.set(spoolId, number);
     for (const [partition, { next, logId }] of this.offsets)
-      this.book.offsets.set(partition, { partition, next, logId });
-    for (const hold of this.parkedHolds) this.book.parkedHolds.add(hold);
+      this.touch(partition).kept.offset = { partition, next, logId };
+    for (const [holdId, partition] of this.parkedHolds) this.touch(partition).kept.parkedHolds.add(holdId);
   }
 
   private absorbWallet(tenantId: string, wallet: Wallet): void {
@@ -287,6 +297,10 @@ function keptOf({ tenantId, balance, held, seq, caps, windows }: BatchFacts['wal
 
 function emptyKept(tenantId: string): KeptWallet {
   return { shard: shardOf(tenantId), balance: 0n, held: 0n, seq: 0, caps: new Map(), windows: new Map() };
+}
+
+function markKey(spoolId: string, partition: number): string {
+  return `${spoolId}|${partition}`;
 }
 
 function optional<Name extends string, Value>(name: Name, value: Value | undefined) {

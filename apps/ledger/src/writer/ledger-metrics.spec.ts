@@ -40,7 +40,12 @@ it.each([
   ['tells a hold that was never seen apart', ended('late', 0, 70, 'never_seen'), 70, 'never_seen'],
 ])('%s', async (_, row, exposure, lateReason) => {
   const metrics = new Metrics('spec');
-  const counts = new LedgerMetrics(metrics, createLogger('spec', 'silent'), () => 0);
+  const counts = new LedgerMetrics(
+    metrics,
+    createLogger('spec', 'silent'),
+    () => 0,
+    () => 0,
+  );
   counts.committed({ works: 1, seconds: 0.001, nowMs: 0, rows: [row], answers: [], reports: [] });
   const text = await metrics.text();
   expect(text).toContain(`ledger_exposure_micros_total{app="spec"} ${exposure}\n`);

@@ -1,6 +1,7 @@
 import type { Logger, Metrics } from '@vendo/runtime';
+import type { Taking } from '../journal/leases.js';
 import type { WalletEvent } from '../wallet/wallet.js';
-import type { CommittedBatch } from './writer.js';
+import type { CommittedBatch } from './writer-observer.js';
 
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
@@ -17,11 +18,14 @@ export class LedgerMetrics {
   private readonly settlementLag;
   private readonly fenced;
 
-  /** @param openHolds how many are open now. */
+  private readonly takeovers;
+
+  /** Both parameters say how it is now: open holds of the owned shards, and how many shards are owned. */
   constructor(
     metrics: Metrics,
     private readonly logger: Logger,
     openHolds: () => number,
+    ownedShards: () => number,
   ) {
     this.reserves = metrics.counter('ledger_reserves_total', 'Reserves answered, by result', ['result']);
     this.batchSize = metrics.histogram('ledger_batch_size', 'Commands and records of one commit', SIZES);
@@ -44,7 +48,18 @@ export class LedgerMetrics {
       'From the report to its commit',
       SECONDS,
     );
-    this.fenced = metrics.counter('ledger_fenced_total', 'Times that another instance had taken the shards');
+    this.fenced = metrics.counter(
+      'ledger_fenced_total',
+      'Batches that found a shard taken or written to by another ledger',
+    );
+    this.takeovers = metrics.counter(
+      'ledger_takeovers_total',
+      'Shards taken: free, from an owner that was gone, or again after their state was dropped',
+      ['how'],
+    );
+    metrics.gauge('ledger_owned_shards', 'Shards that this ledger owns', [], function () {
+      this.set(ownedShards());
+    });
     metrics.gauge('ledger_open_holds', 'Open holds', [], function () {
       this.set(openHolds());
     });
@@ -71,6 +86,10 @@ export class LedgerMetrics {
 
   countFence(): void {
     this.fenced.inc();
+  }
+
+  countTakings(takings: readonly Taking[]): void {
+    for (const { how } of takings) this.takeovers.inc({ how });
   }
 
   private countEnd({ type, data }: WalletEvent, tenantId: string): void {

@@ -1,11 +1,16 @@
+import { VendoError } from '@vendo/errors';
 import type { EventRecord } from '@vendo/events';
 import type { Refusal } from '../wallet/decide.js';
 import type { CapLimits, GrantedCredit, Hold, Settle, WalletCommand } from '../wallet/wallet.js';
 
-/** What the writer answers to a command, after the commit. `failed`: this command alone could not be decided. */
+/**
+ * What the writer answers to a command, after the commit. `failed`: this command alone could not be decided. `moved`: the
+ * tenant's shard is not ours, and nothing was decided.
+ */
 export type Answer =
   | { status: 'done'; hold?: Hold; credit?: GrantedCredit; caps?: CapLimits }
   | { status: 'refused'; refusal: Refusal }
+  | { status: 'moved' }
   | { status: 'failed' };
 
 /** A record of gateway.events, read: what it asks for, or why it must be parked. */
@@ -25,9 +30,22 @@ export interface Report {
   record: EventRecord;
 }
 
-/** One thing that a batch decides. Each learns of its end once, after the commit. */
+/** One thing that a batch decides. Whoever waits for it learns of its end once, after the commit. */
 export type Work =
   | { kind: 'command'; command: WalletCommand; resolve(answer: Answer): void; reject(error: Error): void }
   | { kind: 'report'; report: Report; resolve(): void; reject(error: Error): void }
-  /** Moves no money: proves that the shards are still ours. */
-  | { kind: 'renew'; resolve(): void; reject(error: Error): void };
+  /** Moves no money: extends the leases that nothing else has extended for a while. */
+  | { kind: 'renew' }
+  /** The last thing that is decided on these shards: after the commit they are given up. */
+  | { kind: 'leave'; shards: readonly number[]; resolve(): void; reject(error: Error): void };
+
+/** The shard was dropped before the report was applied: read it again from the stored offset, whoever owns it. */
+export class StateDroppedError extends Error {
+  override name = 'StateDroppedError';
+}
+
+/** Tells whoever waits that nothing is known of its end. */
+export function rejectWork(work: Work): void {
+  if (work.kind === 'renew') return;
+  work.reject(work.kind === 'report' ? new StateDroppedError() : new VendoError('billing_unavailable'));
+}

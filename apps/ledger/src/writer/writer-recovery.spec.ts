@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { shardOf } from '@vendo/events';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
 import { v4 as uuidv4 } from 'uuid';
 import { audit } from '../audit.js';
 import { type BatchCommit, Journal, OutageError } from '../journal/journal.js';
 import { PostgresJournal } from '../journal/postgres.journal.js';
+import { PostgresLeases } from '../journal/postgres.leases.js';
 import { type WindowUse, windowKey } from '../wallet/wallet.js';
 import type { Book } from './book.js';
 import {
@@ -15,6 +17,7 @@ import {
   SUBJECT,
   settled,
   startWriter,
+  until,
   type WriterUnderTest,
   writerPool,
 } from './ledger-under-test.js';
@@ -25,11 +28,13 @@ let sessions: pg.Pool;
 let test: WriterUnderTest;
 let tenant: string;
 
+const ports = () => ({ journal: new PostgresJournal(sessions), leases: new PostgresLeases(sessions) });
+
 beforeAll(async () => {
   database = await createTestDatabase();
   pool = await prepareDatabase(database.url);
   sessions = writerPool(database.url);
-  test = await startWriter(new PostgresJournal(sessions));
+  test = await startWriter(ports());
 });
 
 afterEach(async () => {
@@ -37,7 +42,7 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await test.writer.stop();
+  await test.stop();
   await sessions.end();
   await pool.end();
   await database.drop();
@@ -87,11 +92,11 @@ describe('memory', () => {
     const command = reserve(await funded(100n), 80n);
     await test.writer.submit(command);
     await ship(settled(tenant, command.holdId, 30n));
-    const other = await startWriter(new PostgresJournal(sessions));
     const before = snapshot(test.writer);
-    const after = snapshot(other.writer);
-    expect(after).toEqual(before);
     const kept = keptWallets(test.writer);
+    await test.stop();
+    test = await startWriter(ports());
+    expect(snapshot(test.writer)).toEqual(before);
     const { wallets } = await new PostgresJournal(sessions).read({
       tenants: [...kept.keys()],
       holds: [],
@@ -107,46 +112,89 @@ describe('memory', () => {
         windows: usedWindows(windows),
       }).toEqual(kept.get(tenantId));
     expect(wallets).toHaveLength(kept.size);
-    await other.writer.stop();
-    await test.writer.stop();
-    test = await startWriter(new PostgresJournal(sessions));
   });
 });
 
 describe('fences and outages', () => {
-  it('a second writer makes the first one’s commit raise, refusals included', async () => {
+  it('costs a shard that another one has taken, for refusals too, and nothing else of the batch', async () => {
+    const lost = await funded(100n);
+    const kept = await fundedElsewhere(lost);
+    await steal(shardOf(lost));
+    const answers = await test.writer.submitAll([
+      reserve(kept, 10n),
+      reserve(lost, 10n),
+      reserve(lost, 1_000n),
+      reserve(kept, 10n),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(['done', 'moved', 'moved', 'done']);
+    expect(test.fences.map(({ shards }) => shards)).toEqual([[shardOf(lost)]]);
+    expect(test.lost).toEqual([shardOf(lost)]);
+    expect(test.writer.owned()).toHaveLength(15);
+    expect(await walletRow(lost)).toMatchObject({ held: '0' });
+    expect(await walletRow(kept)).toMatchObject({ held: '20' });
+    expect(await test.writer.submit(reserve(lost, 1n))).toEqual({ status: 'moved' });
+    await giveBack(shardOf(lost));
+  });
+
+  it('reads a shard anew when it gets it back', async () => {
     await funded(100n);
-    const second = await startWriter(new PostgresJournal(sessions));
-    await expect(test.writer.submit(reserve(tenant, 1_000n))).rejects.toMatchObject({
-      code: 'billing_unavailable',
-    });
-    expect(test.fences).toHaveLength(1);
-    expect(test.writer.offsets()).toBeNull();
-    expect(await second.writer.submit(reserve(tenant, 10n))).toMatchObject({ status: 'done' });
-    test = second;
+    await test.writer.submit(reserve(tenant, 60n));
+    await steal(shardOf(tenant));
+    expect(await test.writer.submit(reserve(tenant, 1n))).toEqual({ status: 'moved' });
+    await pool.query('update ledger.balances set balance = 50 where tenant_id = $1', [tenant]);
+    await giveBack(shardOf(tenant));
+    expect(await test.writer.submit(reserve(tenant, 1n))).toMatchObject({ status: 'refused' });
+    await pool.query('update ledger.balances set balance = 100 where tenant_id = $1', [tenant]);
   });
 
   it('a commit with unknown outcome is answered 503, read again under a new epoch, and its repeat is the same hold', async () => {
     await funded(100n);
-    await test.writer.stop();
+    await test.stop();
     const faulty = { fail: false };
-    test = await startWriter(new LosingJournal(new PostgresJournal(sessions), faulty));
+    test = await startWriter(losing(faulty));
+    const epoch = await epochOf(shardOf(tenant));
     const command = reserve(tenant, 60n);
     faulty.fail = true;
     await expect(test.writer.submit(command)).rejects.toMatchObject({ code: 'billing_unavailable' });
-    await until(() => test.writer.offsets() !== null);
+    expect(test.writer.owned()).toEqual([]);
+    expect(() => test.shards.ownerOf(tenant)).toThrow('Billing is unavailable');
+    await until(() => test.writer.owned().length === 16);
     expect(await test.writer.submit(command)).toMatchObject({ status: 'done' });
     expect(await walletRow(tenant)).toMatchObject({ held: '60' });
+    expect(await epochOf(shardOf(tenant))).toBe(epoch + 1);
     expect({ dropped: test.dropped, fences: test.fences.length }).toEqual({ dropped: 1, fences: 0 });
+    expect(test.takings.slice(-16).map(({ how }) => how)).toEqual(Array(16).fill('again'));
   });
 
-  it('a consumer offset that moved fences', async () => {
+  it('after an unknown outcome takes nothing again that another one has taken meanwhile', async () => {
+    await funded(100n);
+    await test.stop();
+    const faulty = { fail: false, meanwhile: () => steal(shardOf(tenant)) };
+    test = await startWriter(losing(faulty));
+    faulty.fail = true;
+    await expect(test.writer.submit(reserve(tenant, 60n))).rejects.toMatchObject({
+      code: 'billing_unavailable',
+    });
+    await until(() => test.writer.owned().length === 15);
+    expect(await test.writer.submit(reserve(tenant, 1n))).toEqual({ status: 'moved' });
+    await giveBack(shardOf(tenant));
+  });
+
+  it('a consumer offset that moved costs its shard, which is read again', async () => {
+    const other = await fundedElsewhere(await funded(100n));
     await funded(100n);
     const { partition } = new ShippedPartition(tenant);
     await pool.query('update ledger.consumer_offsets set next = next + 1 where partition = $1', [partition]);
-    await ship(settled(tenant, uuidv4(), 1n)).catch(() => undefined);
-    expect(test.fences).toHaveLength(1);
-    test = await startWriter(new PostgresJournal(sessions));
+    const fences = test.fences.length;
+    const [shipped, reserved] = await Promise.allSettled([
+      ship(settled(tenant, uuidv4(), 1n)),
+      test.writer.submit(reserve(other, 1n)),
+    ]);
+    expect(shipped).toMatchObject({ status: 'rejected', reason: { name: 'StateDroppedError' } });
+    expect(reserved.status).toBe('fulfilled');
+    expect(test.fences.slice(fences).map(({ shards }) => shards)).toEqual([[partition]]);
+    await until(() => test.writer.owned().length === 16);
+    await ship(settled(tenant, uuidv4(), 1n));
   });
 });
 
@@ -154,9 +202,9 @@ describe('the clock', () => {
   it('never runs backwards, whatever the database says', async () => {
     await funded(1_000n);
     const ahead = Date.now() + 3_600_000;
-    await test.writer.stop();
+    await test.stop();
     await pool.query('update ledger.shards set clock_ms = $1', [ahead]);
-    test = await startWriter(new PostgresJournal(sessions));
+    test = await startWriter(ports());
     const answer = await test.writer.submit(reserve(tenant, 1n));
     expect(answer).toMatchObject({ hold: { reservedAtMs: ahead } });
     await pool.query('update ledger.shards set clock_ms = 0');
@@ -168,19 +216,42 @@ async function ship(event: ReturnType<typeof settled>): Promise<void> {
   await test.writer.settle([new ShippedPartition(event.tenantId).report(event)]);
 }
 
+/** Another owner has taken the shard, by the book. */
+async function steal(shard: number): Promise<void> {
+  await pool.query(
+    `update ledger.shards set epoch = epoch + 1, owner = 'another', lease_until = 'infinity' where shard = $1`,
+    [shard],
+  );
+}
+
+/** It gives the shard back, and the writer takes it. */
+async function giveBack(shard: number): Promise<void> {
+  await new PostgresLeases(pool).giveBack({ id: 'another', url: null }, [shard]);
+  await until(() => test.writer.owned().includes(shard));
+}
+
+async function fundedElsewhere(than: string): Promise<string> {
+  for (;;) if (shardOf(await funded(100n)) !== shardOf(than)) return tenant;
+}
+
+async function epochOf(shard: number): Promise<number> {
+  const { rows } = await pool.query('select epoch from ledger.shards where shard = $1', [shard]);
+  return Number(rows[0].epoch);
+}
+
 function snapshot(writer: WriterUnderTest['writer']) {
-  const book = (writer as unknown as { book: Record<string, unknown> }).book;
-  const { holds, marks, offsets, parkedHolds } = book as {
-    holds: Map<string, unknown>;
-    marks: Map<string, unknown>;
-    offsets: Map<number, unknown>;
-    parkedHolds: Set<string>;
-  };
+  const { book } = writer as unknown as { book: Book };
   return {
-    holds: new Map([...holds].sort()),
-    marks: new Map([...marks].sort()),
-    offsets,
-    parked: [...parkedHolds].sort(),
+    holds: new Map([...book.holds].sort()),
+    shards: [...book.shards.values()]
+      .sort((a, b) => a.head.shard - b.head.shard)
+      .map(({ head: { shard, position }, offset, marks, parkedHolds }) => ({
+        shard,
+        position,
+        offset,
+        marks: new Map([...marks].sort()),
+        parked: [...parkedHolds].sort(),
+      })),
   };
 }
 
@@ -205,24 +276,20 @@ function usedWindows(windows: readonly WindowUse[]) {
   return new Map(used.map((use) => [windowKey(use.subject, use.window), use]));
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 500 && !holds(); turn++) await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(holds()).toBe(true);
+function losing(faulty: ConstructorParameters<typeof LosingJournal>[1]) {
+  return { ...ports(), journal: new LosingJournal(new PostgresJournal(sessions), faulty) };
 }
 
 /** Commits, and then loses the answer, once. */
 class LosingJournal extends Journal {
   constructor(
     private readonly real: Journal,
-    private readonly faulty: { fail: boolean },
+    private readonly faulty: { fail: boolean; meanwhile?: () => Promise<void> },
   ) {
     super();
   }
-  takeShards(owner: string, again: boolean) {
-    return this.real.takeShards(owner, again);
-  }
-  load() {
-    return this.real.load();
+  load(taken: Parameters<Journal['load']>[0]) {
+    return this.real.load(taken);
   }
   read(question: Parameters<Journal['read']>[0]) {
     return this.real.read(question);
@@ -231,6 +298,7 @@ class LosingJournal extends Journal {
     await this.real.commit(batch);
     if (!this.faulty.fail) return;
     this.faulty.fail = false;
+    await this.faulty.meanwhile?.();
     throw new OutageError('the answer was lost');
   }
 }

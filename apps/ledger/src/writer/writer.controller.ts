@@ -1,5 +1,4 @@
 import { Body, Controller, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
-import { VendoError } from '@vendo/errors';
 import {
   Beat,
   type BeatAnswer,
@@ -12,6 +11,7 @@ import { SpoolBeats } from '../expiry/spool-beats.js';
 import { InternalGuard } from '../internal.guard.js';
 import { parseRequest } from '../parse-request.js';
 import type { Reserve } from '../wallet/wallet.js';
+import { Shards } from './shards.js';
 import type { Answer } from './work.js';
 import { Writer } from './writer.js';
 
@@ -22,6 +22,7 @@ export class WriterController {
   constructor(
     @Inject(Writer) private readonly writer: Writer,
     @Inject(SpoolBeats) private readonly beats: SpoolBeats,
+    @Inject(Shards) private readonly shards: Shards,
   ) {}
 
   @Post('reserve')
@@ -30,7 +31,9 @@ export class WriterController {
     const { spool, commands } = parseRequest(ReserveBatch, body);
     this.beats.heard(spool);
     const answers = await this.writer.submitAll(commands.map((command) => reserveOf(command, spool.id)));
-    return { answers: answers.map((answer, index) => wireOf(answer, commands[index]?.hold_id ?? '')) };
+    return {
+      answers: commands.map((command, index) => this.answer(command, answers[index] ?? { status: 'failed' })),
+    };
   }
 
   @Post('beat')
@@ -38,14 +41,20 @@ export class WriterController {
   beat(@Body() body: unknown): BeatAnswer {
     const { spool, ask } = parseRequest(Beat, body);
     this.beats.heard(spool);
-    const offsets = this.writer.offsets();
-    if (offsets === null) throw new VendoError('billing_unavailable');
+    const owners = this.shards.owners();
     return {
-      marks: Object.fromEntries([spool.id, ...ask].map((id) => [id, this.writer.marksOf(id) ?? {}])),
-      consumed: Object.fromEntries(offsets.map(({ partition, next }) => [String(partition), Number(next)])),
-      owners: {},
+      marks: Object.fromEntries([spool.id, ...ask].map((id) => [id, this.writer.marksOf(id)])),
+      consumed: Object.fromEntries(
+        this.writer.offsets().map(({ partition, next }) => [String(partition), Number(next)]),
+      ),
+      owners: Object.fromEntries(owners),
       adopted: false,
     };
+  }
+
+  private answer({ hold_id, tenant_id }: ReserveCommand, answer: Answer): ReserveAnswer {
+    if (answer.status !== 'moved') return wireOf(answer, hold_id);
+    return { status: 'moved', hold_id, owner: this.shards.ownerOf(tenant_id) };
   }
 }
 
@@ -61,7 +70,7 @@ function reserveOf(command: ReserveCommand, spoolId: string): Reserve {
   };
 }
 
-function wireOf(answer: Answer, holdId: string): ReserveAnswer {
+function wireOf(answer: Exclude<Answer, { status: 'moved' }>, holdId: string): ReserveAnswer {
   if (answer.status === 'refused') {
     const { code, retryAfter } = answer.refusal;
     // Credits alone have idempotency keys.

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { v4 as uuidv4 } from 'uuid';
 import { audit } from '../audit.js';
 import { PostgresJournal } from '../journal/postgres.journal.js';
+import { PostgresLeases } from '../journal/postgres.leases.js';
 import {
   grant,
   prepareDatabase,
@@ -22,11 +23,13 @@ let sessions: pg.Pool;
 let test: WriterUnderTest;
 let tenant: string;
 
+const ports = () => ({ journal: new PostgresJournal(sessions), leases: new PostgresLeases(sessions) });
+
 beforeAll(async () => {
   database = await createTestDatabase();
   pool = await prepareDatabase(database.url);
   sessions = writerPool(database.url);
-  test = await startWriter(new PostgresJournal(sessions));
+  test = await startWriter(ports());
 });
 
 afterEach(async () => {
@@ -34,7 +37,7 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await test.writer.stop();
+  await test.stop();
   await sessions.end();
   await pool.end();
   await database.drop();

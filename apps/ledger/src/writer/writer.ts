@@ -1,90 +1,94 @@
 import { VendoError } from '@vendo/errors';
-import { SHARD_COUNT } from '@vendo/events';
 import type { Clock, Logger } from '@vendo/runtime';
 import {
-  type BatchQuestion,
   type ConsumerOffset,
   DataError,
   FencedError,
   type Journal,
-  type JournalRow,
+  type LoadedShard,
 } from '../journal/journal.js';
 import type { Hold, WalletCommand } from '../wallet/wallet.js';
-import { BatchDraft, type ReportEnd } from './batch-draft.js';
-import { Book, markKey } from './book.js';
+import { BatchDraft } from './batch-draft.js';
+import { questionOf, shardsOf } from './batch-question.js';
+import { Book, type KeptShard, LEASE_MS } from './book.js';
 import { WorkQueue } from './queue.js';
-import type { Answer, Report, Work } from './work.js';
+import { type Answer, type Report, rejectWork, StateDroppedError, type Work } from './work.js';
+import type { CommittedBatch, WriterObserver } from './writer-observer.js';
 
 const BATCH_LIMIT = 1_000;
 const QUEUE_LIMIT = 20_000;
-/** Two commits further apart than this are a break: nobody's silence counts across it. */
-const BREAK_MS = 3_000;
-const RETRY_MS = 200;
-
-export interface CommittedBatch {
-  works: number;
-  seconds: number;
-  nowMs: number;
-  rows: readonly JournalRow[];
-  answers: { command: WalletCommand; answer: Answer }[];
-  reports: { report: Report; end: ReportEnd }[];
-}
-
-/** Who wants to know what the writer does; called after the fact, never in its way. */
-export interface WriterObserver {
-  committed(batch: CommittedBatch): void;
-  /** The state was dropped: nothing is decided until `resumed`. */
-  dropped(): void;
-  /** A break is over: the start, an outage, a stopped process. */
-  resumed(): void;
-  /** Another instance owns the shards: this one must end. */
-  fenced(error: FencedError): void;
-}
-
-/** The state was dropped before the report was applied: read it again from the stored offset. */
-export class StateDroppedError extends Error {
-  override name = 'StateDroppedError';
-}
+/** A lease that was not extended for this long is extended by whatever batch comes next, or by one of its own. */
+const RENEW_AFTER_MS = 1_000;
+const RENEW_EVERY_MS = 250;
 
 /**
- * The one writer of all shards: it decides in memory and commits one micro-batch at a time, collecting the next
- * meanwhile. No answer leaves before its commit. After an outage it drops what it knows and reads it again.
+ * The one writer of the shards that it was given: it decides in memory and commits one micro-batch at a time over all of
+ * them, collecting the next meanwhile. No answer leaves before its commit. What it may no longer be sure of it drops;
+ * taking shards, and taking them again, is done by Shards (shards.ts).
  */
 export class Writer {
   private readonly queue = new WorkQueue();
-  private book: Book | null = null;
-  private stopped = false;
-  private running: Promise<void> = Promise.resolve();
-  private committedAtMs: number;
+  private readonly book = new Book();
+  /** Owned until the batch at hand ends: nothing new is accepted for them. */
+  private readonly leaving = new Set<number>();
+  private readonly stopping = new AbortController();
+  private running: Promise<unknown> = Promise.resolve();
+  private committedAtMs = 0;
 
   constructor(
     private readonly journal: Journal,
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly observer: WriterObserver,
-    private readonly owner: string,
-  ) {
-    this.committedAtMs = clock.monotonicMs();
-  }
+  ) {}
 
-  /** Takes the shards, loads what is open and begins to commit. Throws when Postgres cannot be reached. */
-  async start(): Promise<void> {
-    await this.takeOver(false);
-    this.running = this.run();
+  /** Begins to commit what is submitted for the shards that it is given. */
+  start(): void {
+    this.running = Promise.all([this.run(), this.keepLeases()]);
   }
 
   /** Ends after the batch at hand; what waits is refused. */
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     this.queue.interrupt();
     await this.running;
     this.refuseWaiting();
   }
 
-  /** Resolves after the commit. Throws VendoError `billing_unavailable` when it is not known to be committed. */
+  /**
+   * Gives it shards that were taken for it.
+   * @param takenAtMs when the statement that took them was sent, by the monotonic clock.
+   */
+  add(shards: readonly LoadedShard[], takenAtMs: number): void {
+    if (this.book.shards.size === 0) this.committedAtMs = this.clock.monotonicMs();
+    for (const shard of shards) this.book.add(shard, takenAtMs);
+    this.observer.gained(shards.map(({ head }) => head.shard));
+  }
+
+  /** Decides what waits for these shards and then drops them. They are free to be given back when it resolves. */
+  async leave(shards: readonly number[]): Promise<void> {
+    if (shards.length === 0) return;
+    for (const shard of shards) this.leaving.add(shard);
+    // When the batch fails, they are dropped for that.
+    await new Promise<void>((resolve, reject) =>
+      this.queue.push({ kind: 'leave', shards, resolve, reject }),
+    ).catch(() => undefined);
+    for (const shard of shards) this.leaving.delete(shard);
+  }
+
+  /** The shards that it decides for now, in order. */
+  owned(): number[] {
+    return [...this.book.shards.keys()].filter((shard) => !this.leaving.has(shard)).sort((a, b) => a - b);
+  }
+
+  /**
+   * Resolves after the commit, or at once with `moved`. Throws VendoError `billing_unavailable` when it is not known to
+   * be committed.
+   */
   submit(command: WalletCommand): Promise<Answer> {
-    if (this.book === null || this.stopped || this.queue.waitingCommands >= QUEUE_LIMIT)
+    if (this.stopping.signal.aborted || this.queue.waitingCommands >= QUEUE_LIMIT)
       return Promise.reject(new VendoError('billing_unavailable'));
+    if (!this.accepts(this.book.shardOf(command.tenantId))) return Promise.resolve({ status: 'moved' });
     return new Promise((resolve, reject) => {
       this.queue.push({ kind: 'command', command, resolve, reject });
     });
@@ -97,7 +101,8 @@ export class Writer {
 
   /** Applies reports of one partition in order. Throws StateDroppedError when they must be read again. */
   async settle(reports: readonly Report[]): Promise<void> {
-    if (this.book === null || this.stopped) throw new StateDroppedError();
+    if (this.stopping.signal.aborted || !reports.every(({ partition }) => this.accepts(partition)))
+      throw new StateDroppedError();
     await Promise.all(
       reports.map(
         (report) =>
@@ -108,64 +113,90 @@ export class Writer {
     );
   }
 
-  /** Proves the ownership when nothing else did for a second. */
-  async renew(): Promise<void> {
-    if (this.book === null || this.stopped || this.clock.monotonicMs() - this.committedAtMs < 1_000) return;
-    await new Promise<void>((resolve, reject) => this.queue.push({ kind: 'renew', resolve, reject })).catch(
-      () => undefined,
-    );
-  }
-
-  /** Committed open holds. */
-  openHolds(): Iterable<Hold> {
-    return this.book?.holds.values() ?? [];
+  /**
+   * Committed open holds of the shards whose lease has not run out, each with the monotonic time in milliseconds from
+   * which on the silence of its spool counts.
+   */
+  *openHolds(): Iterable<{ hold: Hold; watchedSinceMs: number }> {
+    for (const hold of this.book.holds.values()) {
+      const shard = this.leased(this.book.shardOf(hold.tenantId));
+      if (shard) yield { hold, watchedSinceMs: shard.watchedSinceMs };
+    }
   }
 
   openHoldCount(): number {
-    return this.book?.holds.size ?? 0;
+    return this.book.holds.size;
   }
 
   /** The ledger's clock, carried on from the last commit; milliseconds since the epoch. Decides nothing by itself. */
   ledgerNowMs(): number {
-    const sinceMs = this.clock.monotonicMs() - this.committedAtMs;
-    return this.book === null ? 0 : this.book.clockMs() + sinceMs;
+    return this.book.clockMs() + this.clock.monotonicMs() - this.committedAtMs;
   }
 
-  /** Committed marks of a spool by partition; null while the state is dropped. */
-  marksOf(spoolId: string): Record<string, number> | null {
-    const { book } = this;
-    if (book === null) return null;
-    const partitions = Array.from({ length: SHARD_COUNT }, (_, partition) => partition);
-    const marks = partitions.flatMap((partition): [string, number][] => {
-      const mark = book.marks.get(markKey(spoolId, partition));
-      return mark === undefined ? [] : [[String(partition), mark]];
-    });
-    return Object.fromEntries(marks);
+  /** Committed marks of a spool, of the partitions whose lease has not run out. */
+  marksOf(spoolId: string): Record<string, number> {
+    const marks: Record<string, number> = {};
+    for (const { partition } of this.offsets()) {
+      const mark = this.book.shards.get(partition)?.marks.get(spoolId);
+      if (mark !== undefined) marks[String(partition)] = mark;
+    }
+    return marks;
   }
 
-  /** Where the settlement consumer stands, per partition; null while the state is dropped. */
-  offsets(): ConsumerOffset[] | null {
-    return this.book === null ? null : [...this.book.offsets.values()];
+  /** Where the settlement consumers stand, of the partitions whose lease has not run out. */
+  offsets(): ConsumerOffset[] {
+    return [...this.book.shards.keys()].flatMap((shard) => this.leased(shard)?.offset ?? []);
+  }
+
+  private accepts(shard: number): boolean {
+    return this.book.shards.has(shard) && !this.leaving.has(shard);
+  }
+
+  /** The shard, unless its lease has run out by our own clock: then another one may speak for it already. */
+  private leased(shard: number): KeptShard | undefined {
+    const kept = this.book.shards.get(shard);
+    return kept && this.clock.monotonicMs() - kept.renewedAtMs < LEASE_MS ? kept : undefined;
   }
 
   private async run(): Promise<void> {
-    while (!this.stopped) {
+    while (!this.stopping.signal.aborted) {
       await this.queue.filled();
-      if (this.stopped) return;
+      if (this.stopping.signal.aborted) return;
       const works = this.queue.take(BATCH_LIMIT);
-      try {
-        await this.process(works);
-      } catch (thrown) {
-        if (!(await this.survive(thrown, works))) return;
-      }
+      await this.process(works).catch((thrown: unknown) => this.dropEverything(thrown, works));
     }
   }
 
-  /** Commits the works; a data error splits them until the bad one stands alone. Throws on fences and outages. */
-  private async process(works: readonly Work[]): Promise<void> {
+  private async keepLeases(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await this.clock.sleep(RENEW_EVERY_MS, signal);
+      if (!signal.aborted && this.due().length > 0) this.queue.push({ kind: 'renew' });
+    }
+  }
+
+  /** Shards whose lease is to be extended by the next batch, whatever it is about. */
+  private due(): number[] {
+    const nowMs = this.clock.monotonicMs();
+    return [...this.book.shards].flatMap(([shard, { renewedAtMs }]) =>
+      nowMs - renewedAtMs >= RENEW_AFTER_MS ? [shard] : [],
+    );
+  }
+
+  /**
+   * Commits the works. A fence costs its shards, and the rest is decided anew; a data error splits the works until the
+   * bad one stands alone. Throws on outages.
+   */
+  private async process(given: readonly Work[]): Promise<void> {
+    const works = given.filter((work) => this.keeps(work));
+    if (works.length === 0) return;
     try {
       await this.commit(works);
     } catch (thrown) {
+      if (thrown instanceof FencedError) {
+        this.fence(thrown);
+        return this.process(works);
+      }
       if (!(thrown instanceof DataError)) throw thrown;
       const [only] = works;
       if (works.length === 1 && only) return this.refuseAlone(only, thrown);
@@ -175,29 +206,49 @@ export class Writer {
     }
   }
 
+  /** True when the work is to be decided; one whose shard has been lost meanwhile is answered here. */
+  private keeps(work: Work): boolean {
+    if (shardsOf(work, this.book).every((shard) => this.book.shards.has(shard))) return true;
+    if (work.kind === 'command') work.resolve({ status: 'moved' });
+    else rejectWork(work);
+    return false;
+  }
+
+  private fence(error: FencedError): void {
+    this.logger.warn({ err: error }, 'fenced: these shards are dropped');
+    this.observer.fenced(error);
+    this.drop(error.shards);
+  }
+
+  private drop(shards: Iterable<number>): void {
+    const dropped = this.book.drop(shards);
+    if (dropped.length > 0) this.observer.lost(dropped);
+  }
+
   private async refuseAlone(work: Work, error: DataError): Promise<void> {
     this.logger.error({ err: error, kind: work.kind }, 'data error: one command stands alone');
     if (work.kind === 'command') return work.resolve({ status: 'failed' });
-    if (work.kind === 'renew' || work.report.asks.kind === 'park') throw error;
-    await this.commit([
+    if (work.kind !== 'report' || work.report.asks.kind === 'park') throw error;
+    await this.process([
       { ...work, report: { ...work.report, asks: { kind: 'park', reason: error.message } } },
     ]);
   }
 
   private async commit(works: readonly Work[]): Promise<void> {
     const { book } = this;
-    if (book === null) throw new StateDroppedError();
+    const shards = new Set([...works.flatMap((work) => shardsOf(work, book)), ...this.due()]);
     const startedMs = this.clock.monotonicMs();
     const facts = await this.journal.read(questionOf(works, book));
-    const draft = new BatchDraft(book, facts, shardsOf(works, book));
+    const draft = new BatchDraft(book, facts, shards);
     const told: (() => void)[] = [];
     const batch: Pick<CommittedBatch, 'answers' | 'reports'> = { answers: [], reports: [] };
     for (const work of works) told.push(this.decide(work, draft, batch));
+    const sentAtMs = this.clock.monotonicMs();
     await this.journal.commit(draft.commit());
-    draft.absorb();
-    this.noteCommit();
+    draft.absorb(sentAtMs);
+    this.committedAtMs = this.clock.monotonicMs();
     for (const tell of told) tell();
-    const seconds = (this.clock.monotonicMs() - startedMs) / 1_000;
+    const seconds = (this.committedAtMs - startedMs) / 1_000;
     this.observer.committed({
       works: works.length,
       seconds,
@@ -225,7 +276,12 @@ export class Writer {
         return work.resolve;
       }
       case 'renew':
-        return work.resolve;
+        return () => undefined;
+      case 'leave':
+        return () => {
+          this.drop(work.shards);
+          work.resolve();
+        };
     }
   }
 
@@ -238,82 +294,16 @@ export class Writer {
     }
   }
 
-  private noteCommit(): void {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.committedAtMs > BREAK_MS) this.observer.resumed();
-    this.committedAtMs = nowMs;
-  }
-
-  /** After a failed batch: drops the state and takes it up again. False when this instance must end. */
-  private async survive(thrown: unknown, works: readonly Work[]): Promise<boolean> {
-    this.book = null;
+  /** After a batch whose outcome is unknown: nothing that is known can be trusted. */
+  private dropEverything(thrown: unknown, works: readonly Work[]): void {
+    this.logger.error({ err: thrown }, 'the outcome of a batch is unknown: state dropped');
+    this.drop(this.book.shards.keys());
     for (const work of works) rejectWork(work);
     this.refuseWaiting();
-    if (thrown instanceof FencedError) {
-      this.observer.fenced(thrown);
-      return false;
-    }
     this.observer.dropped();
-    this.logger.error({ err: thrown }, 'the outcome of a batch is unknown: state dropped');
-    return this.reload();
-  }
-
-  private async reload(): Promise<boolean> {
-    while (!this.stopped) {
-      try {
-        await this.takeOver(true);
-        this.logger.info('state loaded again under a new epoch');
-        return true;
-      } catch (thrown) {
-        if (thrown instanceof FencedError) {
-          this.observer.fenced(thrown);
-          return false;
-        }
-        await this.clock.sleep(RETRY_MS);
-      }
-    }
-    return false;
-  }
-
-  private async takeOver(again: boolean): Promise<void> {
-    await this.journal.takeShards(this.owner, again);
-    this.book = new Book(await this.journal.load());
-    this.committedAtMs = this.clock.monotonicMs();
-    this.observer.resumed();
   }
 
   private refuseWaiting(): void {
     for (const work of this.queue.drain()) rejectWork(work);
   }
-}
-
-function rejectWork(work: Work): void {
-  work.reject(work.kind === 'report' ? new StateDroppedError() : new VendoError('billing_unavailable'));
-}
-
-function questionOf(works: readonly Work[], book: Book): BatchQuestion {
-  const tenants = new Set<string>();
-  const holds = new Set<string>();
-  const credits: { tenantId: string; key: string }[] = [];
-  for (const command of works.flatMap(commandsOf)) {
-    if (!book.wallets.has(command.tenantId)) tenants.add(command.tenantId);
-    if ('holdId' in command && !book.holds.has(command.holdId)) holds.add(command.holdId);
-    if (command.type === 'grant') credits.push({ tenantId: command.tenantId, key: command.idempotencyKey });
-  }
-  return { tenants: [...tenants], holds: [...holds], credits };
-}
-
-function commandsOf(work: Work): WalletCommand[] {
-  if (work.kind === 'command') return [work.command];
-  return work.kind === 'report' && work.report.asks.kind === 'settle' ? [work.report.asks.command] : [];
-}
-
-function shardsOf(works: readonly Work[], book: Book): Set<number> {
-  const shards = new Set<number>();
-  for (const work of works) {
-    if (work.kind === 'command') shards.add(book.shardOf(work.command.tenantId));
-    else if (work.kind === 'report') shards.add(work.report.partition);
-    else for (let shard = 0; shard < SHARD_COUNT; shard++) shards.add(shard);
-  }
-  return shards;
 }
