@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { EventLog } from '@vendo/event-log';
@@ -19,20 +20,25 @@ let url: string;
 beforeAll(async () => {
   database = await createTestDatabase();
   pool = createPool(database.url, { app: 'spec' });
-  app = await startApp({
+  app = await startLedger();
+  url = await app.getUrl();
+});
+
+function startLedger(LEDGER_ADVERTISED_URL?: string): Promise<NestFastifyApplication> {
+  return startApp({
     module: LedgerModule.from({
       DATABASE_URL: database.url,
       KAFKA_BROKERS: undefined,
       LEDGER_PORT: 0,
       LEDGER_HOST: '127.0.0.1',
+      LEDGER_ADVERTISED_URL,
       VENDO_INTERNAL_TOKEN: TOKEN,
       VENDO_LOG_LEVEL: 'silent',
     }),
     host: '127.0.0.1',
     port: 0,
   });
-  url = await app.getUrl();
-});
+}
 
 afterAll(async () => {
   await app.close();
@@ -48,8 +54,9 @@ async function call(
   path: string,
   body?: unknown,
   token = TOKEN,
+  origin = url,
 ): Promise<{ status: number; body: Json }> {
-  const response = await fetch(`${url}${path}`, {
+  const response = await fetch(`${origin}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -163,8 +170,78 @@ describe('the ledger over HTTP', () => {
   });
 });
 
-async function beat() {
-  return (await call('POST', '/internal/beat', { spool, ask: [] })).body;
+describe('two ledgers over HTTP', () => {
+  const advertised = 'http://other.ledger.example:8090';
+  let other: NestFastifyApplication;
+  let otherUrl: string;
+
+  beforeAll(async () => {
+    other = await startLedger(advertised);
+    otherUrl = await other.getUrl();
+    await until(async () => Object.keys((await beat()).consumed).length === 8);
+    await until(async () => Object.keys((await beat(otherUrl)).consumed).length === 8);
+  });
+
+  it('say who owns what, under the advertised url or the one that they listen on', async () => {
+    const owners = async (origin: string) => {
+      const { consumed } = await beat(origin);
+      return Object.keys(consumed).sort();
+    };
+    const own = Object.fromEntries((await owners(url)).map((shard) => [shard, url]));
+    const others = Object.fromEntries((await owners(otherUrl)).map((shard) => [shard, advertised]));
+    for (const origin of [url, otherUrl])
+      await until(async () => isDeepStrictEqual((await beat(origin)).owners, { ...own, ...others }));
+  });
+
+  it('answer a command of the other’s tenant with its owner, and the rest of the batch', async () => {
+    const consumed = (await beat()).consumed;
+    const tenantOf = (own: boolean): string => {
+      for (;;) {
+        const id = uuidv4();
+        if (String(shardOf(id)) in consumed === own) return id;
+      }
+    };
+    const [mine, theirs] = [tenantOf(true), tenantOf(false)];
+    const credit = { amount_micros: 1_000, source: 'grant', note: null, idempotency_key: 'k1' };
+    expect(await call('POST', '/internal/credits', { ...credit, tenant_id: mine })).toMatchObject({
+      status: 201,
+    });
+    const wrongOwner = {
+      status: 421,
+      body: {
+        error: { code: 'wrong_owner', message: 'Another ledger owns this tenant.', owner: advertised },
+      },
+    };
+    expect(await call('POST', '/internal/credits', { ...credit, tenant_id: theirs })).toEqual(wrongOwner);
+    const caps = { tenant_id: theirs, subject, daily_micros: 1 };
+    expect(await call('PUT', '/internal/caps', caps)).toEqual(wrongOwner);
+    expect(await call('PUT', '/internal/caps', caps, TOKEN, otherUrl)).toMatchObject({ status: 200 });
+
+    const commands = [mine, theirs, mine].map((tenant_id) => ({ ...command(10), tenant_id }));
+    const { body } = await call('POST', '/internal/reserve', { spool, commands });
+    expect(body.answers).toMatchObject([
+      { status: 'open' },
+      { status: 'moved', hold_id: commands[1]?.hold_id, owner: advertised },
+      { status: 'open' },
+    ]);
+  });
+
+  it('are healthy, count what they own, and hand everything over when one ends', async () => {
+    const metric = async (origin: string) => (await fetch(`${origin}/metrics`)).text();
+    for (const origin of [url, otherUrl]) {
+      expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+      expect(await metric(origin)).toMatch(/ledger_owned_shards.* 8\n/);
+    }
+    expect(await metric(otherUrl)).toMatch(/ledger_takeovers_total\{how="free".*\} 8\n/);
+    await other.close();
+    await until(async () => Object.keys((await beat()).consumed).length === 16);
+    expect(await metric(url)).toMatch(/ledger_fenced_total.* 0\n/);
+    expect(await audit(pool)).toMatchObject({ ok: true });
+  });
+});
+
+async function beat(origin = url) {
+  return (await call('POST', '/internal/beat', { spool, ask: [] }, TOKEN, origin)).body;
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { VendoError } from '@vendo/errors';
+import { shardOf } from '@vendo/events';
 import type { Caps, CreditEntry, GrantCredit, SetCaps } from '@vendo/ledger-api';
 import { microsFromWire, microsToWire } from '@vendo/money';
 import { v7 as uuidv7 } from 'uuid';
@@ -37,7 +38,7 @@ export class GrantCreditHandler implements ICommandHandler<GrantCreditCommand> {
       note: credit.note,
       idempotencyKey: credit.idempotency_key,
     });
-    if (answer.status === 'moved') throw this.shards.wrongOwner(credit.tenant_id);
+    if (answer.status === 'moved') throw this.shards.wrongOwner(shardOf(credit.tenant_id));
     if (answer.status === 'refused') throw new VendoError('idempotency_conflict');
     if (answer.status === 'failed' || !answer.credit) throw new VendoError('internal_error');
     const { entryId, amount, balance, seq } = answer.credit;
@@ -61,7 +62,7 @@ export class SetCapsHandler implements ICommandHandler<SetCapsCommand> {
       daily: fromWire(caps.daily_micros),
       monthly: fromWire(caps.monthly_micros),
     });
-    if (answer.status === 'moved') throw this.shards.wrongOwner(caps.tenant_id);
+    if (answer.status === 'moved') throw this.shards.wrongOwner(shardOf(caps.tenant_id));
     if (answer.status !== 'done' || !answer.caps) throw new VendoError('internal_error');
     const { daily, monthly } = answer.caps;
     return { daily_micros: toWire(daily), monthly_micros: toWire(monthly) };

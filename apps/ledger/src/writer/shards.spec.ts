@@ -183,8 +183,8 @@ describe('several ledgers', () => {
     const [one, other] = (await startSeveral(2)) as [Ledger, Ledger];
     const tenant = await fundedAt(other);
     expect(await one.writer.submit(reserve(tenant, 1n))).toEqual({ status: 'moved' });
-    await until(() => one.shards.ownerOf(tenant) === 'http://ledger-1');
-    expect(one.shards.wrongOwner(tenant)).toMatchObject({
+    await until(() => one.shards.ownerOf(shardOf(tenant)) === 'http://ledger-1');
+    expect(one.shards.wrongOwner(shardOf(tenant))).toMatchObject({
       code: 'wrong_owner',
       details: { owner: 'http://ledger-1' },
     });

@@ -1,5 +1,5 @@
 import { VendoError } from '@vendo/errors';
-import { SHARD_COUNT, shardOf } from '@vendo/events';
+import { SHARD_COUNT } from '@vendo/events';
 import type { Clock, Health, Logger } from '@vendo/runtime';
 import type { Journal } from '../journal/journal.js';
 import type { Lease, Leases, Member, Surroundings, Taking } from '../journal/leases.js';
@@ -68,14 +68,16 @@ export class Shards {
     throw new VendoError('billing_unavailable');
   }
 
-  /** Where to go with a command of this tenant, when not here; null while nobody owns its shard. Throws as `owners`. */
-  ownerOf(tenantId: string): string | null {
-    return this.owners().get(shardOf(tenantId)) ?? null;
+  /** Where to go with a command of this shard, when not here; null while nobody owns it. Throws as `owners`. */
+  ownerOf(shard: number): string | null {
+    const url = this.owners().get(shard) ?? null;
+    // Ours when it was last seen, and lost or given up since.
+    return url === this.parts.url() ? null : url;
   }
 
-  /** What a single command of this tenant is answered here when its shard is not ours. Throws as `owners`. */
-  wrongOwner(tenantId: string): VendoError {
-    return new VendoError('wrong_owner', undefined, { owner: this.ownerOf(tenantId) });
+  /** What a single command of this shard is answered here when it is not ours. Throws as `owners`. */
+  wrongOwner(shard: number): VendoError {
+    return new VendoError('wrong_owner', undefined, { owner: this.ownerOf(shard) });
   }
 
   /** The database may know better than we do: until it was seen again nobody can say who owns what. */

@@ -157,7 +157,7 @@ describe('fences and outages', () => {
     faulty.fail = true;
     await expect(test.writer.submit(command)).rejects.toMatchObject({ code: 'billing_unavailable' });
     expect(test.writer.owned()).toEqual([]);
-    expect(() => test.shards.ownerOf(tenant)).toThrow('Billing is unavailable');
+    expect(() => test.shards.ownerOf(shardOf(tenant))).toThrow('Billing is unavailable');
     await until(() => test.writer.owned().length === 16);
     expect(await test.writer.submit(command)).toMatchObject({ status: 'done' });
     expect(await walletRow(tenant)).toMatchObject({ held: '60' });

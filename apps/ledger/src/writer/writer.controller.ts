@@ -1,4 +1,5 @@
 import { Body, Controller, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
+import { shardOf } from '@vendo/events';
 import {
   Beat,
   type BeatAnswer,
@@ -54,7 +55,7 @@ export class WriterController {
 
   private answer({ hold_id, tenant_id }: ReserveCommand, answer: Answer): ReserveAnswer {
     if (answer.status !== 'moved') return wireOf(answer, hold_id);
-    return { status: 'moved', hold_id, owner: this.shards.ownerOf(tenant_id) };
+    return { status: 'moved', hold_id, owner: this.shards.ownerOf(shardOf(tenant_id)) };
   }
 }
 
