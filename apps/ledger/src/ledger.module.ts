@@ -14,13 +14,17 @@ import type { LedgerConfig } from './config.js';
 import { Expiry } from './expiry/expiry.js';
 import { SpoolBeats } from './expiry/spool-beats.js';
 import { SpoolRows } from './expiry/spool-rows.js';
+import { SpoolsController } from './expiry/spools.controller.js';
 import { INTERNAL_TOKEN } from './internal.guard.js';
 import { CommitNotice } from './journal/commit-notice.js';
 import { PostgresJournal } from './journal/postgres.journal.js';
 import { Ledger } from './ledger.js';
 import { GrantCreditHandler, SetCapsHandler } from './operator/commands.js';
 import { OperatorController } from './operator/operator.controller.js';
+import { ParkedRecords } from './operator/parked-records.js';
 import { OPERATOR_POOL, OpenHoldsHandler, ParkedHandler, SpoolsHandler } from './operator/queries.js';
+import { ReplayHandler } from './operator/replay.js';
+import { WriteOffHandler } from './operator/write-off.js';
 import { JournalRows } from './relay/journal-rows.js';
 import { Relay } from './relay/relay.js';
 import { Settlements } from './settlement/settlements.js';
@@ -32,6 +36,7 @@ import { Writer } from './writer/writer.js';
 interface Assembly {
   writer: Writer;
   beats: SpoolBeats;
+  spoolRows: SpoolRows;
   operatorPool: ReturnType<typeof createPool>;
   ledger: Ledger;
 }
@@ -67,7 +72,7 @@ export class LedgerModule implements OnModuleInit, BeforeApplicationShutdown, On
         EventLogModule.from(eventLogConfig(config)),
         CqrsModule.forRoot(),
       ],
-      controllers: [WriterController, OperatorController],
+      controllers: [WriterController, SpoolsController, OperatorController],
       providers: [
         { provide: INTERNAL_TOKEN, useValue: config.VENDO_INTERNAL_TOKEN },
         {
@@ -79,9 +84,13 @@ export class LedgerModule implements OnModuleInit, BeforeApplicationShutdown, On
         part(Ledger, 'ledger'),
         part(Writer, 'writer'),
         part(SpoolBeats, 'beats'),
+        part(SpoolRows, 'spoolRows'),
         part(OPERATOR_POOL, 'operatorPool'),
         GrantCreditHandler,
         SetCapsHandler,
+        WriteOffHandler,
+        ReplayHandler,
+        ParkedRecords,
         OpenHoldsHandler,
         SpoolsHandler,
         ParkedHandler,
@@ -120,7 +129,8 @@ function assemble(config: LedgerConfig, { log, clock, health, logger, metrics }:
     settings: WRITER_SESSION,
     answerWithinMs: 5_000,
   });
-  const beats = new SpoolBeats(clock);
+  const spoolRows = new SpoolRows(operatorPool);
+  const beats = new SpoolBeats(clock, spoolRows);
   const notice = new CommitNotice(operatorPool, logger);
   const relay = config.KAFKA_BROKERS
     ? new Relay(new JournalRows(operatorPool), log, clock, health, logger)
@@ -150,8 +160,8 @@ function assemble(config: LedgerConfig, { log, clock, health, logger, metrics }:
   );
   const counts = new LedgerMetrics(metrics, logger, () => writer.openHoldCount());
   const settlements = new Settlements(log, writer, clock, health, logger);
-  const expiry = new Expiry(writer, beats, new SpoolRows(operatorPool), clock, logger);
+  const expiry = new Expiry(writer, beats, clock, logger);
   const pools = [writerPool, operatorPool];
   const ledger = new Ledger({ ownerPool, pools, log, writer, settlements, expiry, relay });
-  return { writer, beats, operatorPool, ledger };
+  return { writer, beats, spoolRows, operatorPool, ledger };
 }

@@ -2,7 +2,6 @@ import type { Clock, Logger } from '@vendo/runtime';
 import { type Expire, type Hold, MAX_HOLD_AGE_MS } from '../wallet/wallet.js';
 import type { Writer } from '../writer/writer.js';
 import type { SpoolBeats } from './spool-beats.js';
-import type { SpoolRows } from './spool-rows.js';
 
 const TICK_MS = 1_000;
 /** Two ticks further apart than this: the process itself was stopped, and beats may have waited outside. */
@@ -13,8 +12,8 @@ const FORGET_MS = 10 * 60_000;
 const EXPIRE_AT_ONCE = 1_000;
 
 /**
- * Once a second: ends the holds whose spool is silent or that are too old, writes the spools' rows, and lets the writer
- * prove that the shards are still its own.
+ * Once a second: ends the holds whose spool is silent or that are too old, and lets the writer prove that the shards are
+ * still its own.
  */
 export class Expiry {
   private readonly stopping = new AbortController();
@@ -24,7 +23,6 @@ export class Expiry {
   constructor(
     private readonly writer: Writer,
     private readonly beats: SpoolBeats,
-    private readonly rows: SpoolRows,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
@@ -58,7 +56,7 @@ export class Expiry {
     this.tickedAtMs = nowMs;
     await this.writer.renew();
     await this.expire();
-    await this.writeSpools();
+    this.beats.forget(FORGET_MS, new Set([...this.writer.openHolds()].map(({ spoolId }) => spoolId ?? '')));
   }
 
   private async expire(): Promise<void> {
@@ -82,14 +80,5 @@ export class Expiry {
   private reasonToEnd({ spoolId, reservedAtMs }: Hold, nowMs: number): Expire['reason'] | null {
     if (spoolId !== null && this.beats.silentMs(spoolId) > SILENCE_MS) return 'spool_silent';
     return nowMs - reservedAtMs >= MAX_HOLD_AGE_MS ? 'max_age' : null;
-  }
-
-  private async writeSpools(): Promise<void> {
-    const due = this.beats.due();
-    if (due.length > 0) {
-      await this.rows.write(due);
-      this.beats.written(due);
-    }
-    this.beats.forget(FORGET_MS, new Set([...this.writer.openHolds()].map(({ spoolId }) => spoolId ?? '')));
   }
 }

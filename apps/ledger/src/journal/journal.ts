@@ -23,7 +23,8 @@ export interface LedgerState {
   openHolds: Hold[];
   marks: { spoolId: string; partition: number; number: number }[];
   offsets: ConsumerOffset[];
-  parkedHolds: string[];
+  /** The records that are parked, of holds that they name. */
+  parkedHolds: ParkedOfHold[];
 }
 
 /** What a batch names and memory lacks. */
@@ -63,6 +64,13 @@ export interface JournalRow {
   event: WalletEvent;
 }
 
+/** Where a parked record stood in the log, and the hold that it speaks of. */
+export interface ParkedOfHold {
+  holdId: string;
+  partition: number;
+  offset: bigint;
+}
+
 /** A record that cannot be applied, kept whole. */
 export interface ParkedRow {
   partition: number;
@@ -89,6 +97,8 @@ export interface BatchCommit {
   marks: { spoolId: string; partition: number; number: number }[];
   offsets: { partition: number; expected: bigint; next: bigint; logId: string }[];
   parked: ParkedRow[];
+  /** Parked records that were decided again; with a reason they stay parked. */
+  replays: { id: string; reason: string | null }[];
 }
 
 /**

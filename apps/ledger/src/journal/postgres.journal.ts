@@ -14,7 +14,7 @@ import {
   OutageError,
   type StoredWallet,
 } from './journal.js';
-import { commitArguments } from './rows.js';
+import { commitArguments, replayArguments } from './rows.js';
 
 /** The server's own timeouts are 2 s (10 s while loading); this one is for a server that has stopped answering at all. */
 const ANSWER_WITHIN_MS = 3_000;
@@ -90,8 +90,8 @@ export class PostgresJournal extends Journal {
         'select partition, next, log_id from ledger.consumer_offsets where topic = $1 order by partition',
         [GATEWAY_TOPIC],
       );
-      const parked = await client.query<{ hold_id: string }>(
-        'select distinct hold_id from ledger.parked where hold_id is not null',
+      const parked = await client.query<{ hold_id: string; partition: number; off: string }>(
+        'select hold_id, partition, off from ledger.parked where hold_id is not null and replayed_at is null',
       );
       return {
         heads: heads.rows.map(({ shard, epoch, position, clock_ms }) => ({
@@ -111,7 +111,11 @@ export class PostgresJournal extends Journal {
           next: BigInt(next),
           logId: log_id,
         })),
-        parkedHolds: parked.rows.map(({ hold_id }) => hold_id),
+        parkedHolds: parked.rows.map(({ hold_id, partition, off }) => ({
+          holdId: hold_id,
+          partition,
+          offset: BigInt(off),
+        })),
       };
     });
   }
@@ -134,7 +138,13 @@ export class PostgresJournal extends Journal {
   }
 
   async commit(batch: BatchCommit): Promise<void> {
-    await this.query('commit_batch', COMMIT_SQL, commitArguments(batch, GATEWAY_TOPIC));
+    const commit = { name: 'commit_batch', text: COMMIT_SQL, values: commitArguments(batch, GATEWAY_TOPIC) };
+    if (batch.replays.length === 0)
+      return void (await this.withClient((client) => client.query(commit), ANSWER_WITHIN_MS));
+    await this.inTransaction(async (client) => {
+      await client.query(commit);
+      await client.query(NOTE_REPLAYS_SQL, replayArguments(batch));
+    }, ANSWER_WITHIN_MS);
   }
 
   private async query<Row extends pg.QueryResultRow>(
@@ -145,13 +155,16 @@ export class PostgresJournal extends Journal {
     return this.withClient((client) => client.query<Row>({ name, text, values }), ANSWER_WITHIN_MS);
   }
 
-  private inTransaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  private inTransaction<T>(
+    work: (client: pg.PoolClient) => Promise<T>,
+    withinMs = LOAD_WITHIN_MS,
+  ): Promise<T> {
     return this.withClient(async (client) => {
       await client.query('begin');
       const result = await work(client);
       await client.query('commit');
       return result;
-    }, LOAD_WITHIN_MS);
+    }, withinMs);
   }
 
   /** A session that has seen an error is closed: what it still does is then the server's to end. */
@@ -177,6 +190,7 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
 }
 
 const COMMIT_SQL = `select ledger.commit_batch(${Array.from({ length: COMMIT_ARGUMENTS }, (_, index) => `$${index + 1}`).join(', ')})`;
+const NOTE_REPLAYS_SQL = 'select ledger.note_replays($1, $2, $3)';
 
 function toJournalError(thrown: unknown): Error {
   if (thrown instanceof FencedError || thrown instanceof OutageError) return thrown;

@@ -15,6 +15,7 @@ import {
   windowKey,
 } from '../wallet/wallet.js';
 import { type Book, type KeptWallet, markKey } from './book.js';
+import { recordKey } from './parked-holds.js';
 import type { Answer, Report } from './work.js';
 
 interface Offsets {
@@ -41,8 +42,8 @@ export class BatchDraft {
   private readonly rows: JournalRow[] = [];
   private readonly marks = new Map<string, { spoolId: string; partition: number; number: number }>();
   private readonly offsets = new Map<number, Offsets>();
-  private readonly parkedHolds = new Set<string>();
-  private readonly parked: BatchCommit['parked'] = [];
+  private readonly replays: { id: string; report: Report; reason: string | null }[] = [];
+  private readonly parked: (Report & { reason: string })[] = [];
   private readonly foundWindows: BatchFacts['holdWindows'];
 
   constructor(
@@ -72,10 +73,10 @@ export class BatchDraft {
   }
 
   /** Applies a report when its number is next; else drops it. The consumer's offset moves past it in any case. */
-  report(report: Report): ReportEnd {
+  report(report: Report): { end: ReportEnd; reason: string | null } {
     const at =
       this.offsets.get(report.partition)?.next ?? this.book.offsets.get(report.partition)?.next ?? 0n;
-    if (report.offset < at) return 'read_before';
+    if (report.offset < at) return { end: 'read_before', reason: null };
     const end = this.take(report);
     this.offsets.set(report.partition, {
       expected:
@@ -83,7 +84,7 @@ export class BatchDraft {
       next: report.next,
       logId: report.logId,
     });
-    return end;
+    return { end, reason: end === 'parked' ? (this.parked.at(-1)?.reason ?? null) : null };
   }
 
   private take(report: Report): ReportEnd {
@@ -93,25 +94,40 @@ export class BatchDraft {
     if (spool.number <= mark) return 'repeat';
     if (spool.number > mark + 1) return 'gap';
     this.marks.set(markKey(spool.id, partition), { spoolId: spool.id, partition, number: spool.number });
-    const reason = this.whyPark(report);
+    const reason = this.follows(report) ? 'an earlier record of this hold is parked' : this.whyNot(report);
     if (reason !== null) return this.park(report, reason);
-    if (report.asks.kind !== 'settle') return 'noted';
+    return report.asks.kind === 'settle' ? 'applied' : 'noted';
+  }
+
+  /**
+   * Decides a parked record again: no mark and no offset moves, and what it leads to is in the journal at most once however
+   * often it is replayed. Returns why it stays parked; null when it need not.
+   */
+  replay(id: string, report: Report): string | null {
+    const reason = this.whyNot(report);
+    this.replays.push({ id, report, reason });
+    return reason;
+  }
+
+  /** Applies what the report asks for. Returns why that cannot be; null when it is done. */
+  private whyNot({ asks }: Report): string | null {
+    if (asks.kind === 'park') return asks.reason;
+    if (asks.kind === 'note') return null;
     try {
-      this.apply(report.asks.command);
-      return 'applied';
+      this.apply(asks.command);
+      return null;
     } catch (thrown) {
-      return this.park(report, thrown instanceof Error ? thrown.message : String(thrown));
+      return thrown instanceof Error ? thrown.message : String(thrown);
     }
   }
 
-  private whyPark({ asks, holdId }: Report): string | null {
-    if (asks.kind === 'park') return asks.reason;
-    const follows = holdId !== null && (this.parkedHolds.has(holdId) || this.book.parkedHolds.has(holdId));
-    return asks.kind === 'settle' && follows ? 'an earlier record of this hold is parked' : null;
+  /** Also behind what this very batch replays: the replay comes for it next. */
+  private follows({ asks, holdId }: Report): boolean {
+    if (asks.kind !== 'settle' || holdId === null) return false;
+    return this.parked.some((earlier) => earlier.holdId === holdId) || this.book.parkedHolds.has(holdId);
   }
 
   private park(report: Report, reason: string): ReportEnd {
-    if (report.holdId !== null) this.parkedHolds.add(report.holdId);
     this.parked.push({ ...report, reason });
     return 'parked';
   }
@@ -224,6 +240,7 @@ export class BatchDraft {
       marks: [...this.marks.values()],
       offsets: [...this.offsets].map(([partition, offset]) => ({ partition, ...offset })),
       parked: this.parked,
+      replays: this.replays.map(({ id, reason }) => ({ id, reason })),
     };
   }
 
@@ -260,7 +277,11 @@ export class BatchDraft {
     for (const [key, { number }] of this.marks) this.book.marks.set(key, number);
     for (const [partition, { next, logId }] of this.offsets)
       this.book.offsets.set(partition, { partition, next, logId });
-    for (const hold of this.parkedHolds) this.book.parkedHolds.add(hold);
+    for (const report of this.parked)
+      if (report.holdId !== null) this.book.parkedHolds.add(report.holdId, recordKey(report));
+    for (const { report, reason } of this.replays)
+      if (report.holdId !== null && reason === null)
+        this.book.parkedHolds.remove(report.holdId, recordKey(report));
   }
 
   private absorbWallet(tenantId: string, wallet: Wallet): void {

@@ -1,6 +1,7 @@
 import { shardOf } from '@vendo/events';
 import type { ConsumerOffset, Head, LedgerState } from '../journal/journal.js';
 import type { CapLimits, Hold, WindowUse } from '../wallet/wallet.js';
+import { ParkedHolds } from './parked-holds.js';
 
 /** A wallet as it was committed last. */
 export interface KeptWallet {
@@ -25,7 +26,7 @@ export class Book {
   readonly marks: Map<string, number>;
   readonly offsets: Map<number, ConsumerOffset>;
   /** Later records of a parked hold follow it into the park. */
-  readonly parkedHolds: Set<string>;
+  readonly parkedHolds: ParkedHolds;
 
   constructor(state: LedgerState) {
     this.heads = new Map(state.heads.map((head) => [head.shard, head]));
@@ -34,7 +35,7 @@ export class Book {
       state.marks.map(({ spoolId, partition, number }) => [markKey(spoolId, partition), number]),
     );
     this.offsets = new Map(state.offsets.map((offset) => [offset.partition, offset]));
-    this.parkedHolds = new Set(state.parkedHolds);
+    this.parkedHolds = new ParkedHolds(state.parkedHolds);
   }
 
   /** The tenant's shard; without hashing its id again for a wallet that is known. */

@@ -29,5 +29,13 @@ export interface Report {
 export type Work =
   | { kind: 'command'; command: WalletCommand; resolve(answer: Answer): void; reject(error: Error): void }
   | { kind: 'report'; report: Report; resolve(): void; reject(error: Error): void }
+  /** A parked record, decided again; `null` is told when it need not stay parked, else why it does. */
+  | {
+      kind: 'replay';
+      id: string;
+      report: Report;
+      resolve(reason: string | null): void;
+      reject(error: Error): void;
+    }
   /** Moves no money: proves that the shards are still ours. */
   | { kind: 'renew'; resolve(): void; reject(error: Error): void };

@@ -6,6 +6,7 @@ import {
   type ReserveAnswer,
   ReserveBatch,
   type ReserveCommand,
+  type SpoolRef,
 } from '@vendo/ledger-api';
 import { microsFromWire } from '@vendo/money';
 import { SpoolBeats } from '../expiry/spool-beats.js';
@@ -35,17 +36,23 @@ export class WriterController {
 
   @Post('beat')
   @HttpCode(200)
-  beat(@Body() body: unknown): BeatAnswer {
+  async beat(@Body() body: unknown): Promise<BeatAnswer> {
     const { spool, ask } = parseRequest(Beat, body);
-    this.beats.heard(spool);
+    const { adopted } = await this.adoption(spool);
     const offsets = this.writer.offsets();
     if (offsets === null) throw new VendoError('billing_unavailable');
     return {
       marks: Object.fromEntries([spool.id, ...ask].map((id) => [id, this.writer.marksOf(id) ?? {}])),
       consumed: Object.fromEntries(offsets.map(({ partition, next }) => [String(partition), Number(next)])),
       owners: {},
-      adopted: false,
+      adopted,
     };
+  }
+
+  private adoption(spool: SpoolRef): Promise<{ adopted: boolean }> {
+    return this.beats.beat(spool).catch((thrown: unknown) => {
+      throw new VendoError('billing_unavailable', undefined, {}, { cause: thrown });
+    });
   }
 }
 

@@ -27,8 +27,11 @@ export interface CommittedBatch {
   nowMs: number;
   rows: readonly JournalRow[];
   answers: { command: WalletCommand; answer: Answer }[];
-  reports: { report: Report; end: ReportEnd }[];
+  reports: { report: Report; end: ReportEnd; reason: string | null }[];
+  replays: { id: string; report: Report; reason: string | null }[];
 }
+
+type Decided = Pick<CommittedBatch, 'answers' | 'reports' | 'replays'>;
 
 /** Who wants to know what the writer does; called after the fact, never in its way. */
 export interface WriterObserver {
@@ -106,6 +109,12 @@ export class Writer {
           ),
       ),
     );
+  }
+
+  /** Decides a parked record again. Resolves after the commit: with why it stays parked, or null. Throws as `submit`. */
+  replay(id: string, report: Report): Promise<string | null> {
+    if (this.book === null || this.stopped) return Promise.reject(new VendoError('billing_unavailable'));
+    return new Promise((resolve, reject) => this.queue.push({ kind: 'replay', id, report, resolve, reject }));
   }
 
   /** Proves the ownership when nothing else did for a second. */
@@ -191,7 +200,7 @@ export class Writer {
     const facts = await this.journal.read(questionOf(works, book));
     const draft = new BatchDraft(book, facts, shardsOf(works, book));
     const told: (() => void)[] = [];
-    const batch: Pick<CommittedBatch, 'answers' | 'reports'> = { answers: [], reports: [] };
+    const batch: Decided = { answers: [], reports: [], replays: [] };
     for (const work of works) told.push(this.decide(work, draft, batch));
     await this.journal.commit(draft.commit());
     draft.absorb();
@@ -208,11 +217,7 @@ export class Writer {
   }
 
   /** Decides one work on the draft; what it returns tells its caller, after the commit. */
-  private decide(
-    work: Work,
-    draft: BatchDraft,
-    batch: Pick<CommittedBatch, 'answers' | 'reports'>,
-  ): () => void {
+  private decide(work: Work, draft: BatchDraft, batch: Decided): () => void {
     switch (work.kind) {
       case 'command': {
         const answer = this.answer(work.command, draft);
@@ -220,9 +225,14 @@ export class Writer {
         return () => work.resolve(answer);
       }
       case 'report': {
-        const end = draft.report(work.report);
-        batch.reports.push({ report: work.report, end });
+        const { end, reason } = draft.report(work.report);
+        batch.reports.push({ report: work.report, end, reason });
         return work.resolve;
+      }
+      case 'replay': {
+        const reason = draft.replay(work.id, work.report);
+        batch.replays.push({ id: work.id, report: work.report, reason });
+        return () => work.resolve(reason);
       }
       case 'renew':
         return work.resolve;
@@ -305,14 +315,14 @@ function questionOf(works: readonly Work[], book: Book): BatchQuestion {
 
 function commandsOf(work: Work): WalletCommand[] {
   if (work.kind === 'command') return [work.command];
-  return work.kind === 'report' && work.report.asks.kind === 'settle' ? [work.report.asks.command] : [];
+  return work.kind !== 'renew' && work.report.asks.kind === 'settle' ? [work.report.asks.command] : [];
 }
 
 function shardsOf(works: readonly Work[], book: Book): Set<number> {
   const shards = new Set<number>();
   for (const work of works) {
     if (work.kind === 'command') shards.add(book.shardOf(work.command.tenantId));
-    else if (work.kind === 'report') shards.add(work.report.partition);
+    else if (work.kind !== 'renew') shards.add(work.report.partition);
     else for (let shard = 0; shard < SHARD_COUNT; shard++) shards.add(shard);
   }
   return shards;
