@@ -165,6 +165,7 @@ export const SpoolState = z.object({
 export type SpoolState = z.infer<typeof SpoolState>;
 
 export const ParkedRecord = z.object({
+  /** `ledger-12`: projections park records too. */
   id: z.string(),
   topic: z.string(),
   partition: z.int(),

@@ -3,7 +3,7 @@ import { GATEWAY_TOPIC } from '@vendo/events';
 import type pg from 'pg';
 import { readReport } from '../settlement/read-report.js';
 import type { Report } from '../writer/work.js';
-import { OPERATOR_POOL } from './queries.js';
+import { OPERATOR_POOL } from './operator-pool.js';
 
 /** A parked record, read anew from its stored bytes. `report.holdId` is the hold whose queue it stands in. */
 export interface ParkedReport {
@@ -23,6 +23,11 @@ interface ParkedRow {
   replayed: boolean;
 }
 
+/** What a parked record is called outside, where projections park records too. */
+export function parkedId(id: string): string {
+  return `ledger-${id}`;
+}
+
 const COLUMNS = 'id, partition, off, hold_id, key, headers, value, replayed_at is not null as replayed';
 
 /** The records that the ledger has set aside, for their replay. */
@@ -30,9 +35,11 @@ const COLUMNS = 'id, partition, off, hold_id, key, headers, value, replayed_at i
 export class ParkedRecords {
   constructor(@Inject(OPERATOR_POOL) private readonly pool: pg.Pool) {}
 
-  /** Null when there is no such record. */
+  /** @param id as the list has it. Null when there is no such record. */
   async find(id: string): Promise<ParkedReport | null> {
-    return this.first(`select ${COLUMNS} from ledger.parked where id = $1`, [id]);
+    const [, number] = /^ledger-([1-9]\d{0,17})$/.exec(id) ?? [];
+    if (number === undefined) return null;
+    return this.first(`select ${COLUMNS} from ledger.parked where id = $1`, [number]);
   }
 
   /** The oldest record that is parked behind the given one for the same hold. */

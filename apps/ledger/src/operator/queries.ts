@@ -2,9 +2,8 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenHold, ParkedRecord, SpoolState } from '@vendo/ledger-api';
 import type pg from 'pg';
-
-/** DI token of the pool of the operators' reads, apart from the writer's. */
-export const OPERATOR_POOL = Symbol('operator pool');
+import { OPERATOR_POOL } from './operator-pool.js';
+import { parkedId } from './parked-records.js';
 
 const ROWS_MAX = 1_000;
 
@@ -111,8 +110,9 @@ export class ParkedHandler implements IQueryHandler<ParkedQuery> {
       `select id, topic, partition, off, tenant_id, hold_id, reason, parked_at
        from ledger.parked where replayed_at is null order by id desc limit ${ROWS_MAX}`,
     );
-    return rows.map(({ off, parked_at, ...row }) => ({
+    return rows.map(({ id, off, parked_at, ...row }) => ({
       ...row,
+      id: parkedId(id),
       offset: off,
       parked_at: parked_at.toISOString(),
     }));

@@ -2,10 +2,10 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { VendoError } from '@vendo/errors';
 import { Writer } from '../writer/writer.js';
-import { ParkedRecords, type ParkedReport } from './parked-records.js';
+import { ParkedRecords, type ParkedReport, parkedId } from './parked-records.js';
 
 export class ReplayCommand extends Command<void> {
-  /** @param id of the parked record, as the list names it. */
+  /** @param id as the list of parked records has it. */
   constructor(readonly id: string) {
     super();
   }
@@ -24,7 +24,7 @@ export class ReplayHandler implements ICommandHandler<ReplayCommand> {
   ) {}
 
   async execute({ id }: ReplayCommand): Promise<void> {
-    let record = /^[1-9]\d{0,17}$/.test(id) ? await this.read(this.parked.find(id)) : null;
+    let record = await this.read(this.parked.find(id));
     if (!record) throw new VendoError('not_found', 'There is no such parked record.');
     for (; record; record = await this.read(this.parked.behind(record)))
       if (!record.replayed) await this.replay(record);
@@ -32,7 +32,7 @@ export class ReplayHandler implements ICommandHandler<ReplayCommand> {
 
   private async replay({ id, report }: ParkedReport): Promise<void> {
     const reason = await this.writer.replay(id, report);
-    if (reason !== null) throw new VendoError('still_parked', `Record ${id} stays parked: ${reason}`);
+    if (reason !== null) throw new VendoError('still_parked', `${parkedId(id)} stays parked: ${reason}`);
   }
 
   private read(found: Promise<ParkedReport | null>): Promise<ParkedReport | null> {

@@ -3,7 +3,8 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { VendoError } from '@vendo/errors';
 import type { SpoolState, WriteOff } from '@vendo/ledger-api';
 import type pg from 'pg';
-import { OPERATOR_POOL, spoolStates } from './queries.js';
+import { OPERATOR_POOL } from './operator-pool.js';
+import { spoolStates } from './queries.js';
 
 export class WriteOffCommand extends Command<SpoolState> {
   constructor(readonly writeOff: WriteOff) {
