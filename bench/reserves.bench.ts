@@ -56,7 +56,7 @@ async function burst(reserve: Reserve, tenants: readonly string[], forMs: number
 
 /** Reserves per second over HTTP, by callers in this thread. */
 async function rateOverHttp({ url, tenants, subject, spool }: Callers): Promise<number> {
-  const client = new HttpLedgerClient(url, TOKEN, new SystemClock());
+  const client = new HttpLedgerClient([url], TOKEN, new SystemClock());
   const figure = await rate(async (tenant_id) => {
     const command = { hold_id: uuidv7(), tenant_id, subject, amount_micros: 10, rate_version: 1 };
     const answer = await client.reserve(spool, command);
@@ -142,7 +142,7 @@ async function main(): Promise<void> {
 }
 
 async function fund({ url, tenants, subject }: Callers): Promise<void> {
-  const client = new HttpLedgerClient(url, TOKEN, new SystemClock());
+  const client = new HttpLedgerClient([url], TOKEN, new SystemClock());
   const credit = { amount_micros: 1e12, source: 'bench', note: null, idempotency_key: 'k' };
   for (const tenant_id of tenants) {
     await client.grantCredit({ tenant_id, ...credit });

@@ -30,9 +30,18 @@ describe('the configuration', () => {
   });
 
   it.each([
+    ['http://127.0.0.1:8090/', ['http://127.0.0.1:8090']],
+    ['http://a:1, https://b', ['http://a:1', 'https://b']],
+  ])('reads LEDGER_URL %j as the origins of one ledger or more', (LEDGER_URL, origins) =>
+    expect(gatewayConfig({ ...ENV, LEDGER_URL }).LEDGER_URL).toEqual(origins),
+  );
+
+  it.each([
     ['DATABASE_URL', undefined],
     ['DATABASE_URL', 'mysql://x'],
     ['LEDGER_URL', 'ledger'],
+    ['LEDGER_URL', 'http://a:1,'],
+    ['LEDGER_URL', 'http://a:1,ftp://b'],
     ['GATEWAY_PORT', '70000'],
     ['VENDO_ENCRYPTION_KEY', 'c2hvcnQ='],
     ['VENDO_ADMIN_TOKEN', 'short'],

@@ -33,7 +33,11 @@ const Variables = z.object({
     .default('localhost'),
   /** Where people reach this gateway; for top_up_url. Default: its own address. */
   VENDO_PUBLIC_URL: httpUrl.optional(),
-  LEDGER_URL: origin,
+  /** One ledger or more, comma-separated; they name the others. */
+  LEDGER_URL: z
+    .string()
+    .transform((list) => list.split(',').map((one) => one.trim()))
+    .pipe(z.array(origin).min(1)),
   /** The spool lives under it. */
   VENDO_DATA_DIR: z.string().min(1).default('./var'),
   VENDO_ADMIN_TOKEN: configFields.token,

@@ -25,7 +25,7 @@ export class GatewayModule {
   static from(config: GatewayConfig): DynamicModule {
     const databaseUrl = config.DATABASE_URL;
     const log = EventLogModule.from(eventLogConfig(config));
-    const ledger = LedgerClientModule.from({ url: config.LEDGER_URL, token: config.VENDO_INTERNAL_TOKEN });
+    const ledger = LedgerClientModule.from({ seeds: config.LEDGER_URL, token: config.VENDO_INTERNAL_TOKEN });
     const registry = RegistryModule.from({ databaseUrl });
     const readModels = ReadModelsModule.from({ databaseUrl });
     const callers = CallersModule.from({ databaseUrl }, [registry]);

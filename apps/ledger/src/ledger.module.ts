@@ -17,6 +17,7 @@ import type { LedgerConfig } from './config.js';
 import { Expiry } from './expiry/expiry.js';
 import { SpoolBeats } from './expiry/spool-beats.js';
 import { SpoolRows } from './expiry/spool-rows.js';
+import { SpoolsController } from './expiry/spools.controller.js';
 import { INTERNAL_TOKEN } from './internal.guard.js';
 import { CommitNotice } from './journal/commit-notice.js';
 import { PostgresJournal } from './journal/postgres.journal.js';
@@ -25,7 +26,11 @@ import { WRITER_SESSION } from './journal/writer-session.js';
 import { Ledger } from './ledger.js';
 import { GrantCreditHandler, SetCapsHandler } from './operator/commands.js';
 import { OperatorController } from './operator/operator.controller.js';
-import { OPERATOR_POOL, OpenHoldsHandler, ParkedHandler, SpoolsHandler } from './operator/queries.js';
+import { OPERATOR_POOL } from './operator/operator-pool.js';
+import { ParkedRecords } from './operator/parked-records.js';
+import { OpenHoldsHandler, ParkedHandler, SpoolsHandler } from './operator/queries.js';
+import { ReplayHandler } from './operator/replay.js';
+import { WriteOffHandler } from './operator/write-off.js';
 import { JournalRows } from './relay/journal-rows.js';
 import { Relay } from './relay/relay.js';
 import { Settlements } from './settlement/settlements.js';
@@ -39,6 +44,7 @@ interface Assembly {
   writer: Writer;
   shards: Shards;
   beats: SpoolBeats;
+  spoolRows: SpoolRows;
   operatorPool: ReturnType<typeof createPool>;
   ledger: Ledger;
 }
@@ -62,7 +68,7 @@ export class LedgerModule implements OnModuleInit, BeforeApplicationShutdown, On
         EventLogModule.from(eventLogConfig(config)),
         CqrsModule.forRoot(),
       ],
-      controllers: [WriterController, OperatorController],
+      controllers: [WriterController, SpoolsController, OperatorController],
       providers: [
         { provide: INTERNAL_TOKEN, useValue: config.VENDO_INTERNAL_TOKEN },
         {
@@ -89,9 +95,13 @@ export class LedgerModule implements OnModuleInit, BeforeApplicationShutdown, On
         part(Writer, 'writer'),
         part(Shards, 'shards'),
         part(SpoolBeats, 'beats'),
+        part(SpoolRows, 'spoolRows'),
         part(OPERATOR_POOL, 'operatorPool'),
         GrantCreditHandler,
         SetCapsHandler,
+        WriteOffHandler,
+        ReplayHandler,
+        ParkedRecords,
         OpenHoldsHandler,
         SpoolsHandler,
         ParkedHandler,
@@ -141,7 +151,8 @@ function assemble(
     settings: WRITER_SESSION,
     answerWithinMs: 3_000,
   });
-  const beats = new SpoolBeats(clock);
+  const spoolRows = new SpoolRows(operatorPool);
+  const beats = new SpoolBeats(clock, spoolRows);
   const notice = new CommitNotice(operatorPool, logger);
   const relay = config.KAFKA_BROKERS
     ? new Relay(new JournalRows(operatorPool), log, clock, health, logger)
@@ -182,10 +193,10 @@ function assemble(
     () => writer.owned().length,
   );
   const settlements = new Settlements(log, writer, clock, health, logger);
-  const expiry = new Expiry(writer, beats, new SpoolRows(operatorPool), clock, logger);
+  const expiry = new Expiry(writer, beats, clock, logger);
   const pools = [writerPool, leasePool, operatorPool];
   const ledger = new Ledger({ ownerPool, pools, log, writer, shards, settlements, expiry, relay });
-  return { writer, shards, beats, operatorPool, ledger };
+  return { writer, shards, beats, spoolRows, operatorPool, ledger };
 }
 
 /** Other machines reach a ledger that listens on every address by its host name. */

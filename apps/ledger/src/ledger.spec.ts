@@ -81,6 +81,9 @@ describe('the ledger over HTTP', () => {
     ['POST', '/internal/beat'],
     ['POST', '/internal/credits'],
     ['PUT', '/internal/caps'],
+    ['POST', '/internal/spools/adopt'],
+    ['POST', '/internal/spools/write-off'],
+    ['POST', '/internal/parked/ledger-1/replay'],
     ['GET', `/internal/tenants/${tenant}/holds`],
     ['GET', '/internal/spools'],
     ['GET', '/internal/parked'],
@@ -157,9 +160,49 @@ describe('the ledger over HTTP', () => {
     await until(async () => (await call('GET', '/internal/spools')).body.spools.length === 1);
     const { body } = await call('GET', '/internal/spools');
     expect(body.spools).toMatchObject([
-      { id: spool.id, host: 'host-a', open_holds: 1, expired_holds: 0, expired_micros: 0 },
+      {
+        id: spool.id,
+        host: 'host-a',
+        owner: null,
+        open_holds: 1,
+        expired_holds: 0,
+        expired_micros: 0,
+        written_off_at: null,
+        written_off_note: null,
+      },
     ]);
     expect(await call('GET', '/internal/parked')).toEqual({ status: 200, body: { parked: [] } });
+  });
+
+  it('hands a spool to its adopter, and tells its writer', async () => {
+    const written = { id: uuidv7(), host: 'host-b' };
+    const asked = { spool: written, adopter: spool, expected_owner: null, proof: 'process_gone' };
+    const taken = { status: 200, body: { adopted: true, owner: spool.id } };
+    expect(await call('POST', '/internal/spools/adopt', asked)).toEqual(taken);
+    const other = { ...asked, adopter: { id: uuidv7(), host: 'host-c' } };
+    expect(await call('POST', '/internal/spools/adopt', other)).toMatchObject({
+      status: 200,
+      body: { adopted: false, owner: spool.id },
+    });
+    expect(await call('POST', '/internal/spools/adopt', { ...asked, adopter: written })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid_request', message: expect.stringContaining('adopter') } },
+    });
+    const beaten = await call('POST', '/internal/beat', { spool: written, ask: [] });
+    expect(beaten).toMatchObject({ status: 200, body: { adopted: true } });
+    expect((await beat()).adopted).toBe(false);
+  });
+
+  it('refuses to write off a spool that beats, and to replay what is not parked', async () => {
+    const writeOff = { spool_id: spool.id, note: 'gone' };
+    expect(await call('POST', '/internal/spools/write-off', writeOff)).toMatchObject({
+      status: 409,
+      body: { error: { code: 'spool_in_use' } },
+    });
+    expect(await call('POST', '/internal/parked/ledger-7/replay', {})).toMatchObject({
+      status: 404,
+      body: { error: { code: 'not_found' } },
+    });
   });
 
   it('is healthy and counts', async () => {

@@ -40,6 +40,12 @@ export const ERRORS = {
     header: true,
     message: 'This idempotency key was used with another body.',
   },
+  spool_in_use: {
+    status: 409,
+    header: true,
+    message: 'This spool still reports or has open holds, so it cannot be written off.',
+  },
+  still_parked: { status: 409, header: true, message: 'The record cannot be applied and stays parked.' },
   body_too_large: { status: 413, header: true, message: 'The request body is over the limit.' },
   wrong_owner: { status: 421, header: true, message: 'Another ledger owns this tenant.' },
   spend_cap_daily: { status: 429, header: true, message: 'The daily spend cap is reached.' },

@@ -1,9 +1,12 @@
-import { ERRORS, type ErrorCode, VendoError } from '@vendo/errors';
+import { VendoError } from '@vendo/errors';
+import { shardOf } from '@vendo/events';
 import type { Clock } from '@vendo/runtime';
-import { type Dispatcher, Pool } from 'undici';
 import { z } from 'zod';
+import { Beats } from './beats.js';
 import { LedgerClient } from './ledger-client.js';
-import { ReserveLane } from './reserve-lane.js';
+import { LedgerConnections, type LedgerRequest, MovedError, UnansweredError } from './ledger-connections.js';
+import { LedgerDirectory, originOf } from './ledger-directory.js';
+import { Reserves } from './reserves.js';
 import {
   AdoptAnswer,
   type AdoptSpool,
@@ -14,156 +17,156 @@ import {
   type GrantCredit,
   OpenHold,
   ParkedRecord,
-  type ReserveAnswer,
   ReserveAnswers,
   type ReserveCommand,
+  type ReserveDecision,
   type SetCaps,
   type SpoolRef,
   SpoolState,
   type WriteOff,
 } from './schemas.js';
 
-/** One attempt; a reserve tries again within its 6 s. */
-const ANSWER_WITHIN_MS = 2_500;
-const CONNECTIONS = 6;
+/** How long an operator's command looks for the ledger that takes it: longer than a takeover. */
+const GIVE_UP_MS = 6_000;
+const PAUSE_MS = 100;
 
 const Holds = z.object({ holds: z.array(OpenHold) });
 const Spools = z.object({ spools: z.array(SpoolState) });
 const Parked = z.object({ parked: z.array(ParkedRecord) });
-const Refused = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
-/** No answer, or one that says "not now": the same request may be sent again. */
-class UnansweredError extends Error {
-  override name = 'UnansweredError';
-}
-
-/** The ledger over HTTP on keep-alive connections, with the internal token. */
+/** The ledgers over HTTP: finds the owner of each shard from the seeds on, and follows it when it changes. */
 export class HttpLedgerClient extends LedgerClient {
-  private readonly pool: Pool;
-  private readonly headers: Record<string, string>;
-  private readonly lanes = new Map<string, ReserveLane>();
+  private readonly connections: LedgerConnections;
+  private readonly directory: LedgerDirectory;
+  private readonly reserves: Reserves;
+  private readonly beats: Beats;
 
-  /** @param url the ledger's origin; @param token VENDO_INTERNAL_TOKEN. */
+  /** @param seeds origins of one ledger or more, which know the others; @param token VENDO_INTERNAL_TOKEN. */
   constructor(
-    url: string,
+    seeds: readonly string[],
     token: string,
     private readonly clock: Clock,
   ) {
     super();
-    this.pool = new Pool(new URL(url).origin, {
-      connections: CONNECTIONS,
-      headersTimeout: ANSWER_WITHIN_MS,
-      bodyTimeout: ANSWER_WITHIN_MS,
-      connect: { timeout: ANSWER_WITHIN_MS },
+    this.connections = new LedgerConnections(token);
+    this.directory = new LedgerDirectory(seeds, () => {
+      this.connections.keep(this.directory.ledgers);
+      this.reserves.wake();
     });
-    this.headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const sendBeat = (origin: string, beat: Beat) => this.sendBeat(origin, beat);
+    this.reserves = new Reserves(
+      this.directory,
+      {
+        send: async (origin, spool, commands) => {
+          const body = { spool, commands };
+          const request = { method: 'POST', path: '/internal/reserve', shape: ReserveAnswers, body } as const;
+          return (await this.connections.request(origin, request)).answers;
+        },
+        findOwners: async (origin, spool) => void (await sendBeat(origin, { spool, ask: [] })),
+      },
+      clock,
+    );
+    this.beats = new Beats(this.directory, sendBeat, clock);
   }
 
-  reserve(spool: SpoolRef, command: ReserveCommand): Promise<ReserveAnswer> {
-    return this.lane(spool).ask(command);
+  reserve(spool: SpoolRef, command: ReserveCommand): Promise<ReserveDecision> {
+    return this.reserves.ask(spool, command);
   }
 
   beat(beat: Beat): Promise<BeatAnswer> {
-    return this.ask('POST', '/internal/beat', BeatAnswer, beat);
+    return this.beats.beat(beat);
   }
 
-  adopt(adoption: AdoptSpool): Promise<AdoptAnswer> {
-    return this.ask('POST', '/internal/spools/adopt', AdoptAnswer, adoption);
+  adopt(body: AdoptSpool): Promise<AdoptAnswer> {
+    return this.command({ method: 'POST', path: '/internal/spools/adopt', shape: AdoptAnswer, body });
   }
 
-  writeOff(writeOff: WriteOff): Promise<SpoolState> {
-    return this.ask('POST', '/internal/spools/write-off', SpoolState, writeOff);
+  writeOff(body: WriteOff): Promise<SpoolState> {
+    return this.command({ method: 'POST', path: '/internal/spools/write-off', shape: SpoolState, body });
   }
 
   async replay(parkedId: string): Promise<void> {
-    await this.ask('POST', `/internal/parked/${encodeURIComponent(parkedId)}/replay`, z.object({}));
+    const path = `/internal/parked/${encodeURIComponent(parkedId)}/replay`;
+    await this.command({ method: 'POST', path, shape: z.object({}), body: {} });
   }
 
-  grantCredit(credit: GrantCredit): Promise<CreditEntry> {
-    return this.ask('POST', '/internal/credits', CreditEntry, credit);
+  grantCredit(body: GrantCredit): Promise<CreditEntry> {
+    const request = { method: 'POST', path: '/internal/credits', shape: CreditEntry, body } as const;
+    return this.command(request, shardOf(body.tenant_id));
   }
 
-  setCaps(caps: SetCaps): Promise<Caps> {
-    return this.ask('PUT', '/internal/caps', Caps, caps);
+  setCaps(body: SetCaps): Promise<Caps> {
+    const request = { method: 'PUT', path: '/internal/caps', shape: Caps, body } as const;
+    return this.command(request, shardOf(body.tenant_id));
   }
 
   async openHolds(tenantId: string): Promise<OpenHold[]> {
-    const path = `/internal/tenants/${encodeURIComponent(tenantId)}/holds`;
-    return (await this.ask('GET', path, Holds)).holds;
+    return (await this.read(`/internal/tenants/${encodeURIComponent(tenantId)}/holds`, Holds)).holds;
   }
 
   async spools(): Promise<SpoolState[]> {
-    return (await this.ask('GET', '/internal/spools', Spools)).spools;
+    return (await this.read('/internal/spools', Spools)).spools;
   }
 
   async parked(): Promise<ParkedRecord[]> {
-    return (await this.ask('GET', '/internal/parked', Parked)).parked;
+    return (await this.read('/internal/parked', Parked)).parked;
   }
 
   async close(): Promise<void> {
-    await this.pool.destroy();
+    this.reserves.close();
+    await this.connections.close();
   }
 
-  /** A process has one spool; a new one after an adoption begins a lane of its own. */
-  private lane(spool: SpoolRef): ReserveLane {
-    const known = this.lanes.get(spool.id);
-    if (known) return known;
-    const lane = new ReserveLane(
-      spool,
-      async (ref, commands) => {
-        const body = { spool: ref, commands };
-        return (await this.request('POST', '/internal/reserve', ReserveAnswers, body)).answers;
-      },
-      this.clock,
-    );
-    this.lanes.set(spool.id, lane);
-    return lane;
+  private async sendBeat(origin: string, body: Beat): Promise<BeatAnswer> {
+    const request = { method: 'POST', path: '/internal/beat', shape: BeatAnswer, body } as const;
+    const answer = await this.connections.request(origin, request);
+    this.directory.learn(answer.owners);
+    return answer;
   }
 
-  private ask<Shape extends z.ZodType>(
-    method: Dispatcher.HttpMethod,
-    path: string,
-    shape: Shape,
-    body?: unknown,
+  /** Any living ledger can answer what is read. */
+  private async read<Shape extends z.ZodType>(path: string, shape: Shape): Promise<z.infer<Shape>> {
+    for (const origin of this.directory.ledgers)
+      try {
+        return await this.connections.request(origin, { method: 'GET', path, shape });
+      } catch (thrown) {
+        if (!(thrown instanceof UnansweredError)) throw thrown;
+      }
+    throw new VendoError('billing_unavailable');
+  }
+
+  /**
+   * Asks until a ledger has decided, for a bounded time: a repeat changes nothing, so it may be sent to one after the other.
+   * @param shard what it is about; null where any ledger may take it, or says who does.
+   */
+  private async command<Shape extends z.ZodType>(
+    request: LedgerRequest<Shape>,
+    shard: number | null = null,
   ): Promise<z.infer<Shape>> {
-    return this.request(method, path, shape, body).catch((thrown: unknown) => {
-      throw thrown instanceof VendoError
-        ? thrown
-        : new VendoError('billing_unavailable', undefined, {}, { cause: thrown });
-    });
+    const endMs = this.clock.monotonicMs() + GIVE_UP_MS;
+    let origin = shard === null ? this.ledgerAfter(null) : this.directory.ask(shard);
+    while (true) {
+      let named: string | null = null;
+      try {
+        return await this.connections.request(origin, request);
+      } catch (thrown) {
+        if (thrown instanceof MovedError) named = this.moved(shard, thrown.owner);
+        else if (!(thrown instanceof UnansweredError)) throw thrown;
+      }
+      if (this.clock.monotonicMs() + PAUSE_MS > endMs) throw new VendoError('billing_unavailable');
+      await this.clock.sleep(PAUSE_MS);
+      origin = named ?? this.ledgerAfter(origin);
+    }
   }
 
-  /** Throws VendoError for what the ledger has decided, UnansweredError for everything that may be asked again. */
-  private async request<Shape extends z.ZodType>(
-    method: Dispatcher.HttpMethod,
-    path: string,
-    shape: Shape,
-    body?: unknown,
-  ): Promise<z.infer<Shape>> {
-    const { status, json } = await this.exchange(method, path, body);
-    // A wrong internal token is this installation's fault; "unauthorized" would blame the caller's key.
-    if (status >= 500 || status === 401) throw new UnansweredError(`the ledger answered ${status}`);
-    if (status >= 400) throw refusalOf(json);
-    const parsed = shape.safeParse(json);
-    if (!parsed.success) throw new UnansweredError(`the ledger's answer to ${path} is not readable`);
-    return parsed.data;
+  private moved(shard: number | null, owner: string | null): string | null {
+    if (shard !== null) this.directory.moved(shard, owner);
+    return owner === null ? null : originOf(owner);
   }
 
-  private async exchange(method: Dispatcher.HttpMethod, path: string, body?: unknown) {
-    const { statusCode, body: answer } = await this.pool.request({
-      method,
-      path,
-      headers: this.headers,
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: statusCode, json: await answer.json().catch(() => undefined) };
+  /** The next ledger to try, in turn. */
+  private ledgerAfter(origin: string | null): string {
+    const { ledgers } = this.directory;
+    return ledgers[(origin === null ? 0 : ledgers.indexOf(origin) + 1) % ledgers.length] ?? '';
   }
-}
-
-function refusalOf(json: unknown): VendoError {
-  const refused = Refused.safeParse(json);
-  if (!refused.success || !Object.hasOwn(ERRORS, refused.data.error.code))
-    return new VendoError('internal_error');
-  return new VendoError(refused.data.error.code as ErrorCode, refused.data.error.message);
 }

@@ -4,8 +4,8 @@ import { HttpLedgerClient } from './http.ledger-client.js';
 import { LedgerClient } from './ledger-client.js';
 
 export interface LedgerClientConfig {
-  /** The ledger's origin, e.g. `http://127.0.0.1:8090`. */
-  url: string;
+  /** Origins of one ledger or more, e.g. `http://127.0.0.1:8090`; they name the others. */
+  seeds: readonly string[];
   /** VENDO_INTERNAL_TOKEN. */
   token: string;
 }
@@ -15,13 +15,13 @@ export interface LedgerClientConfig {
 export class LedgerClientModule implements OnApplicationShutdown {
   constructor(@Inject(LedgerClient) private readonly client: LedgerClient) {}
 
-  static from({ url, token }: LedgerClientConfig): DynamicModule {
+  static from({ seeds, token }: LedgerClientConfig): DynamicModule {
     return {
       module: LedgerClientModule,
       providers: [
         {
           provide: LedgerClient,
-          useFactory: (clock: Clock) => new HttpLedgerClient(url, token, clock),
+          useFactory: (clock: Clock) => new HttpLedgerClient(seeds, token, clock),
           inject: [Clock],
         },
       ],

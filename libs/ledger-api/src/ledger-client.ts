@@ -8,25 +8,26 @@ import type {
   GrantCredit,
   OpenHold,
   ParkedRecord,
-  ReserveAnswer,
   ReserveCommand,
+  ReserveDecision,
   SetCaps,
   SpoolRef,
   SpoolState,
   WriteOff,
 } from './schemas.js';
 
-/** The ledger as the gateway sees it. Throws VendoError `billing_unavailable` when no answer came in time. */
+/** The ledgers as the gateway sees them: as one. Throws VendoError `billing_unavailable` when no answer came in time. */
 export abstract class LedgerClient {
   /**
-   * Asks for one hold; commands of one tick travel in one request, at most 2 requests are in flight.
-   * A command without an answer is sent again, same bytes, for up to 6 s; then `billing_unavailable`.
+   * Asks the owner of the tenant's shard for one hold; commands of one tick travel in one request, at most 2 requests are
+   * in flight to each ledger. A command without a decision is sent again, same bytes, to whoever owns the shard by then,
+   * for up to 6 s; then `billing_unavailable`.
    */
-  abstract reserve(spool: SpoolRef, command: ReserveCommand): Promise<ReserveAnswer>;
+  abstract reserve(spool: SpoolRef, command: ReserveCommand): Promise<ReserveDecision>;
 
   /**
-   * Tells every ledger that owns shards that the spool's writer lives; resolves with their answers as one. The partitions
-   * of a ledger that did not answer are absent from `consumed`. Throws when none answered.
+   * Tells every ledger that owns shards that the spool's writer lives; resolves within a second with their answers as one.
+   * The partitions of a ledger that did not answer are absent from `consumed` and from all marks. Throws when none answered.
    */
   abstract beat(beat: Beat): Promise<BeatAnswer>;
 
@@ -42,9 +43,15 @@ export abstract class LedgerClient {
   abstract openHolds(tenantId: string): Promise<OpenHold[]>;
   abstract spools(): Promise<SpoolState[]>;
   abstract parked(): Promise<ParkedRecord[]>;
-  /** Gives up the expired holds of a spool that never returns. Throws VendoError `not_found` for an unknown spool. */
+  /**
+   * Gives up the expired holds of a spool that never returns; a repeat gets the first answer. Throws VendoError `not_found`
+   * for an unknown spool, `spool_in_use` while it still beats or has open holds.
+   */
   abstract writeOff(writeOff: WriteOff): Promise<SpoolState>;
-  /** Decides a parked record again, and what is parked behind it. Throws VendoError `not_found`, or why it stays parked. */
+  /**
+   * Decides a parked record again, and then what is parked behind it for the same hold. A record that was replayed before
+   * is not decided twice. Throws VendoError `not_found`, or `still_parked` with the record and the reason.
+   */
   abstract replay(parkedId: string): Promise<void>;
   abstract close(): Promise<void>;
 }

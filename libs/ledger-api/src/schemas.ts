@@ -52,6 +52,8 @@ export const ReserveAnswer = z.discriminatedUnion('status', [
   z.object({ status: z.literal('moved'), hold_id: z.uuid(), owner: z.string().nullable() }),
 ]);
 export type ReserveAnswer = z.infer<typeof ReserveAnswer>;
+/** What became of a reserve in the end: the client follows moves itself. */
+export type ReserveDecision = Exclude<ReserveAnswer, { status: 'moved' }>;
 export const ReserveAnswers = z.object({ answers: z.array(ReserveAnswer) });
 
 /** "This spool's writer lives." `ask` names further spools whose marks are wanted (those shipped on for dead writers). */
@@ -80,15 +82,21 @@ export type BeatAnswer = z.infer<typeof BeatAnswer>;
 
 /**
  * "I ship on what this spool's dead writer left." A compare-and-set on the spool's owner (null: its writer). `silence`: it
- * may be taken only when neither its writer nor the expected owner has beaten for 60 s; `process_gone`: the asker has seen
- * on the same machine that the process is no more.
+ * may be taken only when neither its writer nor the expected owner has beaten for 60 s, and a spool that no ledger has
+ * heard of is watched from the first question on; `process_gone`: the asker has seen on the same machine that the process
+ * which is expected to own it is no more.
  */
-export const AdoptSpool = z.strictObject({
-  spool: SpoolRef,
-  adopter: SpoolRef,
-  expected_owner: Id.nullable(),
-  proof: z.enum(['process_gone', 'silence']),
-});
+export const AdoptSpool = z
+  .strictObject({
+    spool: SpoolRef,
+    adopter: SpoolRef,
+    expected_owner: Id.nullable(),
+    proof: z.enum(['process_gone', 'silence']),
+  })
+  .refine(({ spool, adopter }) => spool.id !== adopter.id, {
+    path: ['adopter'],
+    message: 'must be another spool',
+  });
 export type AdoptSpool = z.infer<typeof AdoptSpool>;
 
 /** `owner` is the spool's owner after the question: the adopter, or whoever stood in the way. */
@@ -144,14 +152,20 @@ export type OpenHold = z.infer<typeof OpenHold>;
 export const SpoolState = z.object({
   id: z.uuid(),
   host: z.string(),
+  /** The spool whose process ships it on; null: its own writer. */
+  owner: z.uuid().nullable(),
   beat_at: Instant,
   open_holds: z.int(),
   expired_holds: z.int(),
   expired_micros: Amount,
+  /** Set once an operator has given up what expired under it. */
+  written_off_at: Instant.nullable(),
+  written_off_note: z.string().nullable(),
 });
 export type SpoolState = z.infer<typeof SpoolState>;
 
 export const ParkedRecord = z.object({
+  /** `ledger-12`: projections park records too. */
   id: z.string(),
   topic: z.string(),
   partition: z.int(),

@@ -4,7 +4,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { VendoError, VendoErrorFilter } from '@vendo/errors';
-import { type Caps, type GrantCredit, LedgerClient, type SetCaps } from '@vendo/ledger-api';
+import { type Caps, type GrantCredit, LedgerClient, type SetCaps, type WriteOff } from '@vendo/ledger-api';
 import { migrateReadModels, ReadModelsModule } from '@vendo/read-models';
 import { RegistryModule } from '@vendo/registry';
 import { createPool, RuntimeModule } from '@vendo/runtime';
@@ -25,6 +25,11 @@ class LedgerFake {
     string,
     { body: string; entry: { id: string; amount_micros: number; balance_micros: number; seq: number } }
   >();
+  /** By id, how each is doing; any other one is silent. */
+  spoolsToWriteOff = new Map<string, 'silent' | 'beating' | 'unknown'>();
+  replayed: string[] = [];
+  /** Why the next replay fails. */
+  unreadable: string | null = null;
   away = false;
 
   async grantCredit(credit: GrantCredit) {
@@ -59,7 +64,21 @@ class LedgerFake {
   }
 
   async parked() {
-    return [{ id: '1', topic: 'gateway.events', partition: 0, offset: '5', reason: 'bad' }];
+    return [{ id: 'ledger-1', topic: 'gateway.events', partition: 0, offset: '5', reason: 'bad' }];
+  }
+
+  async writeOff({ spool_id, note }: WriteOff) {
+    this.answer();
+    const how = this.spoolsToWriteOff.get(spool_id);
+    if (how === 'unknown') throw new VendoError('not_found');
+    if (how === 'beating') throw new VendoError('spool_in_use');
+    return { id: spool_id, expired_micros: 100, written_off_note: note };
+  }
+
+  async replay(id: string) {
+    this.answer();
+    if (this.unreadable !== null) throw new VendoError('still_parked', this.unreadable);
+    this.replayed.push(id);
   }
 
   private answer(): void {

@@ -10,6 +10,8 @@ import { KeysService } from './keys.service.js';
 import { OPERATOR_CONFIG, type OperatorConfig } from './operator-config.js';
 import { PricesController } from './prices.controller.js';
 import { PricesService } from './prices.service.js';
+import { RepairsController } from './repairs.controller.js';
+import { RepairsService } from './repairs.service.js';
 import { ReportsController } from './reports.controller.js';
 import { TenantsController } from './tenants.controller.js';
 import { TenantsService } from './tenants.service.js';
@@ -27,6 +29,7 @@ export class OperatorModule {
         ConnectionsController,
         PricesController,
         ReportsController,
+        RepairsController,
       ],
       providers: [
         { provide: OPERATOR_CONFIG, useValue: config },
@@ -38,6 +41,7 @@ export class OperatorModule {
         ConnectionsService,
         KeysService,
         PricesService,
+        RepairsService,
       ],
     };
   }

@@ -92,7 +92,7 @@ describe('what the operator looks at', () => {
     const { body } = await call('GET', '/parked');
     expect(body).toEqual({
       parked: [
-        { id: '1', topic: 'gateway.events', partition: 0, offset: '5', reason: 'bad', by: 'ledger' },
+        { id: 'ledger-1', topic: 'gateway.events', partition: 0, offset: '5', reason: 'bad', by: 'ledger' },
         {
           id: 'projection-1',
           topic: 'gateway.events',

@@ -49,6 +49,8 @@ export const NewCredit = z.strictObject({
   note: Text.max(500).nullable().default(null),
 });
 
+export const NewWriteOff = z.strictObject({ note: Text.trim().min(1).max(500) });
+
 export const IdempotencyKey = z.string('the header Idempotency-Key is required').trim().min(1).max(255);
 
 export const NewApp = z.strictObject({ display_name: DisplayName, ...SpendCaps });

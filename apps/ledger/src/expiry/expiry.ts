@@ -2,7 +2,6 @@ import type { Clock, Logger } from '@vendo/runtime';
 import { type Expire, type Hold, MAX_HOLD_AGE_MS } from '../wallet/wallet.js';
 import type { Writer } from '../writer/writer.js';
 import type { SpoolBeats } from './spool-beats.js';
-import type { SpoolRows } from './spool-rows.js';
 
 const TICK_MS = 1_000;
 /** Two ticks further apart than this: the process itself was stopped, and beats may have waited outside. */
@@ -13,8 +12,8 @@ const FORGET_MS = 10 * 60_000;
 const EXPIRE_AT_ONCE = 1_000;
 
 /**
- * Once a second: ends the holds of owned shards whose spool is silent or that are too old, and writes the spools' rows.
- * Silence counts from the latest of: the last beat, taking the shard, the end of a break of its lease or of this process.
+ * Once a second: ends the holds of owned shards whose spool is silent or that are too old. Silence counts from the latest
+ * of: the last beat, taking the shard, the end of a break of its lease or of this process.
  */
 export class Expiry {
   private readonly stopping = new AbortController();
@@ -24,7 +23,6 @@ export class Expiry {
   constructor(
     private readonly writer: Writer,
     private readonly beats: SpoolBeats,
-    private readonly rows: SpoolRows,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
@@ -57,7 +55,7 @@ export class Expiry {
     if (nowMs - this.tickedAtMs > BREAK_MS) this.beats.resumed();
     this.tickedAtMs = nowMs;
     await this.expire();
-    await this.writeSpools();
+    this.beats.forget(FORGET_MS, new Set([...this.writer.openHolds()].map(({ hold }) => hold.spoolId ?? '')));
   }
 
   private async expire(): Promise<void> {
@@ -87,14 +85,5 @@ export class Expiry {
     if (spoolId !== null && Math.min(watchedMs, this.beats.silentMs(spoolId)) > SILENCE_MS)
       return 'spool_silent';
     return nowMs - reservedAtMs >= MAX_HOLD_AGE_MS ? 'max_age' : null;
-  }
-
-  private async writeSpools(): Promise<void> {
-    const due = this.beats.due();
-    if (due.length > 0) {
-      await this.rows.write(due);
-      this.beats.written(due);
-    }
-    this.beats.forget(FORGET_MS, new Set([...this.writer.openHolds()].map(({ hold }) => hold.spoolId ?? '')));
   }
 }

@@ -1,12 +1,15 @@
 import type { SpoolRef } from '@vendo/ledger-api';
 import type { Clock } from '@vendo/runtime';
+import type { SpoolRows } from './spool-rows.js';
 
-const WRITE_EVERY_MS = 10_000;
+/** How long a spool's row in the database may be trusted; adoption for silence waits far longer. */
+const ROW_MS = 10_000;
 
 interface Beaten {
-  host: string;
   atMs: number;
-  writtenAtMs: number | null;
+  /** When the write of its row that succeeded last was sent. */
+  rowAtMs: number;
+  adopted: boolean;
 }
 
 /**
@@ -17,15 +20,32 @@ export class SpoolBeats {
   private readonly spools = new Map<string, Beaten>();
   private resumedAtMs: number;
 
-  constructor(private readonly clock: Clock) {
+  constructor(
+    private readonly clock: Clock,
+    private readonly rows: SpoolRows,
+  ) {
     this.resumedAtMs = clock.monotonicMs();
   }
 
   /** A beat, or a reserve, which counts as one. */
-  heard({ id, host }: SpoolRef): void {
-    const known = this.spools.get(id);
-    const atMs = this.clock.monotonicMs();
-    this.spools.set(id, { host, atMs, writtenAtMs: known?.writtenAtMs ?? null });
+  heard({ id }: SpoolRef): void {
+    this.known(id).atMs = this.clock.monotonicMs();
+  }
+
+  /**
+   * A beat, answered with whether another process has adopted the spool. At the first one and every 10 s the answer waits
+   * for the spool's row; throws when that cannot be written, though the beat was heard.
+   */
+  async beat(spool: SpoolRef): Promise<{ adopted: boolean }> {
+    this.heard(spool);
+    const known = this.known(spool.id);
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - known.rowAtMs < ROW_MS) return known;
+    const owner = await this.rows.beat(spool);
+    known.rowAtMs = nowMs;
+    // For good: an answer of the database that is late must not give the spool back to its writer.
+    known.adopted ||= owner !== null;
+    return known;
   }
 
   /** The ledger is back from a break: everybody's silence starts at zero. */
@@ -39,28 +59,21 @@ export class SpoolBeats {
     return this.clock.monotonicMs() - Math.max(heardAtMs, this.resumedAtMs);
   }
 
-  /** Spools whose row is due: at their first beat and every 10 s while they beat. */
-  due(): SpoolRef[] {
-    return [...this.spools]
-      .filter(
-        ([, { atMs, writtenAtMs }]) =>
-          writtenAtMs === null ||
-          (atMs > writtenAtMs && this.clock.monotonicMs() - writtenAtMs >= WRITE_EVERY_MS),
-      )
-      .map(([id, { host }]) => ({ id, host }));
-  }
-
-  written(spools: readonly SpoolRef[]): void {
-    const nowMs = this.clock.monotonicMs();
-    for (const { id } of spools) {
-      const known = this.spools.get(id);
-      if (known) known.writtenAtMs = nowMs;
-    }
-  }
-
   /** Forgets spools that nobody has beaten for a while and that hold nothing any more. */
   forget(olderThanMs: number, holding: ReadonlySet<string>): void {
     for (const [id, { atMs }] of this.spools)
       if (this.clock.monotonicMs() - atMs > olderThanMs && !holding.has(id)) this.spools.delete(id);
+  }
+
+  private known(id: string): Beaten {
+    const known = this.spools.get(id);
+    if (known) return known;
+    const first = {
+      atMs: Number.NEGATIVE_INFINITY,
+      rowAtMs: Number.NEGATIVE_INFINITY,
+      adopted: false,
+    };
+    this.spools.set(id, first);
+    return first;
   }
 }

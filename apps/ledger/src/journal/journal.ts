@@ -29,7 +29,8 @@ export interface LoadedShard {
   offset: ConsumerOffset;
   openHolds: Hold[];
   marks: { spoolId: string; number: number }[];
-  parkedHolds: string[];
+  /** The records that are parked, of holds that they name. */
+  parkedHolds: ParkedOfHold[];
 }
 
 /** What a batch names and memory lacks. */
@@ -69,6 +70,12 @@ export interface JournalRow {
   event: WalletEvent;
 }
 
+/** Where a parked record stood in its shard's partition, and the hold that it speaks of. */
+export interface ParkedOfHold {
+  holdId: string;
+  offset: bigint;
+}
+
 /** A record that cannot be applied, kept whole. */
 export interface ParkedRow {
   partition: number;
@@ -95,6 +102,8 @@ export interface BatchCommit {
   marks: { spoolId: string; partition: number; number: number }[];
   offsets: { partition: number; expected: bigint; next: bigint; logId: string }[];
   parked: ParkedRow[];
+  /** Parked records that were decided again; with a reason they stay parked. */
+  replays: { id: string; reason: string | null }[];
 }
 
 /**

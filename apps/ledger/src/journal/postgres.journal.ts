@@ -15,7 +15,7 @@ import {
   type StoredWallet,
   type TakenShard,
 } from './journal.js';
-import { commitArguments } from './rows.js';
+import { commitArguments, replayArguments } from './rows.js';
 
 /** The server's own timeouts are 2 s (10 s while loading); this one is for a server that has stopped answering at all. */
 const ANSWER_WITHIN_MS = 3_000;
@@ -96,9 +96,9 @@ export class PostgresJournal extends Journal {
         'select partition as shard, spool_id, number from ledger.spool_marks where partition = any($1)',
         shards,
       );
-      const parked = await client.query<OfShard & { hold_id: string }>(
-        `select distinct partition as shard, hold_id from ledger.parked
-         where hold_id is not null and partition = any($1)`,
+      const parked = await client.query<OfShard & { hold_id: string; off: string }>(
+        `select partition as shard, hold_id, off from ledger.parked
+         where hold_id is not null and replayed_at is null and partition = any($1)`,
         shards,
       );
       const rows = {
@@ -129,7 +129,13 @@ export class PostgresJournal extends Journal {
   }
 
   async commit(batch: BatchCommit): Promise<void> {
-    await this.query('commit_batch', COMMIT_SQL, commitArguments(batch, GATEWAY_TOPIC));
+    const commit = { name: 'commit_batch', text: COMMIT_SQL, values: commitArguments(batch, GATEWAY_TOPIC) };
+    if (batch.replays.length === 0)
+      return void (await this.withClient((client) => client.query(commit), ANSWER_WITHIN_MS));
+    await this.inTransaction(async (client) => {
+      await client.query(commit);
+      await client.query(NOTE_REPLAYS_SQL, replayArguments(batch));
+    }, ANSWER_WITHIN_MS);
   }
 
   private async query<Row extends pg.QueryResultRow>(
@@ -140,13 +146,16 @@ export class PostgresJournal extends Journal {
     return this.withClient((client) => client.query<Row>({ name, text, values }), ANSWER_WITHIN_MS);
   }
 
-  private inTransaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  private inTransaction<T>(
+    work: (client: pg.PoolClient) => Promise<T>,
+    withinMs = LOAD_WITHIN_MS,
+  ): Promise<T> {
     return this.withClient(async (client) => {
       await client.query('begin');
       const result = await work(client);
       await client.query('commit');
       return result;
-    }, LOAD_WITHIN_MS);
+    }, withinMs);
   }
 
   /** A session that has seen an error is closed: what it still does is then the server's to end. */
@@ -172,6 +181,7 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
 }
 
 const COMMIT_SQL = `select ledger.commit_batch(${Array.from({ length: COMMIT_ARGUMENTS }, (_, index) => `$${index + 1}`).join(', ')})`;
+const NOTE_REPLAYS_SQL = 'select ledger.note_replays($1, $2, $3)';
 
 function toJournalError(thrown: unknown): Error {
   if (thrown instanceof FencedError || thrown instanceof OutageError) return thrown;
@@ -195,7 +205,7 @@ function loadedShard(
     offsets: { partition: number; next: string; log_id: string | null }[];
     holds: Map<number, HoldRow[]>;
     marks: Map<number, { spool_id: string; number: string }[]>;
-    parked: Map<number, { hold_id: string }[]>;
+    parked: Map<number, { hold_id: string; off: string }[]>;
   },
 ): LoadedShard {
   const offset = rows.offsets.find(({ partition }) => partition === shard);
@@ -207,7 +217,10 @@ function loadedShard(
       spoolId: spool_id,
       number: Number(number),
     })),
-    parkedHolds: (rows.parked.get(shard) ?? []).map(({ hold_id }) => hold_id),
+    parkedHolds: (rows.parked.get(shard) ?? []).map(({ hold_id, off }) => ({
+      holdId: hold_id,
+      offset: BigInt(off),
+    })),
   };
 }
 

@@ -90,6 +90,12 @@ function journalColumns(rows: readonly JournalRow[]): Buffer[] {
   ];
 }
 
+/** The arguments of `ledger.note_replays`. */
+export function replayArguments({ clockMs, replays }: BatchCommit): unknown[] {
+  const reasons = replays.map(({ reason }) => (reason === null ? null : withoutNul(reason)));
+  return [clockMs, bigints(replays.map(({ id }) => BigInt(id))), texts(reasons)];
+}
+
 function parkedColumns(parked: readonly ParkedRow[]): Buffer[] {
   return [
     ints(parked.map(({ partition }) => partition)),

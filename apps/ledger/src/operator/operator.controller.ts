@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Inject, Param, Post, Put, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, UseGuards } from '@nestjs/common';
 import { CommandBus, type Query, QueryBus } from '@nestjs/cqrs';
 import { VendoError } from '@vendo/errors';
 import {
@@ -9,12 +9,15 @@ import {
   type ParkedRecord,
   SetCaps,
   type SpoolState,
+  WriteOff,
 } from '@vendo/ledger-api';
 import { z } from 'zod';
 import { InternalGuard } from '../internal.guard.js';
 import { parseRequest } from '../parse-request.js';
 import { GrantCreditCommand, SetCapsCommand } from './commands.js';
 import { OpenHoldsQuery, ParkedQuery, SpoolsQuery } from './queries.js';
+import { ReplayCommand } from './replay.js';
+import { WriteOffCommand } from './write-off.js';
 
 /** What operators do through the gateway: few calls, dispatched over the buses. */
 @Controller('internal')
@@ -33,6 +36,19 @@ export class OperatorController {
   @Put('caps')
   caps(@Body() body: unknown): Promise<Caps> {
     return this.commands.execute(new SetCapsCommand(parseRequest(SetCaps, body)));
+  }
+
+  @Post('spools/write-off')
+  @HttpCode(200)
+  writeOff(@Body() body: unknown): Promise<SpoolState> {
+    return this.commands.execute(new WriteOffCommand(parseRequest(WriteOff, body)));
+  }
+
+  @Post('parked/:id/replay')
+  @HttpCode(200)
+  async replay(@Param('id') id: string): Promise<object> {
+    await this.commands.execute(new ReplayCommand(id));
+    return {};
   }
 
   @Get('tenants/:id/holds')

@@ -2,9 +2,8 @@ import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { OpenHold, ParkedRecord, SpoolState } from '@vendo/ledger-api';
 import type pg from 'pg';
-
-/** DI token of the pool of the operators' reads, apart from the writer's. */
-export const OPERATOR_POOL = Symbol('operator pool');
+import { OPERATOR_POOL } from './operator-pool.js';
+import { parkedId } from './parked-records.js';
 
 const ROWS_MAX = 1_000;
 
@@ -49,37 +48,47 @@ export class OpenHoldsHandler implements IQueryHandler<OpenHoldsQuery> {
 export class SpoolsHandler implements IQueryHandler<SpoolsQuery> {
   constructor(@Inject(OPERATOR_POOL) private readonly pool: pg.Pool) {}
 
-  async execute(): Promise<SpoolState[]> {
-    const { rows } = await this.pool.query<{
-      id: string;
-      host: string;
-      beat_at: Date;
-      open_holds: string;
-      expired_holds: string;
-      expired_micros: string;
-    }>(
-      `select s.id, s.host, s.beat_at,
-         coalesce(o.holds, 0) as open_holds,
-         e.holds as expired_holds, e.micros as expired_micros
-       from (select * from ledger.spools order by beat_at desc limit ${ROWS_MAX}) s
-       left join (select spool_id, count(*) as holds from ledger.holds group by spool_id) o on o.spool_id = s.id
-       left join lateral (
-         select count(*) as holds, coalesce(sum((x.value::json ->> 'amount_micros')::bigint), 0) as micros
-         from ledger.journal x
-         where x.spool_id = s.id and x.kind = 'expired'
-           and not exists (select from ledger.journal l where l.hold_id = x.hold_id and l.kind = 'late')
-       ) e on true
-       order by s.beat_at desc`,
-    );
-    return rows.map((row) => ({
-      id: row.id,
-      host: row.host,
-      beat_at: row.beat_at.toISOString(),
-      open_holds: Number(row.open_holds),
-      expired_holds: Number(row.expired_holds),
-      expired_micros: Number(row.expired_micros),
-    }));
+  execute(): Promise<SpoolState[]> {
+    return spoolStates(this.pool);
   }
+}
+
+/** @param id only this one. */
+export async function spoolStates(pool: pg.Pool, id: string | null = null): Promise<SpoolState[]> {
+  const { rows } = await pool.query<{
+    id: string;
+    host: string;
+    owner: string | null;
+    beat_at: Date;
+    open_holds: string;
+    expired_holds: string;
+    expired_micros: string;
+    written_off_at: Date | null;
+    written_off_note: string | null;
+  }>(
+    `select s.id, s.host, s.owner, s.beat_at, s.written_off_at, s.written_off_note,
+       coalesce(o.holds, 0) as open_holds,
+       e.holds as expired_holds, e.micros as expired_micros
+     from (select * from ledger.spools where $1::uuid is null or id = $1
+           order by beat_at desc limit ${ROWS_MAX}) s
+     left join (select spool_id, count(*) as holds from ledger.holds group by spool_id) o on o.spool_id = s.id
+     left join lateral (
+       select count(*) as holds, coalesce(sum((x.value::json ->> 'amount_micros')::bigint), 0) as micros
+       from ledger.journal x
+       where x.spool_id = s.id and x.kind = 'expired'
+         and not exists (select from ledger.journal l where l.hold_id = x.hold_id and l.kind = 'late')
+     ) e on true
+     order by s.beat_at desc`,
+    [id],
+  );
+  return rows.map(({ beat_at, open_holds, expired_holds, expired_micros, written_off_at, ...row }) => ({
+    ...row,
+    beat_at: beat_at.toISOString(),
+    open_holds: Number(open_holds),
+    expired_holds: Number(expired_holds),
+    expired_micros: Number(expired_micros),
+    written_off_at: written_off_at?.toISOString() ?? null,
+  }));
 }
 
 /** What is parked, newest first, at most 1,000. */
@@ -99,10 +108,11 @@ export class ParkedHandler implements IQueryHandler<ParkedQuery> {
       parked_at: Date;
     }>(
       `select id, topic, partition, off, tenant_id, hold_id, reason, parked_at
-       from ledger.parked order by id desc limit ${ROWS_MAX}`,
+       from ledger.parked where replayed_at is null order by id desc limit ${ROWS_MAX}`,
     );
-    return rows.map(({ off, parked_at, ...row }) => ({
+    return rows.map(({ id, off, parked_at, ...row }) => ({
       ...row,
+      id: parkedId(id),
       offset: off,
       parked_at: parked_at.toISOString(),
     }));

@@ -47,9 +47,8 @@ export class BatchDraft {
   private readonly rows: JournalRow[] = [];
   private readonly marks = new Map<string, { spoolId: string; partition: number; number: number }>();
   private readonly offsets = new Map<number, Offsets>();
-  /** By hold, the partition of its records. */
-  private readonly parkedHolds = new Map<string, number>();
-  private readonly parked: BatchCommit['parked'] = [];
+  private readonly replays: { id: string; report: Report; reason: string | null }[] = [];
+  private readonly parked: (Report & { reason: string })[] = [];
   private readonly foundWindows: BatchFacts['holdWindows'];
 
   constructor(
@@ -79,14 +78,14 @@ export class BatchDraft {
   }
 
   /** Applies a report when its number is next; else drops it. The consumer's offset moves past it in any case. */
-  report(report: Report): ReportEnd {
+  report(report: Report): { end: ReportEnd; reason: string | null } {
     const { partition, logId, next } = report;
     const stored = this.touch(partition).kept.offset.next;
     const before = this.offsets.get(partition);
-    if (report.offset < (before?.next ?? stored)) return 'read_before';
+    if (report.offset < (before?.next ?? stored)) return { end: 'read_before', reason: null };
     const end = this.take(report);
     this.offsets.set(partition, { expected: before?.expected ?? stored, next, logId });
-    return end;
+    return { end, reason: end === 'parked' ? (this.parked.at(-1)?.reason ?? null) : null };
   }
 
   private take(report: Report): ReportEnd {
@@ -96,26 +95,43 @@ export class BatchDraft {
     if (spool.number <= mark) return 'repeat';
     if (spool.number > mark + 1) return 'gap';
     this.marks.set(markKey(spool.id, partition), { spoolId: spool.id, partition, number: spool.number });
-    const reason = this.whyPark(report);
+    const reason = this.follows(report) ? 'an earlier record of this hold is parked' : this.whyNot(report);
     if (reason !== null) return this.park(report, reason);
-    if (report.asks.kind !== 'settle') return 'noted';
+    return report.asks.kind === 'settle' ? 'applied' : 'noted';
+  }
+
+  /**
+   * Decides a parked record again: no mark and no offset moves, and what it leads to is in the journal at most once however
+   * often it is replayed. Returns why it stays parked; null when it need not.
+   */
+  replay(id: string, report: Report): string | null {
+    const reason = this.whyNot(report);
+    this.replays.push({ id, report, reason });
+    return reason;
+  }
+
+  /** Applies what the report asks for. Returns why that cannot be; null when it is done. */
+  private whyNot({ asks }: Report): string | null {
+    if (asks.kind === 'park') return asks.reason;
+    if (asks.kind === 'note') return null;
     try {
-      this.apply(report.asks.command);
-      return 'applied';
+      this.apply(asks.command);
+      return null;
     } catch (thrown) {
-      return this.park(report, thrown instanceof Error ? thrown.message : String(thrown));
+      return thrown instanceof Error ? thrown.message : String(thrown);
     }
   }
 
-  private whyPark({ asks, holdId, partition }: Report): string | null {
-    if (asks.kind === 'park') return asks.reason;
-    const follows =
-      holdId !== null && (this.parkedHolds.has(holdId) || this.touch(partition).kept.parkedHolds.has(holdId));
-    return asks.kind === 'settle' && follows ? 'an earlier record of this hold is parked' : null;
+  /** Also behind what this very batch replays: the replay comes for it next. */
+  private follows({ asks, holdId, partition }: Report): boolean {
+    if (asks.kind !== 'settle' || holdId === null) return false;
+    return (
+      this.parked.some((earlier) => earlier.holdId === holdId) ||
+      this.touch(partition).kept.parkedHolds.has(holdId)
+    );
   }
 
   private park(report: Report, reason: string): ReportEnd {
-    if (report.holdId !== null) this.parkedHolds.set(report.holdId, report.partition);
     this.parked.push({ ...report, reason });
     return 'parked';
   }
@@ -228,6 +244,7 @@ export class BatchDraft {
       marks: [...this.marks.values()],
       offsets: [...this.offsets].map(([partition, offset]) => ({ partition, ...offset })),
       parked: this.parked,
+      replays: this.replays.map(({ id, reason }) => ({ id, reason })),
     };
   }
 
@@ -270,7 +287,11 @@ export class BatchDraft {
       this.touch(partition).kept.marks.set(spoolId, number);
     for (const [partition, { next, logId }] of this.offsets)
       this.touch(partition).kept.offset = { partition, next, logId };
-    for (const [holdId, partition] of this.parkedHolds) this.touch(partition).kept.parkedHolds.add(holdId);
+    for (const { holdId, partition, offset } of this.parked)
+      if (holdId !== null) this.touch(partition).kept.parkedHolds.add(holdId, offset);
+    for (const { report, reason } of this.replays)
+      if (report.holdId !== null && reason === null)
+        this.touch(report.partition).kept.parkedHolds.remove(report.holdId, report.offset);
   }
 
   private absorbWallet(tenantId: string, wallet: Wallet): void {

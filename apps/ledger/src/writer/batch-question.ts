@@ -18,7 +18,7 @@ export function questionOf(works: readonly Work[], book: Book): BatchQuestion {
 
 function commandsOf(work: Work): WalletCommand[] {
   if (work.kind === 'command') return [work.command];
-  return work.kind === 'report' && work.report.asks.kind === 'settle' ? [work.report.asks.command] : [];
+  return 'report' in work && work.report.asks.kind === 'settle' ? [work.report.asks.command] : [];
 }
 
 /** The shards that a work is decided on; none for a renewal, which takes those that are due. Leaving is for those still there. */
@@ -27,6 +27,7 @@ export function shardsOf(work: Work, book: Book): readonly number[] {
     case 'command':
       return [book.shardOf(work.command.tenantId)];
     case 'report':
+    case 'replay':
       return [work.report.partition];
     case 'leave':
       return work.shards.filter((shard) => book.shards.has(shard));

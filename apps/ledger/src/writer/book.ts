@@ -1,6 +1,7 @@
 import { shardOf } from '@vendo/events';
 import type { ConsumerOffset, Head, LoadedShard } from '../journal/journal.js';
 import type { CapLimits, Hold, WindowUse } from '../wallet/wallet.js';
+import { ParkedHolds } from './parked-holds.js';
 
 /** As long as a lease in the database (`ledger.lease_end`), by the owner's own monotonic clock. */
 export const LEASE_MS = 3_000;
@@ -22,7 +23,7 @@ export interface KeptShard {
   /** Last number applied, by spool. */
   readonly marks: Map<string, number>;
   /** Later records of a parked hold follow it into the park. */
-  readonly parkedHolds: Set<string>;
+  readonly parkedHolds: ParkedHolds;
   /** When the newest statement that is known to have extended the lease was sent. */
   renewedAtMs: number;
   /** Nobody's silence counts from before: the shard was taken then, or its lease had run out until then. */
@@ -46,7 +47,7 @@ export class Book {
       head,
       offset,
       marks: new Map(marks.map(({ spoolId, number }) => [spoolId, number])),
-      parkedHolds: new Set(parkedHolds),
+      parkedHolds: new ParkedHolds(parkedHolds),
       renewedAtMs,
       watchedSinceMs: renewedAtMs,
     });

@@ -46,7 +46,15 @@ it.each([
     () => 0,
     () => 0,
   );
-  counts.committed({ works: 1, seconds: 0.001, nowMs: 0, rows: [row], answers: [], reports: [] });
+  counts.committed({
+    works: 1,
+    seconds: 0.001,
+    nowMs: 0,
+    rows: [row],
+    answers: [],
+    reports: [],
+    replays: [],
+  });
   const text = await metrics.text();
   expect(text).toContain(`ledger_exposure_micros_total{app="spec"} ${exposure}\n`);
   const late = text.match(/^ledger_late_settlements_total\{reason="(\w+)",app="spec"\} (\d+)$/m);

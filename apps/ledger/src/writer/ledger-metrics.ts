@@ -14,6 +14,7 @@ export class LedgerMetrics {
   private readonly lateSettlements;
   private readonly exposure;
   private readonly parked;
+  private readonly replays;
   private readonly reports;
   private readonly settlementLag;
   private readonly fenced;
@@ -38,6 +39,7 @@ export class LedgerMetrics {
       'Charged beyond what was held: over-hold and late settlements',
     );
     this.parked = metrics.counter('ledger_parked_total', 'Records parked');
+    this.replays = metrics.counter('ledger_replays_total', 'Parked records decided again, by end', ['end']);
     this.reports = metrics.counter(
       'ledger_reports_total',
       'Records of gateway.events, by what became of them',
@@ -65,22 +67,27 @@ export class LedgerMetrics {
     });
   }
 
-  committed({ works, seconds, nowMs, rows, answers, reports }: CommittedBatch): void {
+  committed({ works, seconds, nowMs, rows, answers, reports, replays }: CommittedBatch): void {
     this.batchSize.observe(works);
     this.commitSeconds.observe(seconds);
     for (const { command, answer } of answers)
       if (command.type === 'reserve')
         this.reserves.inc({ result: answer.status === 'refused' ? answer.refusal.code : answer.status });
     for (const { event, tenantId } of rows) this.countEnd(event, tenantId);
-    for (const { report, end } of reports) {
+    for (const { report, end, reason } of reports) {
       this.reports.inc({ end });
       if (end === 'applied') this.observeLag(report.record.headers.ce_time, nowMs);
       if (end !== 'parked') continue;
       this.parked.inc();
       this.logger.error(
-        { partition: report.partition, offset: String(report.offset), hold: report.holdId },
+        { partition: report.partition, offset: String(report.offset), hold: report.holdId, reason },
         'a record of gateway.events was parked',
       );
+    }
+    for (const { id, report, reason } of replays) {
+      this.replays.inc({ end: reason === null ? 'replayed' : 'parked' });
+      const facts = { parked: id, hold: report.holdId, reason };
+      this.logger.warn(facts, reason === null ? 'a parked record was replayed' : 'a record stays parked');
     }
   }
 

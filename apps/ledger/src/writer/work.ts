@@ -34,10 +34,24 @@ export interface Report {
 export type Work =
   | { kind: 'command'; command: WalletCommand; resolve(answer: Answer): void; reject(error: Error): void }
   | { kind: 'report'; report: Report; resolve(): void; reject(error: Error): void }
+  /** A parked record, decided again. */
+  | {
+      kind: 'replay';
+      id: string;
+      report: Report;
+      resolve(answer: ReplayAnswer): void;
+      reject(error: Error): void;
+    }
   /** Moves no money: extends the leases that nothing else has extended for a while. */
   | { kind: 'renew' }
   /** The last thing that is decided on these shards: after the commit they are given up. */
   | { kind: 'leave'; shards: readonly number[]; resolve(): void; reject(error: Error): void };
+
+/** What became of a parked record that was decided again: it need not stay parked, or why it does. */
+export type ReplayAnswer =
+  | { status: 'replayed' }
+  | { status: 'parked'; reason: string }
+  | { status: 'moved' };
 
 /** The shard was dropped before the report was applied: read it again from the stored offset, whoever owns it. */
 export class StateDroppedError extends Error {

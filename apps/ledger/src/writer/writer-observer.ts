@@ -9,7 +9,8 @@ export interface CommittedBatch {
   nowMs: number;
   rows: readonly JournalRow[];
   answers: { command: WalletCommand; answer: Answer }[];
-  reports: { report: Report; end: ReportEnd }[];
+  reports: { report: Report; end: ReportEnd; reason: string | null }[];
+  replays: { id: string; report: Report; reason: string | null }[];
 }
 
 /** Who wants to know what the writer does; called after the fact, never in its way. */

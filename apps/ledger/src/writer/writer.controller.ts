@@ -1,4 +1,5 @@
 import { Body, Controller, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
+import { VendoError } from '@vendo/errors';
 import { shardOf } from '@vendo/events';
 import {
   Beat,
@@ -6,6 +7,7 @@ import {
   type ReserveAnswer,
   ReserveBatch,
   type ReserveCommand,
+  type SpoolRef,
 } from '@vendo/ledger-api';
 import { microsFromWire } from '@vendo/money';
 import { SpoolBeats } from '../expiry/spool-beats.js';
@@ -39,9 +41,9 @@ export class WriterController {
 
   @Post('beat')
   @HttpCode(200)
-  beat(@Body() body: unknown): BeatAnswer {
+  async beat(@Body() body: unknown): Promise<BeatAnswer> {
     const { spool, ask } = parseRequest(Beat, body);
-    this.beats.heard(spool);
+    const { adopted } = await this.adoption(spool);
     const owners = this.shards.owners();
     return {
       marks: Object.fromEntries([spool.id, ...ask].map((id) => [id, this.writer.marksOf(id)])),
@@ -49,8 +51,14 @@ export class WriterController {
         this.writer.offsets().map(({ partition, next }) => [String(partition), Number(next)]),
       ),
       owners: Object.fromEntries(owners),
-      adopted: false,
+      adopted,
     };
+  }
+
+  private adoption(spool: SpoolRef): Promise<{ adopted: boolean }> {
+    return this.beats.beat(spool).catch((thrown: unknown) => {
+      throw new VendoError('billing_unavailable', undefined, {}, { cause: thrown });
+    });
   }
 
   private answer({ hold_id, tenant_id }: ReserveCommand, answer: Answer): ReserveAnswer {

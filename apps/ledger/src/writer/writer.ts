@@ -12,7 +12,14 @@ import { BatchDraft } from './batch-draft.js';
 import { questionOf, shardsOf } from './batch-question.js';
 import { Book, type KeptShard, LEASE_MS } from './book.js';
 import { WorkQueue } from './queue.js';
-import { type Answer, type Report, rejectWork, StateDroppedError, type Work } from './work.js';
+import {
+  type Answer,
+  type ReplayAnswer,
+  type Report,
+  rejectWork,
+  StateDroppedError,
+  type Work,
+} from './work.js';
 import type { CommittedBatch, WriterObserver } from './writer-observer.js';
 
 const BATCH_LIMIT = 1_000;
@@ -20,6 +27,7 @@ const QUEUE_LIMIT = 20_000;
 /** A lease that was not extended for this long is extended by whatever batch comes next, or by one of its own. */
 const RENEW_AFTER_MS = 1_000;
 const RENEW_EVERY_MS = 250;
+type Decided = Pick<CommittedBatch, 'answers' | 'reports' | 'replays'>;
 
 /**
  * The one writer of the shards that it was given: it decides in memory and commits one micro-batch at a time over all of
@@ -111,6 +119,13 @@ export class Writer {
           ),
       ),
     );
+  }
+
+  /** Decides a parked record again. Resolves after the commit, or at once with `moved`. Throws as `submit`. */
+  replay(id: string, report: Report): Promise<ReplayAnswer> {
+    if (this.stopping.signal.aborted) return Promise.reject(new VendoError('billing_unavailable'));
+    if (!this.accepts(report.partition)) return Promise.resolve({ status: 'moved' });
+    return new Promise((resolve, reject) => this.queue.push({ kind: 'replay', id, report, resolve, reject }));
   }
 
   /**
@@ -209,7 +224,7 @@ export class Writer {
   /** True when the work is to be decided; one whose shard has been lost meanwhile is answered here. */
   private keeps(work: Work): boolean {
     if (shardsOf(work, this.book).every((shard) => this.book.shards.has(shard))) return true;
-    if (work.kind === 'command') work.resolve({ status: 'moved' });
+    if (work.kind === 'command' || work.kind === 'replay') work.resolve({ status: 'moved' });
     else rejectWork(work);
     return false;
   }
@@ -228,7 +243,7 @@ export class Writer {
   private async refuseAlone(work: Work, error: DataError): Promise<void> {
     this.logger.error({ err: error, kind: work.kind }, 'data error: one command stands alone');
     if (work.kind === 'command') return work.resolve({ status: 'failed' });
-    if (work.kind !== 'report' || work.report.asks.kind === 'park') throw error;
+    if (!('report' in work) || work.report.asks.kind === 'park') throw error;
     await this.process([
       { ...work, report: { ...work.report, asks: { kind: 'park', reason: error.message } } },
     ]);
@@ -241,7 +256,7 @@ export class Writer {
     const facts = await this.journal.read(questionOf(works, book));
     const draft = new BatchDraft(book, facts, shards);
     const told: (() => void)[] = [];
-    const batch: Pick<CommittedBatch, 'answers' | 'reports'> = { answers: [], reports: [] };
+    const batch: Decided = { answers: [], reports: [], replays: [] };
     for (const work of works) told.push(this.decide(work, draft, batch));
     const sentAtMs = this.clock.monotonicMs();
     await this.journal.commit(draft.commit());
@@ -259,11 +274,7 @@ export class Writer {
   }
 
   /** Decides one work on the draft; what it returns tells its caller, after the commit. */
-  private decide(
-    work: Work,
-    draft: BatchDraft,
-    batch: Pick<CommittedBatch, 'answers' | 'reports'>,
-  ): () => void {
+  private decide(work: Work, draft: BatchDraft, batch: Decided): () => void {
     switch (work.kind) {
       case 'command': {
         const answer = this.answer(work.command, draft);
@@ -271,9 +282,14 @@ export class Writer {
         return () => work.resolve(answer);
       }
       case 'report': {
-        const end = draft.report(work.report);
-        batch.reports.push({ report: work.report, end });
+        const { end, reason } = draft.report(work.report);
+        batch.reports.push({ report: work.report, end, reason });
         return work.resolve;
+      }
+      case 'replay': {
+        const reason = draft.replay(work.id, work.report);
+        batch.replays.push({ id: work.id, report: work.report, reason });
+        return () => work.resolve(reason === null ? { status: 'replayed' } : { status: 'parked', reason });
       }
       case 'renew':
         return () => undefined;
