@@ -203,7 +203,7 @@ describe('beats to several ledgers', () => {
     });
     b.answer = () => ({
       status: 200,
-      body: beatAnswer({ owners, adopted: true, consumed: { 2: 20 }, marks: marksOf({ 1: 4, 2: 8 }) }),
+      body: beatAnswer({ owners, adopted: true, consumed: { 1: 4, 2: 20 }, marks: marksOf({ 1: 4, 2: 8 }) }),
     });
     expect(await client.beat({ spool: SPOOL, ask: [X] })).toEqual({
       marks: marksOf({ 1: 5, 2: 8 }),
@@ -264,7 +264,8 @@ describe('an operator’s commands to several ledgers', () => {
     owners = { [SHARD]: b.origin };
     a.answer = () => wrongOwner(named === null ? null : b.origin);
     b.answer = () => ({ status: 201, body: granted });
-    const seeded = new HttpLedgerClient([a.origin, b.origin], TOKEN, new SystemClock());
+    const seeds = named === null ? [a.origin, b.origin] : [a.origin];
+    const seeded = new HttpLedgerClient(seeds, TOKEN, new SystemClock());
     expect(await seeded.grantCredit(credit)).toEqual(granted);
     expect(b.on('/internal/credits')[0]?.body).toBe(a.on('/internal/credits')[0]?.body);
     await seeded.close();
