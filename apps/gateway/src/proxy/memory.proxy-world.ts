@@ -262,6 +262,7 @@ export class ProxyWorld {
     return {
       ref: { id: '0192a000-0000-7000-8000-0000000000e1', host: 'spec' },
       refusal: () => this.refusal,
+      synced: () => null,
       append: (events: readonly VendoEvent[]) => {
         for (const event of events) this.spooled.push(decodeEvent(encodeEvent(event, '/gateway')));
         this.frames += 1;
