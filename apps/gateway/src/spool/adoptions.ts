@@ -1,7 +1,8 @@
 import type { AdoptSpool, BeatAnswer, LedgerClient, SpoolRef } from '@vendo/ledger-api';
 import { AdoptedSpool } from './adopted-spool.js';
 import type { AppendToLog } from './partition-lane.js';
-import { SpoolFolders, type SpoolHeader } from './spool-folders.js';
+import { SpoolFolders } from './spool-folders.js';
+import type { SpoolHeader } from './spool-header.js';
 import type { SpoolParts } from './spool-parts.js';
 import { proofThatGone } from './writer-process.js';
 

@@ -2,13 +2,14 @@ import path from 'node:path';
 import { type EventRecord, encodeEvent, SHARD_COUNT, shardOf, type VendoEvent } from '@vendo/events';
 import type { SpoolRef } from '@vendo/ledger-api';
 import { checksumSeed, encodeFrame, type Frame, frameAt, type LastNumber } from './frame.js';
-import type { FrameSource } from './frame-source.js';
 import { GroupSync } from './group-sync.js';
 import { grown, type Marks, markOf, passed } from './marks.js';
 import { RecentFrames } from './recent-frames.js';
 import { Spool } from './spool.js';
-import { HEADER_FILE, type SpoolHeader, segmentName, spoolsFolder } from './spool-folders.js';
+import { segmentName, spoolsFolder } from './spool-folders.js';
+import { HEADER_FILE, type SpoolHeader } from './spool-header.js';
 import type { SpoolParts } from './spool-parts.js';
+import type { WrittenSpool } from './written-spool.js';
 
 export interface FileSpoolOptions {
   /** A new UUIDv7. */
@@ -41,13 +42,11 @@ const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1_000;
 
 /** One spool that this process writes: frames appended to numbered segment files in a folder of its own. */
-export class FileSpool extends Spool implements FrameSource {
+export class FileSpool extends Spool implements WrittenSpool {
   readonly ref: SpoolRef;
   readonly growing = true;
   readonly segments: Segment[] = [];
-  /** Called after frames were written; the shipper sets it. */
   onWritten: () => void = () => undefined;
-  /** Bytes of dead writers' spools in the same data folder that the ledger still needs; the shipper sets it. */
   leftoverBytes: () => number = () => 0;
 
   private readonly folder: string;
@@ -89,7 +88,6 @@ export class FileSpool extends Spool implements FrameSource {
     return this.ref.id;
   }
 
-  /** Bytes of undeleted segments and of frames that wait in memory. */
   get bytes(): number {
     return this.segments.reduce((sum, segment) => sum + segment.bytes, this.unwrittenBytes);
   }
@@ -105,7 +103,6 @@ export class FileSpool extends Spool implements FrameSource {
     );
   }
 
-  /** As `append`, of records of one partition. */
   put(partition: number, records: readonly EventRecord[]): boolean {
     const frame = this.encode(partition, records);
     this.parts.metrics.frames.inc();
@@ -130,7 +127,6 @@ export class FileSpool extends Spool implements FrameSource {
     return this.bytes + this.leftoverBytes() > this.options.maxBytes ? 'the spool is full' : null;
   }
 
-  /** Deletes every finished segment whose records the ledger has all applied. */
   marked(marks: Marks): void {
     this.marks = grown(this.marks, marks);
     this.renewCheckpoint();
@@ -138,34 +134,28 @@ export class FileSpool extends Spool implements FrameSource {
     for (const segment of finished.filter(({ last }) => passed(marks, last))) this.delete(segment);
   }
 
-  /** At most how long the oldest record that the ledger has not applied has been waiting, in steps of the marks. */
   oldestUnmarkedMs(): number {
     return this.isMarked() ? 0 : this.parts.clock.monotonicMs() - this.checkpoint.atMs;
   }
 
-  /** Whether the ledger has applied everything that was ever appended. */
   isMarked(): boolean {
     return passed(this.marks, this.lastNumbers.entries());
   }
 
-  /** How much is on the disk when a beat is sent: whoever adopts this spool after that beat's answer reads it. */
   beatSent(): number {
     return this.sync.onDisk;
   }
 
-  /** The beat that was sent then found that this spool is still ours. */
   beatIsGood(onDisk: number): void {
     this.recent.forgetUpTo(onDisk);
   }
 
-  /** What an adopter may not have read, in the order of the appends: every frame since the last good beat. */
   unproven(): Frame[] {
     return [...this.recent.all(), ...this.unwritten.map(({ bytes }) => bytes)].map(
       (bytes) => frameAt(bytes, 0, this.seed) as Frame,
     );
   }
 
-  /** Stops writing and leaves the folder to whoever has adopted it. */
   async abandon(): Promise<void> {
     this.closing.abort();
     try {
@@ -175,7 +165,6 @@ export class FileSpool extends Spool implements FrameSource {
     }
   }
 
-  /** Tries once more to write what failed, syncs, and closes the files; a spool that is empty or applied deletes itself. */
   async close(): Promise<void> {
     if (this.closing.signal.aborted) return;
     this.writeWaiting();

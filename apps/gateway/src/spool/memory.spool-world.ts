@@ -13,7 +13,7 @@ import {
 import type { AdoptAnswer, AdoptSpool, Beat, BeatAnswer, LedgerClient } from '@vendo/ledger-api';
 import { createLogger, Metrics, SystemClock } from '@vendo/runtime';
 import { v7 as uuidv7 } from 'uuid';
-import { FileSpool } from './file.spool.js';
+import { FileSpool, type FileSpoolOptions } from './file.spool.js';
 import { FileSpoolDisk } from './file.spool-disk.js';
 import { OwnSpool } from './own-spool.js';
 import { SpoolMetrics } from './spool-metrics.js';
@@ -46,9 +46,9 @@ export class SpoolWorld {
   }
 
   /** A process start: a new spool, written by a process that lives until the next start. */
-  openSpool({ maxBytes = 1_000_000_000, segmentBytes = 4_194_304 } = {}): FileSpool {
+  openSpool(options: Partial<FileSpoolOptions> = {}): FileSpool {
     this.processes.restart();
-    return this.newSpool(maxBytes, segmentBytes);
+    return this.newSpool(options);
   }
 
   async ship(spool: FileSpool, flushWithinMs = 2_000): Promise<SpoolShipping> {
@@ -71,9 +71,12 @@ export class SpoolWorld {
     return shipping;
   }
 
-  private newSpool(maxBytes = 1_000_000_000, segmentBytes = 4_194_304): FileSpool {
+  private newSpool(options: Partial<FileSpoolOptions> = {}): FileSpool {
     const { dataDir, host } = this;
-    const spool = new FileSpool({ id: uuidv7(), dataDir, host, maxBytes, segmentBytes }, this.parts);
+    const spool = new FileSpool(
+      { id: uuidv7(), dataDir, host, maxBytes: 1_000_000_000, ...options },
+      this.parts,
+    );
     this.opened.push(spool);
     return spool;
   }

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { FileSpool } from './file.spool.js';
 import { recordsOf } from './frame.js';
 import { eventNamed, SpoolWorld, spoolError } from './memory.spool-world.js';
 import { OwnSpool } from './own-spool.js';
+import type { WrittenSpool } from './written-spool.js';
 
 let world: SpoolWorld;
 beforeEach(() => {
@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => world.end());
 
-function names(spool: FileSpool): (string | undefined)[] {
+function names(spool: WrittenSpool): (string | undefined)[] {
   return spool.unproven().flatMap((frame) => recordsOf(frame).map(({ headers }) => headers.ce_id));
 }
 
@@ -29,7 +29,9 @@ describe('the own spool, adopted', () => {
     expect(own.hasLeft(left.id)).toBe(true);
     expect(names(own.writing)).toEqual(expected);
     own.append([eventNamed('next')]);
-    expect(own.writing.unproven().map(({ first }) => first)).toEqual([...expected, 'next'].map((_, n) => n + 1));
+    expect(own.writing.unproven().map(({ first }) => first)).toEqual(
+      [...expected, 'next'].map((_, n) => n + 1),
+    );
   });
 
   it('counts as read by an adopter only what was on the disk when the good beat was sent', async () => {
@@ -76,7 +78,7 @@ describe('the own spool, adopted', () => {
 
   it('refuses new calls when beats are not answered for so long that too much would have to be written again', () => {
     const own = new OwnSpool(() => world.openSpool());
-    const events = Array.from({ length: 5_000 }, (_, n) => eventNamed(`${n}`));
+    const events = Array.from({ length: 4_000 }, (_, n) => eventNamed(`${n}`));
     for (let frames = 0; own.refusal() === null; frames += 1) {
       expect(frames).toBeLessThan(50);
       own.append(events);

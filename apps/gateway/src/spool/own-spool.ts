@@ -1,23 +1,23 @@
 import type { VendoEvent } from '@vendo/events';
 import type { SpoolRef } from '@vendo/ledger-api';
-import type { FileSpool } from './file.spool.js';
 import { recordsOf } from './frame.js';
 import { Spool } from './spool.js';
+import type { WrittenSpool } from './written-spool.js';
 
 /** The spool of this process as the rooms around it see it: one after the other, should another process adopt one. */
 export class OwnSpool extends Spool {
-  private current: FileSpool;
+  private current: WrittenSpool;
   private isStranded = false;
   private readonly former = new Set<string>();
 
   /** @param open makes a new spool. Throws when that fails: a gateway without a spool must not start. */
-  constructor(private readonly open: () => FileSpool) {
+  constructor(private readonly open: () => WrittenSpool) {
     super();
     this.current = open();
   }
 
   /** The one that is written now. */
-  get writing(): FileSpool {
+  get writing(): WrittenSpool {
     return this.current;
   }
 

@@ -1,21 +1,8 @@
 import path from 'node:path';
-import { z } from 'zod';
 import type { SegmentFile } from './frame-source.js';
+import { HEADER_FILE, SpoolHeader } from './spool-header.js';
 import type { SpoolParts } from './spool-parts.js';
 
-/** Who writes a spool, told by `header.json` of its folder. */
-export const SpoolHeader = z.strictObject({
-  spool_id: z.uuid(),
-  host: z.string(),
-  /** Names one boot of the machine. */
-  boot_id: z.string(),
-  pid: z.int(),
-  /** When the process started, in the words of the operating system: a reused pid has another. */
-  started: z.string(),
-});
-export type SpoolHeader = z.infer<typeof SpoolHeader>;
-
-export const HEADER_FILE = 'header.json';
 const SPOOL_FOLDER = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const SEGMENT_NAME = /^(\d{8})\.seg$/;
 

@@ -3,11 +3,11 @@ import { type EventRecord, GATEWAY_TOPIC, SHARD_COUNT } from '@vendo/events';
 import type { BeatAnswer, LedgerClient } from '@vendo/ledger-api';
 import { Adoptions, type AskedSpool } from './adoptions.js';
 import { Beats, type NextBeat } from './beats.js';
-import type { FileSpool } from './file.spool.js';
 import type { OwnSpool } from './own-spool.js';
 import type { AppendToLog } from './partition-lane.js';
 import { Shipper } from './shipper.js';
 import type { SpoolParts } from './spool-parts.js';
+import type { WrittenSpool } from './written-spool.js';
 
 export interface ShippingOptions {
   dataDir: string;
@@ -96,7 +96,7 @@ export class SpoolShipping {
     };
   }
 
-  private answered(beaten: FileSpool, onDisk: number, asked: AskedSpool[], answer: BeatAnswer): void {
+  private answered(beaten: WrittenSpool, onDisk: number, asked: AskedSpool[], answer: BeatAnswer): void {
     // An answer that was long on its way may be about a spool that was left meanwhile.
     if (beaten !== this.spool.writing || this.stopping.signal.aborted) return;
     if (answer.adopted) {
@@ -127,7 +127,7 @@ export class SpoolShipping {
     if (this.logIsReady) this.shipper.start();
   }
 
-  private shipperOf(source: FileSpool): Shipper {
+  private shipperOf(source: WrittenSpool): Shipper {
     const { dataDir } = this.options;
     const shipper = new Shipper({ source, dataDir, append: this.append, isNew: true }, this.parts);
     source.onWritten = () => shipper.wake();

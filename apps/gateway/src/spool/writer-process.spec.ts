@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { openProcessTable } from './file.process-table.js';
-import type { SpoolHeader } from './spool-folders.js';
+import type { SpoolHeader } from './spool-header.js';
 import { ProcessTable, proofThatGone } from './writer-process.js';
 
 class OneProcess extends ProcessTable {

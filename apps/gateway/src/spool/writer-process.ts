@@ -1,5 +1,5 @@
 import type { AdoptSpool } from '@vendo/ledger-api';
-import type { SpoolHeader } from './spool-folders.js';
+import type { SpoolHeader } from './spool-header.js';
 
 /** The processes of this machine, as far as the spool must know them. */
 export abstract class ProcessTable {
