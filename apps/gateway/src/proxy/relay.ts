@@ -60,6 +60,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
   private pending: Buffer[] = [];
   private flushing = false;
   private heldBack: Promise<void> | null = null;
+  private breaksOff = false;
   private ended = false;
   private tapIsBusy = false;
   private clientIsFullSince: number | null = null;
@@ -238,7 +239,8 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     this.heldBack = synced;
     void synced?.then(() => {
       this.heldBack = null;
-      this.flush();
+      if (this.breaksOff) this.breakOff();
+      else this.flush();
     });
   }
 
@@ -290,10 +292,8 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
 
   /** The client gets what came, and then the same broken connection that we got. */
   private breakOff(): void {
-    if (this.heldBack) {
-      void this.heldBack.then(() => this.breakOff());
-      return;
-    }
+    this.breaksOff = true;
+    if (this.heldBack) return;
     this.ended = true;
     const { response } = this.exchange;
     const last = this.takePending();
@@ -308,7 +308,6 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     if (this.clientLeftAt !== null) {
       this.close();
     } else {
-      this.clientIsFullSince = this.around.nowMs();
       this.flush();
     }
   }
@@ -337,6 +336,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     if (this.clientLeftAt !== null || response.writableEnded || response.destroyed) return;
     const bytes = this.takePending();
     if (this.ended) {
+      this.clientIsFullSince = this.around.nowMs();
       response.end(bytes ?? undefined);
     } else if (bytes === null) {
       response.flushHeaders();

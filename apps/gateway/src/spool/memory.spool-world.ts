@@ -87,7 +87,7 @@ export class SpoolWorld {
   }
 
   async until(holds: () => boolean, what: string): Promise<void> {
-    const endMs = Date.now() + 4_000;
+    const endMs = Date.now() + 15_000;
     while (!holds()) {
       if (Date.now() > endMs) throw new Error(`timed out: ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
