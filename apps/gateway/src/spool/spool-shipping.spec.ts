@@ -5,7 +5,7 @@ import { decodeEvent, NUMBER_HEADER, SPOOL_HEADER } from '@vendo/events';
 import type { LedgerClient } from '@vendo/ledger-api';
 import { v7 as uuidv7 } from 'uuid';
 import { KEEP_MS } from './adopted-spool.js';
-import { Adoptions } from './adoptions.js';
+import { Adoptions, LOOK_MS } from './adoptions.js';
 import type { FileSpool } from './file.spool.js';
 import { eventNamed, SpoolWorld } from './memory.spool-world.js';
 
@@ -204,6 +204,7 @@ describe('what an earlier process left', () => {
     await world.until(() => world.ledger.beats.length > 3, 'beats');
     expect(world.applied(dead.id)).toEqual([]);
     world.processes.alsoLiving = null;
+    world.clock.monotonicAheadMs += LOOK_MS;
     await applied(dead, 1);
     expect(world.applied(dead.id)).toEqual(['a']);
   });
@@ -218,6 +219,7 @@ describe('what an earlier process left', () => {
     await world.ship(next);
     await other.close();
     world.processes.alsoLiving = null;
+    world.clock.monotonicAheadMs += LOOK_MS;
     const beats = world.ledger.beats.length;
     await world.until(() => world.ledger.beats.length > beats + 3, 'beats');
     expect(world.ledger.beats.flatMap(({ ask }) => ask)).toEqual([]);
