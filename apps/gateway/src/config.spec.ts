@@ -45,7 +45,7 @@ describe('the configuration', () => {
     ['GATEWAY_PORT', '70000'],
     ['VENDO_ENCRYPTION_KEY', 'c2hvcnQ='],
     ['VENDO_ADMIN_TOKEN', 'short'],
-    ['VENDO_SPOOL_SYNC', 'wait'],
+    ['VENDO_SPOOL_SYNC', 'yes'],
     ['VENDO_SPOOL_MAX_BYTES', '0'],
     ['UPSTREAM_OPENAI_URL', 'http://127.0.0.1/v1'],
     ['UPSTREAM_NOBODY_URL', 'http://127.0.0.1'],

@@ -48,8 +48,8 @@ const Variables = z.object({
     .refine((key) => key.length === 32, 'must be 32 bytes in base64'),
   /** Where managed-pool calls go that have no `POOL_<SLUG>_API_KEY`; unset: nowhere. */
   VENDO_SANDBOX_URL: origin.optional(),
-  /** `no`: the background sync, at most 20 ms late. */
-  VENDO_SPOOL_SYNC: z.enum(['no']).default('no'),
+  /** `no`: the background sync, at most 20 ms late. `wait`: the last chunk of an answer waits for its own sync. */
+  VENDO_SPOOL_SYNC: z.enum(['no', 'wait']).default('no'),
   VENDO_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Largest request body, bytes. */
   VENDO_MAX_JSON_BYTES: positive.default(33_554_432),

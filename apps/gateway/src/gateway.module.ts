@@ -39,6 +39,7 @@ export class GatewayModule {
       dataDir: config.VENDO_DATA_DIR,
       host: hostname(),
       maxBytes: config.VENDO_SPOOL_MAX_BYTES,
+      sync: config.VENDO_SPOOL_SYNC,
       imports: [log, ledger],
     });
     const proxy = ProxyModule.from({

@@ -127,6 +127,11 @@ export class Hold {
     this.write([this.settled()]);
   }
 
+  /** See `Spool.synced`: what was spooled of this hold is covered by it. */
+  synced(): Promise<void> | null {
+    return this.around.spool.synced();
+  }
+
   /** Prices what was measured and spools it with the settlement as one frame. */
   settle(reading: Reading, end: AnswerEnd): void {
     if (this.ending) return;

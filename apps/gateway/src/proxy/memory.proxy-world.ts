@@ -112,6 +112,8 @@ export class ProxyWorld {
   gatewayPort = 0;
   private open = 0;
   private frames = 0;
+  /** What the last chunk of an answer waits for; null: nothing. */
+  synced: Promise<void> | null = null;
   private refusal: string | null = null;
   private readonly watchers = new Set<() => void>();
   private readonly sockets = new Set<Socket>();
@@ -262,6 +264,7 @@ export class ProxyWorld {
     return {
       ref: { id: '0192a000-0000-7000-8000-0000000000e1', host: 'spec' },
       refusal: () => this.refusal,
+      synced: () => this.synced,
       append: (events: readonly VendoEvent[]) => {
         for (const event of events) this.spooled.push(decodeEvent(encodeEvent(event, '/gateway')));
         this.frames += 1;

@@ -59,6 +59,8 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
   private isOver = false;
   private pending: Buffer[] = [];
   private flushing = false;
+  private heldBack: Promise<void> | null = null;
+  private breaksOff = false;
   private ended = false;
   private tapIsBusy = false;
   private clientIsFullSince: number | null = null;
@@ -219,13 +221,26 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
       this.metering.hold.release('upstream_died');
       return;
     }
+    const { hold } = this.metering;
+    if (hold.end !== null) return;
     const reading = this.read(this.metering.meter);
-    this.metering.hold.settle(reading, {
+    hold.settle(reading, {
       outcome: this.outcomeOf(ended, reading),
       evidence: this.evidenceOf(reading),
       status: this.status,
       upstreamRequestId: this.upstreamRequestId,
       ttfbMs: this.call.ttfbMs,
+    });
+    this.holdBack(hold.synced());
+  }
+
+  /** With VENDO_SPOOL_SYNC=wait nothing leaves from here on until the end of the hold is on the disk. */
+  private holdBack(synced: Promise<void> | null): void {
+    this.heldBack = synced;
+    void synced?.then(() => {
+      this.heldBack = null;
+      if (this.breaksOff) this.breakOff();
+      else this.flush();
     });
   }
 
@@ -277,6 +292,8 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
 
   /** The client gets what came, and then the same broken connection that we got. */
   private breakOff(): void {
+    this.breaksOff = true;
+    if (this.heldBack) return;
     this.ended = true;
     const { response } = this.exchange;
     const last = this.takePending();
@@ -291,7 +308,6 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     if (this.clientLeftAt !== null) {
       this.close();
     } else {
-      this.clientIsFullSince = this.around.nowMs();
       this.flush();
     }
   }
@@ -315,10 +331,12 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
 
   private readonly flush = (): void => {
     this.flushing = false;
+    if (this.heldBack) return;
     const { response } = this.exchange;
     if (this.clientLeftAt !== null || response.writableEnded || response.destroyed) return;
     const bytes = this.takePending();
     if (this.ended) {
+      this.clientIsFullSince = this.around.nowMs();
       response.end(bytes ?? undefined);
     } else if (bytes === null) {
       response.flushHeaders();

@@ -1,19 +1,23 @@
-import type { BeatAnswer, LedgerClient, SpoolRef } from '@vendo/ledger-api';
+import type { Beat, BeatAnswer, LedgerClient } from '@vendo/ledger-api';
 import type { SpoolParts } from './spool-parts.js';
 
 export const BEAT_MS = 1_000;
-/** Tells the ledger once a second that this spool's writer lives, and hands out the marks that it answers with. */
+
+/** A beat to be sent, and what to do with its answer. */
+export interface NextBeat {
+  beat: Beat;
+  answered(answer: BeatAnswer): void;
+}
+
+/** Tells the ledger once a second that the own spool's writer lives. */
 export class Beats {
   private readonly stopping = new AbortController();
   private running: Promise<void> | null = null;
   private silent = false;
 
-  /** @param ask the further spools whose marks are wanted, at most 1,000 (the schema's limit). */
   constructor(
     private readonly ledger: LedgerClient,
-    private readonly spool: SpoolRef,
-    private readonly ask: () => string[],
-    private readonly onMarks: (marks: BeatAnswer['marks']) => void,
+    private readonly next: () => NextBeat,
     private readonly parts: Pick<SpoolParts, 'clock' | 'logger' | 'metrics'>,
   ) {}
 
@@ -24,9 +28,9 @@ export class Beats {
   /** One beat; says whether the ledger answered. */
   async beat(): Promise<boolean> {
     const { logger, metrics } = this.parts;
+    const { beat, answered } = this.next();
     try {
-      const { marks } = await this.ledger.beat({ spool: this.spool, ask: this.ask() });
-      this.onMarks(marks);
+      answered(await this.ledger.beat(beat));
       if (this.silent) logger.info('the ledger answers beats again');
       this.silent = false;
       return true;

@@ -1,13 +1,15 @@
 import path from 'node:path';
 import { type EventRecord, encodeEvent, SHARD_COUNT, shardOf, type VendoEvent } from '@vendo/events';
 import type { SpoolRef } from '@vendo/ledger-api';
-import { checksumSeed, encodeFrame, type LastNumber } from './frame.js';
-import type { FrameSource } from './frame-source.js';
+import { checksumSeed, encodeFrame, type Frame, frameAt, type LastNumber } from './frame.js';
 import { GroupSync } from './group-sync.js';
-import { type Marks, markOf, passed } from './marks.js';
+import { grown, type Marks, markOf, passed } from './marks.js';
+import { RecentFrames } from './recent-frames.js';
 import { Spool } from './spool.js';
-import { HEADER_FILE, type SpoolHeader, segmentName, spoolsFolder } from './spool-folder.js';
+import { segmentName, spoolsFolder } from './spool-folders.js';
+import { HEADER_FILE, type SpoolHeader } from './spool-header.js';
 import type { SpoolParts } from './spool-parts.js';
+import type { WrittenSpool } from './written-spool.js';
 
 export interface FileSpoolOptions {
   /** A new UUIDv7. */
@@ -19,6 +21,8 @@ export interface FileSpoolOptions {
   maxBytes: number;
   /** A segment is closed once it is this long, bytes. Small enough that marks can delete, large enough to be few. */
   segmentBytes?: number;
+  /** Whether the end of a call waits until it is on the disk. */
+  sync?: 'no' | 'wait';
 }
 
 interface Segment {
@@ -37,14 +41,12 @@ interface EncodedFrame extends LastNumber {
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1_000;
 
-/** The spool of this process: frames appended to numbered segment files in a folder of its own. */
-export class FileSpool extends Spool implements FrameSource {
+/** One spool that this process writes: frames appended to numbered segment files in a folder of its own. */
+export class FileSpool extends Spool implements WrittenSpool {
   readonly ref: SpoolRef;
   readonly growing = true;
   readonly segments: Segment[] = [];
-  /** Called after frames were written; the shipper sets it. */
   onWritten: () => void = () => undefined;
-  /** Bytes of earlier processes' spools in the same data folder that the ledger still needs; the shipper sets it. */
   leftoverBytes: () => number = () => 0;
 
   private readonly folder: string;
@@ -57,6 +59,7 @@ export class FileSpool extends Spool implements FrameSource {
   private unwritten: EncodedFrame[] = [];
   private unwrittenBytes = 0;
   private mending = false;
+  private readonly recent = new RecentFrames();
   private readonly closing = new AbortController();
   private marks: Marks = {};
   private checkpoint: { atMs: number; last: number[] };
@@ -74,7 +77,9 @@ export class FileSpool extends Spool implements FrameSource {
     this.sync = new GroupSync(parts, this.folder);
     this.checkpoint = { atMs: parts.clock.monotonicMs(), last: [...this.lastNumbers] };
     const { bootId, pid } = parts.processes;
-    const started = parts.processes.startOf(pid) ?? 'unknown';
+    const started = parts.processes.startOf(pid);
+    // With any other word in its header a sibling would take this process for dead.
+    if (started === null) throw new Error('the own process is not in the process table');
     const header: SpoolHeader = { spool_id: id, host, boot_id: bootId, pid, started };
     parts.disk.createFolder(this.folder, HEADER_FILE, JSON.stringify(header));
   }
@@ -83,7 +88,6 @@ export class FileSpool extends Spool implements FrameSource {
     return this.ref.id;
   }
 
-  /** Bytes of undeleted segments and of frames that wait in memory. */
   get bytes(): number {
     return this.segments.reduce((sum, segment) => sum + segment.bytes, this.unwrittenBytes);
   }
@@ -93,10 +97,14 @@ export class FileSpool extends Spool implements FrameSource {
     if (first === undefined) return true;
     if (events.some(({ tenantId }) => tenantId !== first.tenantId))
       throw new RangeError('one append holds the events of one tenant');
-    const frame = this.encode(
+    return this.put(
       shardOf(first.tenantId),
       events.map((event) => encodeEvent(event, '/gateway')),
     );
+  }
+
+  put(partition: number, records: readonly EventRecord[]): boolean {
+    const frame = this.encode(partition, records);
     this.parts.metrics.frames.inc();
     if (this.unwritten.length === 0 && this.write(frame)) {
       this.onWritten();
@@ -108,31 +116,55 @@ export class FileSpool extends Spool implements FrameSource {
     return false;
   }
 
+  override synced(): Promise<void> | null {
+    return this.options.sync === 'wait' ? this.sync.reached() : null;
+  }
+
   override refusal(): string | null {
     if (this.unwritten.length > 0) return 'the spool could not be written';
     if (this.sync.failed) return 'the spool could not be synced to the disk';
+    if (this.recent.isFull) return 'the ledger has not answered beats for too long';
     return this.bytes + this.leftoverBytes() > this.options.maxBytes ? 'the spool is full' : null;
   }
 
-  /** Deletes every finished segment whose records the ledger has all applied. */
   marked(marks: Marks): void {
-    this.marks = marks;
+    this.marks = grown(this.marks, marks);
     this.renewCheckpoint();
     const finished = this.segments.slice(0, -1);
     for (const segment of finished.filter(({ last }) => passed(marks, last))) this.delete(segment);
   }
 
-  /** At most how long the oldest record that the ledger has not applied has been waiting, in steps of the marks. */
   oldestUnmarkedMs(): number {
     return this.isMarked() ? 0 : this.parts.clock.monotonicMs() - this.checkpoint.atMs;
   }
 
-  /** Whether the ledger has applied everything that was ever appended. */
   isMarked(): boolean {
     return passed(this.marks, this.lastNumbers.entries());
   }
 
-  /** Tries once more to write what failed, syncs, and closes the files; a spool that is empty or applied deletes itself. */
+  beatSent(): number {
+    return this.sync.onDisk;
+  }
+
+  beatIsGood(onDisk: number): void {
+    this.recent.forgetUpTo(onDisk);
+  }
+
+  unproven(): Frame[] {
+    return [...this.recent.all(), ...this.unwritten.map(({ bytes }) => bytes)].map(
+      (bytes) => frameAt(bytes, 0, this.seed) as Frame,
+    );
+  }
+
+  async abandon(): Promise<void> {
+    this.closing.abort();
+    try {
+      await this.closeFiles();
+    } catch (thrown) {
+      this.parts.logger.warn({ spool: this.id, err: thrown }, 'an abandoned spool could not be closed');
+    }
+  }
+
   async close(): Promise<void> {
     if (this.closing.signal.aborted) return;
     this.writeWaiting();
@@ -142,9 +174,13 @@ export class FileSpool extends Spool implements FrameSource {
         { alert: 'spool_frames_lost', spool: this.id, frames: this.unwritten.length },
         'the process ends with frames that could not be written',
       );
+    await this.closeFiles();
+    if (this.isMarked() && this.unwritten.length === 0) await this.parts.disk.removeFolder(this.folder);
+  }
+
+  private async closeFiles(): Promise<void> {
     await this.sync.close();
     for (const segment of this.segments) this.parts.disk.close(segment.file);
-    if (this.isMarked() && this.unwritten.length === 0) await this.parts.disk.removeFolder(this.folder);
   }
 
   /** Gives the numbers, strictly in turn. */
@@ -171,7 +207,7 @@ export class FileSpool extends Spool implements FrameSource {
       }
       segment.bytes += written;
       segment.last.set(frame.partition, frame.last);
-      this.sync.written(segment.file);
+      this.recent.add(frame.bytes, this.sync.written(segment.file));
       return true;
     } catch (thrown) {
       metrics.writeFailures.inc();

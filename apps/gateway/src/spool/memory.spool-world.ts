@@ -2,12 +2,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { EventLog } from '@vendo/event-log';
-import { type EventRecord, NUMBER_HEADER, SPOOL_HEADER, shardOf, type VendoEvent } from '@vendo/events';
-import type { Beat, BeatAnswer, LedgerClient } from '@vendo/ledger-api';
+import {
+  type EventRecord,
+  NUMBER_HEADER,
+  SHARD_COUNT,
+  SPOOL_HEADER,
+  shardOf,
+  type VendoEvent,
+} from '@vendo/events';
+import type { AdoptAnswer, AdoptSpool, Beat, BeatAnswer, LedgerClient } from '@vendo/ledger-api';
 import { createLogger, Metrics, SystemClock } from '@vendo/runtime';
 import { v7 as uuidv7 } from 'uuid';
-import { FileSpool } from './file.spool.js';
+import { FileSpool, type FileSpoolOptions } from './file.spool.js';
 import { FileSpoolDisk } from './file.spool-disk.js';
+import { OwnSpool } from './own-spool.js';
 import { SpoolMetrics } from './spool-metrics.js';
 import type { SpoolParts } from './spool-parts.js';
 import { SpoolShipping } from './spool-shipping.js';
@@ -20,7 +28,7 @@ export class SpoolWorld {
   readonly processes = new FakeProcesses();
   readonly clock = new HastyClock();
   readonly log = new FakeLog();
-  readonly ledger = new FakeLedger(this.log);
+  readonly ledger = new FakeLedger(this.log, () => this.clock.monotonicMs());
   readonly metrics = new Metrics('spec');
   readonly host = 'spec-host';
   readonly parts: SpoolParts;
@@ -37,21 +45,20 @@ export class SpoolWorld {
     };
   }
 
-  /** A process start: a new spool, written by a process that lives until `kill`. */
-  openSpool({ maxBytes = 1_000_000_000, segmentBytes = 4_194_304 } = {}): FileSpool {
+  /** A process start: a new spool, written by a process that lives until the next start. */
+  openSpool(options: Partial<FileSpoolOptions> = {}): FileSpool {
     this.processes.restart();
-    const { dataDir, host } = this;
-    const spool = new FileSpool({ id: uuidv7(), dataDir, host, maxBytes, segmentBytes }, this.parts);
-    this.opened.push(spool);
-    return spool;
+    return this.newSpool(options);
   }
 
   async ship(spool: FileSpool, flushWithinMs = 2_000): Promise<SpoolShipping> {
     const { dataDir, host } = this;
     const metrics = new SpoolMetrics(new Metrics('spec'));
     const parts = { ...this.parts, metrics };
+    const spools = [spool];
+    const own = new OwnSpool(() => spools.pop() ?? this.newSpool());
     const shipping = new SpoolShipping(
-      spool,
+      own,
       this.log,
       this.ledger as unknown as LedgerClient,
       { dataDir, host, flushWithinMs },
@@ -64,13 +71,23 @@ export class SpoolWorld {
     return shipping;
   }
 
+  private newSpool(options: Partial<FileSpoolOptions> = {}): FileSpool {
+    const { dataDir, host } = this;
+    const spool = new FileSpool(
+      { id: uuidv7(), dataDir, host, maxBytes: 1_000_000_000, ...options },
+      this.parts,
+    );
+    this.opened.push(spool);
+    return spool;
+  }
+
   /** What the ledger has applied of a spool, in its order per partition. */
   applied(spoolId: string): string[] {
     return this.ledger.applied.filter(({ spool }) => spool === spoolId).map(({ name }) => name);
   }
 
   async until(holds: () => boolean, what: string): Promise<void> {
-    const endMs = Date.now() + 4_000;
+    const endMs = Date.now() + 15_000;
     while (!holds()) {
       if (Date.now() > endMs) throw new Error(`timed out: ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -151,12 +168,17 @@ export class FakeProcesses extends ProcessTable {
   }
 }
 
-/** Sleeps at most 3 ms; its wall clock can be moved. */
+/** Sleeps at most 3 ms; its two clocks can be moved forward. */
 export class HastyClock extends SystemClock {
-  aheadMs = 0;
+  wallAheadMs = 0;
+  monotonicAheadMs = 0;
 
   override wallMs(): number {
-    return super.wallMs() + this.aheadMs;
+    return super.wallMs() + this.wallAheadMs;
+  }
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.monotonicAheadMs;
   }
 
   override sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -164,15 +186,25 @@ export class HastyClock extends SystemClock {
   }
 }
 
+interface LoggedRecord {
+  partition: number;
+  record: EventRecord;
+  /** Acknowledged, and never seen by a reader. */
+  isLost: boolean;
+}
+
 export class FakeLog extends EventLog {
-  readonly records: { partition: number; record: EventRecord }[] = [];
+  readonly records: LoggedRecord[] = [];
   appends = 0;
   overlaps = 0;
   /** True: an append takes 20 ms. */
   slow = false;
   /** Asked before each append; `after` stores the records and fails all the same. */
   fails: (partition: number) => boolean | 'after' = () => false;
+  /** Asked for each record that is stored. */
+  loses: (record: EventRecord, partition: number) => boolean = () => false;
   private readonly inFlight = new Set<number>();
+  private readonly heads: number[] = [];
 
   override async append(_topic: string, partition: number, records: readonly EventRecord[]): Promise<bigint> {
     this.appends += 1;
@@ -182,9 +214,17 @@ export class FakeLog extends EventLog {
     this.inFlight.delete(partition);
     const fails = this.fails(partition);
     if (fails === true) throw new Error('the log is away');
-    for (const record of records) this.records.push({ partition, record });
+    // Offset 0 is the genesis record.
+    const first = this.heads[partition] ?? 1;
+    this.heads[partition] = first + records.length;
+    for (const record of records)
+      this.records.push({ partition, record, isLost: this.loses(record, partition) });
     if (fails === 'after') throw new Error('the answer was lost');
-    return 1n;
+    return BigInt(first);
+  }
+
+  of(partition: number): LoggedRecord[] {
+    return this.records.filter((one) => one.partition === partition);
   }
 
   override async createTopics(): Promise<void> {}
@@ -206,47 +246,94 @@ interface Applied {
   name: string;
 }
 
-/** Applies the log as the ledger does: a number when it is next, lower is a repeat, higher is a gap and dropped. */
+const SILENCE_MS = 60_000;
+
+/**
+ * Applies the log as the ledger does: a number when it is next, lower is a repeat, higher is a gap and dropped. Knows who
+ * has adopted which spool, and how long it has not heard of each.
+ */
 export class FakeLedger {
   readonly applied: Applied[] = [];
+  /** The ends that count: the first of each hold. */
+  readonly charged = new Set<string>();
   gaps = 0;
   /** False: the consumer stands still. */
   consumes = true;
   /** False: beats are not answered. */
   answers = true;
+  /** Partitions whose owner does not answer. */
+  readonly unanswered = new Set<number>();
   beats: Beat[] = [];
+  readonly adoptions: AdoptSpool[] = [];
+  readonly owners = new Map<string, string>();
   private readonly marks: BeatAnswer['marks'] = {};
+  private readonly consumed = Array.from({ length: SHARD_COUNT }, () => 1);
+  private readonly heardAtMs = new Map<string, number>();
+  private readonly startedAtMs: number;
   private read = 0;
 
-  constructor(private readonly log: FakeLog) {}
+  constructor(
+    private readonly log: FakeLog,
+    private readonly nowMs: () => number = () => performance.now(),
+  ) {
+    this.startedAtMs = nowMs();
+  }
 
   consume(): void {
     for (; this.read < this.log.records.length; this.read += 1) {
-      const { partition, record } = this.log.records[this.read] as FakeLog['records'][number];
-      const { [SPOOL_HEADER]: spool = '', [NUMBER_HEADER]: digits, ce_type, ce_id = '' } = record.headers;
-      const number = Number(digits);
-      this.marks[spool] ??= {};
-      const ofSpool = this.marks[spool];
-      const mark = ofSpool[partition] ?? 0;
-      if (number > mark + 1) this.gaps += 1;
-      if (number !== mark + 1) continue;
-      ofSpool[partition] = number;
-      this.applied.push({ spool, partition, number, name: ce_type === 'RecordLost.v1' ? 'lost' : ce_id });
+      const { partition, record, isLost } = this.log.records[this.read] as LoggedRecord;
+      this.consumed[partition] = (this.consumed[partition] ?? 0) + 1;
+      if (!isLost) this.apply(partition, record);
     }
+  }
+
+  markOf(spool: string, partition: number): number {
+    return this.marks[spool]?.[partition] ?? 0;
   }
 
   async beat(beat: Beat): Promise<BeatAnswer> {
     this.beats.push(beat);
     if (!this.answers) throw new Error('the ledger is away');
+    this.heardAtMs.set(beat.spool.id, this.nowMs());
     if (this.consumes) this.consume();
-    const wanted = [beat.spool.id, ...beat.ask];
+    const wanted = [beat.spool.id, ...beat.ask].filter((id) => this.marks[id]);
     return {
-      marks: Object.fromEntries(
-        wanted.flatMap((id) => (this.marks[id] ? [[id, { ...this.marks[id] }]] : [])),
-      ),
-      consumed: {},
+      marks: Object.fromEntries(wanted.map((id) => [id, this.answered(this.marks[id] ?? {})])),
+      consumed: this.answered(Object.fromEntries(this.consumed.entries())),
       owners: {},
-      adopted: false,
+      adopted: this.owners.has(beat.spool.id),
     };
+  }
+
+  async adopt(adoption: AdoptSpool): Promise<AdoptAnswer> {
+    if (!this.answers) throw new Error('the ledger is away');
+    this.adoptions.push(adoption);
+    const { spool, adopter, expected_owner, proof } = adoption;
+    const owner = this.owners.get(spool.id) ?? null;
+    const isSilent = [spool.id, ...(owner ? [owner] : [])].every(
+      (id) => this.nowMs() - (this.heardAtMs.get(id) ?? this.startedAtMs) >= SILENCE_MS,
+    );
+    if (owner !== expected_owner || (proof === 'silence' && !isSilent)) return { adopted: false, owner };
+    this.owners.set(spool.id, adopter.id);
+    return { adopted: true, owner: adopter.id };
+  }
+
+  private apply(partition: number, { headers }: EventRecord): void {
+    const { [SPOOL_HEADER]: spool = '', [NUMBER_HEADER]: digits, ce_type, ce_id = '' } = headers;
+    const number = Number(digits);
+    this.marks[spool] ??= {};
+    const ofSpool = this.marks[spool];
+    const mark = ofSpool[partition] ?? 0;
+    if (number > mark + 1) this.gaps += 1;
+    if (number !== mark + 1) return;
+    ofSpool[partition] = number;
+    this.applied.push({ spool, partition, number, name: ce_type === 'RecordLost.v1' ? 'lost' : ce_id });
+    if (ce_type !== 'RecordLost.v1') this.charged.add(ce_id);
+  }
+
+  private answered(ofPartitions: Record<string, number>): Record<string, number> {
+    return Object.fromEntries(
+      Object.entries(ofPartitions).filter(([partition]) => !this.unanswered.has(Number(partition))),
+    );
   }
 }

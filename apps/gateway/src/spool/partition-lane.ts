@@ -1,6 +1,7 @@
 import { type EventRecord, encodeEvent, NUMBER_HEADER, SPOOL_HEADER } from '@vendo/events';
 import type { Clock, Logger } from '@vendo/runtime';
 import { v5 as uuidFrom } from 'uuid';
+import { Acknowledged } from './acknowledged.js';
 import { type Frame, recordsOf } from './frame.js';
 import type { Position } from './frame-source.js';
 import type { SpoolMetrics } from './spool-metrics.js';
@@ -14,8 +15,8 @@ const LANE_ITEMS = 8_192;
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 5_000;
 
-/** Appends records to one partition of the log; resolves when they are durable. */
-export type AppendToLog = (partition: number, records: readonly EventRecord[]) => Promise<void>;
+/** Appends records to one partition of the log; resolves when they are durable, with the offset of the first one. */
+export type AppendToLog = (partition: number, records: readonly EventRecord[]) => Promise<bigint>;
 
 export interface LaneParts {
   spoolId: string;
@@ -35,24 +36,60 @@ interface Item {
   frame: Frame | null;
 }
 
-/** One partition of one spool on its way to the log: strictly in the order of the numbers, one append in flight. */
+interface Batch {
+  records: EventRecord[];
+  /** The number of its last record. */
+  last: number;
+}
+
+/**
+ * One partition of one spool on its way to the log: strictly in the order of the numbers, one append in flight. It is
+ * shipped from a mark: closed until the mark is known, and once more when the ledger has read past a number without
+ * applying it.
+ */
 export class PartitionLane {
   /** Everything of this partition before this place in the spool has been taken. */
   from: Position = 0;
-  private readonly queue: Item[] = [];
+  /** Whether the mark is known to begin behind. */
+  isOpen = false;
+  private next = 1;
+  private queue: Item[] = [];
   private queuedBytes = 0;
   private running = false;
   private inFlight: Item | null = null;
+  private acknowledged = new Acknowledged();
 
-  /** @param next the number to ship first: one above the mark. */
   constructor(
     readonly partition: number,
-    private next: number,
     private readonly parts: LaneParts,
   ) {}
 
+  /** Begins behind the mark, from the first byte of the spool. What is in flight is not waited for: repeats are dropped. */
+  shipFrom(mark: number): void {
+    this.isOpen = true;
+    this.from = 0;
+    this.acknowledged = new Acknowledged();
+    this.goOnBehind(mark);
+    this.parts.onRoom();
+  }
+
+  /** @param consumed the next offset of this partition that the ledger reads, of the same moment as the mark or before. */
+  marked(mark: number, consumed: number): void {
+    if (!this.isOpen) {
+      this.shipFrom(mark);
+    } else if (this.acknowledged.isMissing(mark, consumed)) {
+      const facts = { spool: this.parts.spoolId, partition: this.partition, mark };
+      this.parts.logger.warn(facts, 'the ledger has read past records without applying them: shipping again');
+      this.parts.metrics.reships.inc();
+      this.shipFrom(mark);
+    } else if (mark >= this.next) {
+      // Somebody else ships this spool as well, its writer or an adopter, and is ahead.
+      this.goOnBehind(mark);
+    }
+  }
+
   get hasRoom(): boolean {
-    return this.queuedBytes < LANE_BYTES && this.queue.length < LANE_ITEMS;
+    return this.isOpen && this.queuedBytes < LANE_BYTES && this.queue.length < LANE_ITEMS;
   }
 
   get isIdle(): boolean {
@@ -93,6 +130,12 @@ export class PartitionLane {
     this.start();
   }
 
+  private goOnBehind(mark: number): void {
+    this.next = mark + 1;
+    this.queue = [];
+    this.queuedBytes = 0;
+  }
+
   private push(item: Item): void {
     this.queue.push(item);
     this.queuedBytes += item.frame?.bytes.length ?? 0;
@@ -116,12 +159,15 @@ export class PartitionLane {
   }
 
   /** Appends a batch until the log has it. What failed may be in the log all the same: it goes again, from its first number on. */
-  private async ship(batch: readonly EventRecord[]): Promise<void> {
+  private async ship({ records, last }: Batch): Promise<void> {
     const { clock, signal, metrics, logger, append } = this.parts;
-    for (let waitMs = RETRY_MS_MIN; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
+    const { acknowledged } = this;
+    const isWanted = (): boolean => !signal.aborted && acknowledged === this.acknowledged;
+    for (let waitMs = RETRY_MS_MIN; isWanted(); waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
       try {
-        await append(this.partition, batch);
-        metrics.recordsShipped.inc(batch.length);
+        const offset = await append(this.partition, records);
+        metrics.recordsShipped.inc(records.length);
+        acknowledged.took(last, offset + BigInt(records.length - 1));
         return;
       } catch (thrown) {
         metrics.appendFailures.inc();
@@ -135,23 +181,26 @@ export class PartitionLane {
     }
   }
 
-  private nextBatch(): EventRecord[] {
+  private nextBatch(): Batch {
     const wasFull = !this.hasRoom;
-    const batch: EventRecord[] = [];
+    const records: EventRecord[] = [];
     let taken = 0;
     let bytes = 0;
+    let last = 0;
     for (const item of this.queue) {
       const size = item.frame?.bytes.length ?? 0;
-      const isOver = batch.length + item.last - item.first + 1 > BATCH_RECORDS || bytes + size > BATCH_BYTES;
+      const isOver =
+        records.length + item.last - item.first + 1 > BATCH_RECORDS || bytes + size > BATCH_BYTES;
       if (taken > 0 && isOver) break;
-      for (const record of this.recordsOf(item)) batch.push(record);
+      for (const record of this.recordsOf(item)) records.push(record);
       taken += 1;
       bytes += size;
+      last = item.last;
     }
     this.queue.splice(0, taken);
     this.queuedBytes -= bytes;
     if (wasFull && this.hasRoom) this.parts.onRoom();
-    return batch;
+    return { records, last };
   }
 
   private recordsOf({ first, last, frame }: Item): EventRecord[] {

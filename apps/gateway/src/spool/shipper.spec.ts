@@ -34,8 +34,10 @@ async function shipped(id: string, bytes: Buffer, marks = {}): Promise<string[]>
       const name = headers.ce_type === 'RecordLost.v1' ? 'lost' : headers.ce_id;
       found.push(`${partition}/${headers[NUMBER_HEADER]} ${name}`);
     }
+    return 1n;
   };
-  const shipper = new Shipper({ source, dataDir: world.dataDir, append, marks }, world.parts);
+  const shipper = new Shipper({ source, dataDir: world.dataDir, append, isNew: false }, world.parts);
+  shipper.marked(marks, Object.fromEntries(Array.from({ length: 16 }, (_, partition) => [partition, 1])));
   shipper.start();
   while (!shipper.isDone) await new Promise((resolve) => setImmediate(resolve));
   await shipper.stop();

@@ -1,16 +1,16 @@
 import { SHARD_COUNT } from '@vendo/events';
 import { type Chunk, type FrameSource, nextUnread, type Position, readChunk } from './frame-source.js';
-import { type Marks, markOf } from './marks.js';
+import { type Consumed, type Marks, markOf } from './marks.js';
 import { type AppendToLog, PartitionLane } from './partition-lane.js';
-import { damagedFile } from './spool-folder.js';
+import { damagedFile } from './spool-folders.js';
 import type { SpoolParts } from './spool-parts.js';
 
 export interface ShipperOptions {
   source: FrameSource;
   dataDir: string;
   append: AppendToLog;
-  /** Where the ledger stands: shipping begins behind it. */
-  marks: Marks;
+  /** Nothing of it has ever been shipped, so that no mark needs to be known before it is. */
+  isNew: boolean;
 }
 
 const READ_RETRY_MS = 500;
@@ -33,7 +33,7 @@ export class Shipper {
     private readonly options: ShipperOptions,
     private readonly parts: SpoolParts,
   ) {
-    const { source, append, marks } = options;
+    const { source, append, isNew } = options;
     const laneParts = {
       ...parts,
       spoolId: source.id,
@@ -43,12 +43,24 @@ export class Shipper {
     };
     this.lanes = Array.from(
       { length: SHARD_COUNT },
-      (_, partition) => new PartitionLane(partition, markOf(marks, partition) + 1, laneParts),
+      (_, partition) => new PartitionLane(partition, laneParts),
     );
+    if (isNew) for (const lane of this.lanes) lane.shipFrom(0);
   }
 
   start(): void {
     this.running = this.run();
+  }
+
+  /**
+   * Tells where the ledger stands: a partition whose mark was unknown begins behind it, one that it has read past
+   * without applying is shipped again from it. Partitions that are absent from `consumed` have an unknown mark.
+   */
+  marked(marks: Marks, consumed: Consumed): void {
+    for (const lane of this.lanes) {
+      const next = consumed[lane.partition];
+      if (next !== undefined) lane.marked(markOf(marks, lane.partition), next);
+    }
   }
 
   /** There may be something to read. Cheap: called for every frame. */
@@ -120,7 +132,9 @@ export class Shipper {
   private hand(chunk: Chunk): void {
     const standing = new Map<PartitionLane, Position>();
     const current = new Set(
-      this.lanes.filter((lane) => (nextUnread(this.options.source, lane.from) ?? chunk.end) >= chunk.start),
+      this.lanes.filter(
+        (lane) => lane.isOpen && (nextUnread(this.options.source, lane.from) ?? chunk.end) >= chunk.start,
+      ),
     );
     const isOffered = (lane: PartitionLane, at: Position): boolean =>
       current.has(lane) && lane.from <= at && !standing.has(lane);

@@ -16,6 +16,9 @@ export class SpoolMetrics {
   readonly recordsShipped;
   readonly recordsLost;
   readonly beatFailures;
+  readonly reships;
+  readonly adoptions;
+  readonly moves;
 
   constructor(private readonly metrics: Metrics) {
     this.frames = metrics.counter('vendo_spool_frames_total', 'Frames appended to the spool');
@@ -24,6 +27,15 @@ export class SpoolMetrics {
     this.recordsShipped = metrics.counter('vendo_spool_records_shipped_total', 'Records taken by the log');
     this.recordsLost = metrics.counter('vendo_spool_records_lost_total', 'Numbers shipped as RecordLost');
     this.beatFailures = metrics.counter('vendo_spool_beat_failures_total', 'Beats without an answer');
+    this.reships = metrics.counter(
+      'vendo_spool_reships_total',
+      'Partitions shipped again because the ledger had read past a record without applying it',
+    );
+    this.adoptions = metrics.counter(
+      'vendo_spool_adoptions_total',
+      'Spools of dead writers that were adopted',
+    );
+    this.moves = metrics.counter('vendo_spool_moves_total', 'Own spools that another process had adopted');
   }
 
   watch(gauges: SpoolGauges): void {
@@ -38,11 +50,7 @@ export class SpoolMetrics {
     this.gauge('vendo_spool_oldest_unmarked_age_seconds', 'How long the marks have stood still', () =>
       seconds(gauges.oldestUnmarkedMs()),
     );
-    this.gauge(
-      'vendo_spool_leftovers',
-      'Spools of earlier processes that are not yet deleted',
-      gauges.leftovers,
-    );
+    this.gauge('vendo_spool_leftovers', 'Adopted spools that are not yet deleted', gauges.leftovers);
   }
 
   private gauge(name: string, help: string, read: () => number): void {

@@ -2,10 +2,11 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeEvent, NUMBER_HEADER, SPOOL_HEADER } from '@vendo/events';
+import type { LedgerClient } from '@vendo/ledger-api';
 import { v7 as uuidv7 } from 'uuid';
+import { KEEP_MS } from './adopted-spool.js';
+import { Adoptions, LOOK_MS } from './adoptions.js';
 import type { FileSpool } from './file.spool.js';
-import { KEEP_MS } from './leftover.js';
-import { Leftovers } from './leftovers.js';
 import { eventNamed, SpoolWorld } from './memory.spool-world.js';
 
 let world: SpoolWorld;
@@ -203,6 +204,7 @@ describe('what an earlier process left', () => {
     await world.until(() => world.ledger.beats.length > 3, 'beats');
     expect(world.applied(dead.id)).toEqual([]);
     world.processes.alsoLiving = null;
+    world.clock.monotonicAheadMs += LOOK_MS;
     await applied(dead, 1);
     expect(world.applied(dead.id)).toEqual(['a']);
   });
@@ -217,6 +219,7 @@ describe('what an earlier process left', () => {
     await world.ship(next);
     await other.close();
     world.processes.alsoLiving = null;
+    world.clock.monotonicAheadMs += LOOK_MS;
     const beats = world.ledger.beats.length;
     await world.until(() => world.ledger.beats.length > beats + 3, 'beats');
     expect(world.ledger.beats.flatMap(({ ask }) => ask)).toEqual([]);
@@ -228,13 +231,13 @@ describe('what an earlier process left', () => {
     appendAll(dead, ['a']);
     await restart();
     await world.until(() => existsSync(path.join(folderOf(dead), 'shipped.json')), 'applied');
-    world.clock.aheadMs = KEEP_MS - 60_000;
+    world.clock.wallAheadMs = KEEP_MS - 60_000;
     const beats = world.ledger.beats.length;
     await world.until(() => world.ledger.beats.length > beats + 3, 'beats');
     expect(existsSync(folderOf(dead))).toBe(true);
     // The writer was not gone after all.
     appendAll(dead, ['late']);
-    world.clock.aheadMs = KEEP_MS + 60_000;
+    world.clock.wallAheadMs = KEEP_MS + 60_000;
     await world.until(() => !existsSync(folderOf(dead)), 'deleted');
     expect(world.applied(dead.id)).toEqual(['a', 'late']);
   });
@@ -261,10 +264,13 @@ describe('what an earlier process left', () => {
     }
     world.processes.restart();
     const { dataDir, host } = world;
-    const append = () => Promise.resolve();
-    const leftovers = new Leftovers({ dataDir, host, ownId: uuidv7(), append }, world.parts);
-    await leftovers.find();
-    expect([leftovers.count, leftovers.asking().length]).toEqual([1_004, 1_000]);
+    const append = () => Promise.resolve(1n);
+    const own = { ref: { id: uuidv7(), host }, hasLeft: () => false };
+    const ledger = world.ledger as unknown as LedgerClient;
+    const adoptions = new Adoptions(own, ledger, { dataDir, host, append }, world.parts);
+    adoptions.marked([], { marks: {}, consumed: {}, owners: {}, adopted: false });
+    await world.until(() => adoptions.count === 1_004, 'adopted');
+    expect(adoptions.asking()).toHaveLength(1_000);
   });
 
   it('of several processes is shipped all, one append per partition at a time', async () => {

@@ -13,6 +13,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { openProcessTable } from './file.process-table.js';
 import { FileSpool } from './file.spool.js';
 import { FileSpoolDisk } from './file.spool-disk.js';
+import { OwnSpool } from './own-spool.js';
 import { Spool } from './spool.js';
 import { SpoolMetrics } from './spool-metrics.js';
 import type { SpoolParts } from './spool-parts.js';
@@ -24,6 +25,8 @@ export interface SpoolConfig {
   host: string;
   /** Bytes of undeleted segments above which new metered calls are refused. */
   maxBytes?: number;
+  /** `wait`: the end of a call waits until it is on the disk; `no`: it is there at most 20 ms later. */
+  sync?: 'no' | 'wait';
   /** How long a stop waits for the log and the marks, milliseconds. */
   flushWithinMs?: number;
   /** The modules that provide EventLog and LedgerClient, unless they are global. */
@@ -41,7 +44,7 @@ export class SpoolModule implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   static from(config: SpoolConfig): DynamicModule {
-    const { dataDir, host, maxBytes = 1_073_741_824, flushWithinMs = 2_500 } = config;
+    const { dataDir, host, maxBytes = 1_073_741_824, sync = 'no', flushWithinMs = 2_500 } = config;
     return {
       module: SpoolModule,
       imports: config.imports ?? [],
@@ -60,12 +63,13 @@ export class SpoolModule implements OnModuleInit, OnApplicationShutdown {
         {
           provide: Spool,
           inject: [SPOOL_PARTS],
-          useFactory: (parts: SpoolParts) => new FileSpool({ id: uuidv7(), dataDir, host, maxBytes }, parts),
+          useFactory: (parts: SpoolParts) =>
+            new OwnSpool(() => new FileSpool({ id: uuidv7(), dataDir, host, maxBytes, sync }, parts)),
         },
         {
           provide: SpoolShipping,
           inject: [Spool, EventLog, LedgerClient, SPOOL_PARTS],
-          useFactory: (spool: FileSpool, log: EventLog, ledger: LedgerClient, parts: SpoolParts) =>
+          useFactory: (spool: OwnSpool, log: EventLog, ledger: LedgerClient, parts: SpoolParts) =>
             new SpoolShipping(spool, log, ledger, { dataDir, host, flushWithinMs }, parts),
         },
       ],

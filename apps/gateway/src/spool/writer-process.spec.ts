@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { openProcessTable } from './file.process-table.js';
-import type { SpoolHeader } from './spool-folder.js';
-import { ProcessTable, writerIsGone } from './writer-process.js';
+import type { SpoolHeader } from './spool-header.js';
+import { ProcessTable, proofThatGone } from './writer-process.js';
 
 class OneProcess extends ProcessTable {
   readonly bootId = 'this boot';
@@ -13,15 +13,16 @@ class OneProcess extends ProcessTable {
 
 describe('a writer', () => {
   it.each`
-    host      | boot_id        | pid  | started  | gone
-    ${'here'} | ${'this boot'} | ${7} | ${'123'} | ${false}
-    ${'here'} | ${'this boot'} | ${7} | ${'99'}  | ${true}
-    ${'here'} | ${'this boot'} | ${8} | ${'123'} | ${true}
-    ${'here'} | ${'last boot'} | ${7} | ${'123'} | ${true}
-    ${'away'} | ${'last boot'} | ${8} | ${'99'}  | ${false}
-  `('on $host, $boot_id, pid $pid, started $started: gone = $gone', ({ gone, ...fields }) => {
+    host      | boot_id        | pid  | started  | proof
+    ${'here'} | ${'this boot'} | ${7} | ${'123'} | ${null}
+    ${'here'} | ${'this boot'} | ${7} | ${'99'}  | ${'process_gone'}
+    ${'here'} | ${'this boot'} | ${8} | ${'123'} | ${'process_gone'}
+    ${'here'} | ${'last boot'} | ${7} | ${'123'} | ${'process_gone'}
+    ${'away'} | ${'last boot'} | ${8} | ${'99'}  | ${'silence'}
+    ${'away'} | ${'this boot'} | ${7} | ${'123'} | ${'silence'}
+  `('on $host, $boot_id, pid $pid, started $started: $proof', ({ proof, ...fields }) => {
     const header = { spool_id: 'any', ...fields } as unknown as SpoolHeader;
-    expect(writerIsGone(header, 'here', new OneProcess())).toBe(gone);
+    expect(proofThatGone(header, 'here', new OneProcess())).toBe(proof);
   });
 
   it('is found in the process table of this machine, and a pid that nobody has is not', () => {

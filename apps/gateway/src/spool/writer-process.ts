@@ -1,4 +1,5 @@
-import type { SpoolHeader } from './spool-folder.js';
+import type { AdoptSpool } from '@vendo/ledger-api';
+import type { SpoolHeader } from './spool-header.js';
 
 /** The processes of this machine, as far as the spool must know them. */
 export abstract class ProcessTable {
@@ -10,14 +11,16 @@ export abstract class ProcessTable {
 }
 
 /**
- * Whether the writer of a spool can never write again: the machine was booted since, or no process has its pid and
- * start time. A stopped process is not gone. Says false for another host's spool: its processes cannot be seen from here.
+ * How a writer can be shown to be gone; null when it is not: its process lives, stopped or not. `process_gone`: this
+ * machine was booted since, or no process has its pid and start time, so it can never write again. `silence`: another
+ * host's processes cannot be seen from here, only the ledger knows how long it has not heard of it.
  */
-export function writerIsGone(
+export function proofThatGone(
   { host, boot_id, pid, started }: SpoolHeader,
   ownHost: string,
   processes: ProcessTable,
-): boolean {
-  if (host !== ownHost) return false;
-  return boot_id !== processes.bootId || processes.startOf(pid) !== started;
+): AdoptSpool['proof'] | null {
+  if (host !== ownHost) return 'silence';
+  const lives = boot_id === processes.bootId && processes.startOf(pid) === started;
+  return lives ? null : 'process_gone';
 }
