@@ -1,6 +1,11 @@
-import { type EventLog, LogMismatchError, OffsetOutOfRangeError } from '@vendo/event-log';
-import type { Topic } from '@vendo/events';
-import { type Checkpoint, followedGenerations, loadCheckpoint, type Place } from '@vendo/read-models';
+import { type EventLog, type LogBatch, LogMismatchError, OffsetOutOfRangeError } from '@vendo/event-log';
+import {
+  type Checkpoint,
+  followedGenerations,
+  loadCheckpoint,
+  type Place,
+  rebuildLimit,
+} from '@vendo/read-models';
 import type { Clock, Health, Logger, Metrics } from '@vendo/runtime';
 import type pg from 'pg';
 import { CheckpointMovedError, type Written, writeBatch } from './batch-writer.js';
@@ -9,6 +14,9 @@ import type { Projection } from './projection.js';
 import { JournalGapError } from './triage.js';
 
 const RETRY_AFTER_MS = 500;
+/** How often a rebuild looks how far it may go, and how long it lets few records become more: its work is not urgent. */
+const BEHIND_LIVE_MS = 100;
+const FEW_RECORDS = 100;
 
 export interface FollowerParts {
   log: EventLog;
@@ -19,6 +27,13 @@ export interface FollowerParts {
   logger: Logger;
   metrics: Metrics;
   health: Health;
+}
+
+/** What one loop follows. */
+interface Followed {
+  projection: Projection;
+  place: Place;
+  isRebuild: boolean;
 }
 
 /** Follows each (projection, generation, partition) from its checkpoint to the end of time, in a loop of its own. */
@@ -55,54 +70,80 @@ export class Follower {
   /** Every partition of every generation that is folded, each a duty of its own. Throws what pg throws. */
   async duties(): Promise<Duty[]> {
     const generations = await followedGenerations(this.parts.pool);
-    return generations.flatMap(({ projection: name, generation, state }) => {
-      const projection = this.projections.find((one) => one.name === name);
+    return generations.flatMap(({ generation, state, ...of }) => {
+      const projection = this.projections.find(({ name }) => name === of.projection);
       if (!projection) return [];
-      // A rebuild has few connections of its own, so that the live generation waits for none.
-      const pool = state === 'live' ? this.parts.pool : this.parts.rebuildPool;
+      const isRebuild = state !== 'live';
       return Array.from({ length: this.partitions }, (_, partition) => {
-        const place = { projection: name, generation, partition };
-        return { place: nameOf(place), run: (signal) => this.follow(projection, place, pool, signal) };
+        const place = { projection: projection.name, generation, partition };
+        // A rebuild that becomes live is another duty.
+        return {
+          place: isRebuild ? `${nameOf(place)} rebuild` : nameOf(place),
+          run: (signal) => this.follow({ projection, place, isRebuild }, signal),
+        };
       });
     });
   }
 
   /** An outage is waited out; a log that is not the one read before stops the place for good, until another projector has it. */
-  private async follow(
-    projection: Projection,
-    place: Place,
-    pool: pg.Pool,
-    signal: AbortSignal,
-  ): Promise<void> {
+  private async follow(followed: Followed, signal: AbortSignal): Promise<void> {
+    const name = nameOf(followed.place);
     while (!signal.aborted) {
       try {
-        await this.consume(projection, place, pool, signal);
+        await this.consume(followed, signal);
       } catch (thrown) {
         if (signal.aborted) break;
-        if (isFatal(thrown)) await this.stop(place, projection.topic, thrown, signal);
+        if (isFatal(thrown)) await this.stop(followed, thrown, signal);
         // Another one has this place now; the next turn says so.
-        else if (!(thrown instanceof CheckpointMovedError)) this.wait(nameOf(place), thrown);
+        else if (!(thrown instanceof CheckpointMovedError)) this.wait(name, thrown);
         await this.parts.clock.sleep(RETRY_AFTER_MS, signal);
       }
     }
-    this.goOn(nameOf(place));
+    this.goOn(name);
   }
 
-  private async consume(
-    projection: Projection,
-    place: Place,
-    pool: pg.Pool,
-    signal: AbortSignal,
-  ): Promise<void> {
+  private async consume(followed: Followed, signal: AbortSignal): Promise<void> {
+    const { projection, place } = followed;
+    const pool = this.poolOf(followed);
     let checkpoint = await loadCheckpoint(pool, place, projection.topic);
     if (!checkpoint) throw new CheckpointMovedError(nameOf(place));
     this.goOn(nameOf(place));
     for await (const batch of this.parts.log.consume(projection.topic, place.partition, checkpoint, signal)) {
       if (checkpoint.logId !== null && checkpoint.logId !== batch.logId)
         throw new LogMismatchError(`log ${batch.logId} where ${checkpoint.logId} was read before`);
-      const written = await writeBatch(pool, projection, checkpoint, batch);
-      this.tell(projection, checkpoint, written);
-      checkpoint = written.checkpoint;
+      for await (const part of this.behindLive(batch, followed, signal)) {
+        const written = await writeBatch(pool, projection, checkpoint, part);
+        this.tell(projection, checkpoint, written);
+        checkpoint = written.checkpoint;
+      }
+      if (followed.isRebuild && batch.records.length < FEW_RECORDS)
+        await this.parts.clock.sleep(BEHIND_LIVE_MS, signal);
+    }
+  }
+
+  /** A rebuild has few connections of its own, so that the live generation waits for none. */
+  private poolOf({ isRebuild }: Followed): pg.Pool {
+    return isRebuild ? this.parts.rebuildPool : this.parts.pool;
+  }
+
+  /**
+   * A rebuild never goes beyond the live generation, so that the two are together whenever the live one stands still:
+   * its batches are cut where that one is, and the rest waits.
+   */
+  private async *behindLive(
+    batch: LogBatch,
+    followed: Followed,
+    signal: AbortSignal,
+  ): AsyncIterable<LogBatch> {
+    if (!followed.isRebuild) return yield batch;
+    let { records } = batch;
+    while (!signal.aborted) {
+      const limit = await rebuildLimit(this.poolOf(followed), followed.place);
+      if (limit === null || limit >= batch.next) return yield { ...batch, records };
+      const part = records.filter(({ offset }) => offset < limit);
+      if (part.length > 0) yield { ...batch, records: part, next: limit };
+      records = records.slice(part.length);
+      await this.parts.clock.sleep(BEHIND_LIVE_MS, signal);
     }
   }
 
@@ -144,12 +185,9 @@ export class Follower {
   }
 
   /** Says so until the place is another projector's. */
-  private async stop(
-    { projection, generation, partition }: Place,
-    topic: Topic,
-    reason: Error,
-    signal: AbortSignal,
-  ) {
+  private async stop(followed: Followed, reason: Error, signal: AbortSignal): Promise<void> {
+    const { projection, generation, partition } = followed.place;
+    const { topic } = followed.projection;
     const part = nameOf({ projection, generation, partition });
     this.stopped.inc({ projection });
     this.parts.health.down(part, `${reason.name}: ${reason.message}`);

@@ -68,7 +68,7 @@ export class ProjectionStand {
     const id = randomUUID();
     const app = connectionName(id);
     const pool = createPool(this.database.url, { app, max: 8 });
-    const rebuildPool = createPool(this.database.url, { app, max: 3 });
+    const rebuildPool = createPool(this.database.url, { app, max: 4 });
     const surroundings = { clock: new SystemClock(), logger: this.logger, metrics: new Metrics('spec') };
     const parts = { id, log: this.log, pool, rebuildPool, health: this.health, ...surroundings };
     const projector = new Projector(parts, projections, this.partitions);

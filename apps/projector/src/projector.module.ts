@@ -73,7 +73,7 @@ function openDatabase(url: string): Database {
     id,
     url,
     pool: createPool(url, { app, max: 8, settings }),
-    rebuildPool: createPool(url, { app, max: 3, settings }),
+    rebuildPool: createPool(url, { app, max: 4, settings }),
   };
 }
 

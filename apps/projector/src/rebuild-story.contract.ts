@@ -66,10 +66,10 @@ export interface RebuildFigures {
  * Throws when the swap does not come within `withinMs`, and when anything is lost, doubled or changed.
  */
 export async function rebuildUnderLoad(
-  { events, perSecond }: { events: number; perSecond: number },
+  { events, perSecond, partitions }: { events: number; perSecond: number; partitions: number },
   withinMs: number,
 ): Promise<RebuildFigures> {
-  const stand = await ProjectionStand.open([usage], 16);
+  const stand = await ProjectionStand.open([usage], partitions);
   const projectors = [await stand.start(), await stand.start()];
   const figures: RebuildFigures = { rebuildSeconds: 0, arrived: 0, slowestReadMs: 0, reads: 0 };
   let ended = false;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { GATEWAY_TOPIC } from '@vendo/events';
+import { GATEWAY_TOPIC, SHARD_COUNT } from '@vendo/events';
 import {
   acceptRebuild,
   dropGeneration,
@@ -16,11 +16,23 @@ import { appendUsage, rebuildUnderLoad, stateOf, usageRecord } from './rebuild-s
 
 const EVENTS = 400;
 
-it('rebuilds beside the live one while events arrive, and loses, doubles and changes nothing', async () => {
-  const figures = await rebuildUnderLoad({ events: 3_000, perSecond: 200 }, 15_000);
-  expect(figures.arrived).toBeGreaterThan(0);
-  expect(figures.reads).toBeGreaterThan(0);
-});
+/** `REBUILD_EVENTS=100000` is the long form, with 200 arriving per second on all partitions. */
+const LONG = Number(process.env.REBUILD_EVENTS ?? 0);
+
+it(
+  'rebuilds beside the live one while events arrive, and loses, doubles and changes nothing',
+  async () => {
+    const load =
+      LONG > 0
+        ? { events: LONG, perSecond: 200, partitions: SHARD_COUNT }
+        : { events: 2_000, perSecond: 50, partitions: 4 };
+    const figures = await rebuildUnderLoad(load, LONG > 0 ? 240_000 : 25_000);
+    if (LONG > 0) process.stderr.write(`${JSON.stringify(figures)}\n`);
+    expect(figures.arrived).toBeGreaterThan(0);
+    expect(figures.reads).toBeGreaterThan(0);
+  },
+  LONG > 0 ? 500_000 : 60_000,
+);
 
 describe('a rebuild', () => {
   let stand: ProjectionStand;

@@ -16,6 +16,8 @@ import type { Projection } from './projection.js';
 const LOOK_EVERY_MS = 500;
 /** Between two tries to find both generations at the same place, or the tables free to be swapped. */
 const TRY_AGAIN_MS = 25;
+/** A rebuild that is this close to the live generation is compared with it. */
+const NEAR_OFFSETS = 100n;
 /** Differences that a log line names. */
 const TOLD_MAX = 20;
 
@@ -103,25 +105,31 @@ export class Rebuilder {
   ): Promise<Difference[] | null> {
     const { pool, clock } = this.parts;
     const comparison = new Comparison(pool, rebuild, projection.tables);
+    const goesOn = async (): Promise<boolean> => {
+      await clock.sleep(TRY_AGAIN_MS, signal);
+      return !signal.aborted && (await this.isWanted(rebuild));
+    };
+    while (!(await this.isNear(comparison))) if (!(await goesOn())) return null;
     const found: Difference[] = [];
-    // Where everything is read, it is together: only then all tenants of the past are there.
-    for (let partition = 0; partition < this.partitions; partition += 1)
-      while (!(await comparison.isTogether(partition))) {
-        if (signal.aborted || !(await this.isWanted(rebuild))) return null;
-        await clock.sleep(TRY_AGAIN_MS, signal);
-      }
     const tenants = await comparison.tenants(this.partitions);
-    for (const [partition, mine] of tenants.entries())
-      for (const slice of await comparison.slices(partition, mine)) {
-        let differences = await comparison.compare(partition, slice);
-        while (differences === null) {
-          if (signal.aborted || !(await this.isWanted(rebuild))) return null;
-          await clock.sleep(TRY_AGAIN_MS, signal);
-          differences = await comparison.compare(partition, slice);
-        }
-        found.push(...differences);
+    for (const [partition, mine] of tenants.entries()) {
+      const slices = await comparison.slices(partition, mine);
+      for (let at = 0; at < slices.length; ) {
+        const some = await comparison.compareSome(partition, slices, at, clock);
+        found.push(...(some?.differences ?? []));
+        at = some?.next ?? at;
+        if (!(await goesOn())) return null;
       }
+    }
     return found;
+  }
+
+  /** The live generation is held for the comparison only when what is left is soon read. */
+  private async isNear(comparison: Comparison): Promise<boolean> {
+    const behind = await comparison.behind();
+    return (
+      behind.size === this.partitions && [...behind.values()].every((offsets) => offsets <= NEAR_OFFSETS)
+    );
   }
 
   private async isWanted({ projection, generation, state }: Generation): Promise<boolean> {

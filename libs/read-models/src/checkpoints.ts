@@ -82,3 +82,13 @@ export async function holdCheckpoint(tx: pg.PoolClient, place: Place): Promise<b
   );
   return rowCount === 1;
 }
+
+/** How far a rebuild may go: where the live generation stands on the partition; null for the live one itself. */
+export async function rebuildLimit(pool: pg.Pool, place: Place): Promise<bigint | null> {
+  const { rows } = await pool.query<{ next_offset: string }>(
+    `select next_offset from read.checkpoints join read.generations using (projection, generation)
+     where projection = $1 and state = 'live' and generation <> $2 and partition = $3`,
+    [place.projection, place.generation, place.partition],
+  );
+  return rows[0] ? BigInt(rows[0].next_offset) : null;
+}

@@ -1,4 +1,5 @@
 import { shardOf } from '@vendo/events';
+import type { Clock } from '@vendo/runtime';
 import type pg from 'pg';
 import { type Generation, inTransaction, type ReadModelTable, schemaOf } from './generations.js';
 
@@ -15,7 +16,7 @@ export interface Difference {
 }
 
 /** Both generations of one thing, each as the text of a FROM item with alias `t`, and what they have in common. */
-interface Pair {
+export interface Pair {
   table: string;
   live: string;
   rebuilt: string;
@@ -24,12 +25,16 @@ interface Pair {
 }
 
 /** Part of a pair that is compared in one transaction: some tenants, and a day where the pair has days. */
-interface Slice {
+export interface Slice {
   pair: Pair;
   tenants: readonly string[];
   day: string | null;
 }
 
+/** How long the live generation of a partition is held while the rebuild comes up, and while slices are compared. */
+const CATCH_UP_MS = 700;
+const HOLD_MS = 250;
+const LOOK_EVERY_MS = 10;
 /** A report names no more places than this; the rest is the same trouble. */
 const DIFFERENCES_MAX = 100;
 /** No differing (tenant, day) beyond these is looked at column by column. */
@@ -38,8 +43,8 @@ const GROUPS_MAX = 20;
 /**
  * Compares a rebuild with the live generation: per table, tenant and day the number of rows, the sums, and the sum of a
  * hash of every row, which does not depend on their order.
- * A slice is one snapshot in which both generations stand at the same offset and position of the partition, so nobody
- * is locked out and nothing needs to stand still; where they do not, the slice is tried again.
+ * A slice is compared while both stand at the same offset and position of its partition: the live one is held there,
+ * for less than a second, and the rebuild comes up to it and not beyond.
  */
 export class Comparison {
   constructor(
@@ -68,28 +73,69 @@ export class Comparison {
     return slices;
   }
 
-  /** Null when the generations stand at different places of the partition: try again in a moment. */
-  compare(partition: number, slice: Slice): Promise<Difference[] | null> {
-    return inTransaction(
-      this.pool,
-      async (tx) => ((await this.isTogether(partition, tx)) ? this.differences(tx, slice) : null),
-      (tx) => tx.query('begin isolation level repeatable read read only'),
+  /** How many offsets the rebuild is behind the live generation, by partition; it is never ahead of it. */
+  async behind(): Promise<Map<number, bigint>> {
+    const { rows } = await this.pool.query<{ partition: number; behind: string }>(
+      this.placesSql(''),
+      this.key,
     );
+    return new Map(rows.map(({ partition, behind }) => [partition, BigInt(behind)]));
   }
 
-  /** Whether both generations stand at the same offset and position of the partition. */
-  async isTogether(partition: number, db: pg.Pool | pg.PoolClient = this.pool): Promise<boolean> {
-    const { rows } = await db.query<{ together: boolean }>(
-      `select (live.next_offset, live.position) = (rebuilt.next_offset, rebuilt.position)
-         and live.log_id is not distinct from rebuilt.log_id as together
-       from read.checkpoints rebuilt
-       join read.generations on generations.projection = rebuilt.projection and generations.state = 'live'
-       join read.checkpoints live on live.projection = rebuilt.projection
-         and live.generation = generations.generation and live.partition = rebuilt.partition
-       where rebuilt.projection = $1 and rebuilt.generation = $2 and rebuilt.partition = $3`,
-      [this.rebuild.projection, this.rebuild.generation, partition],
-    );
+  /**
+   * Compares slices of one partition from the `first` on, as many as fit into a moment in which the live generation is
+   * held where it is. Null when the rebuild does not come up to it in that time: try again later.
+   */
+  compareSome(
+    partition: number,
+    slices: readonly Slice[],
+    first: number,
+    clock: Clock,
+  ): Promise<{ next: number; differences: Difference[] } | null> {
+    return inTransaction(this.pool, async (tx) => {
+      await tx.query(
+        `select from read.checkpoints where projection = $1 and partition = $2
+           and generation = (select generation from read.generations where projection = $1 and state = 'live') for update`,
+        [this.rebuild.projection, partition],
+      );
+      const held = clock.monotonicMs();
+      while (!(await this.isTogether(tx, partition))) {
+        if (clock.monotonicMs() - held > CATCH_UP_MS) return null;
+        await clock.sleep(LOOK_EVERY_MS);
+      }
+      const together = clock.monotonicMs();
+      const differences: Difference[] = [];
+      let next = first;
+      for (const slice of slices.slice(first)) {
+        differences.push(...(await this.differences(tx, slice)));
+        next += 1;
+        if (clock.monotonicMs() - together > HOLD_MS) break;
+      }
+      return { next, differences };
+    });
+  }
+
+  private async isTogether(tx: pg.PoolClient, partition: number): Promise<boolean> {
+    const { rows } = await tx.query<{ together: boolean }>(this.placesSql(' and rebuilt.partition = $3'), [
+      ...this.key,
+      partition,
+    ]);
     return rows[0]?.together ?? false;
+  }
+
+  private get key(): unknown[] {
+    return [this.rebuild.projection, this.rebuild.generation];
+  }
+
+  private placesSql(where: string): string {
+    return `select rebuilt.partition, live.next_offset - rebuilt.next_offset as behind,
+        (live.next_offset, live.position) = (rebuilt.next_offset, rebuilt.position)
+          and live.log_id is not distinct from rebuilt.log_id as together
+      from read.checkpoints rebuilt
+      join read.generations on generations.projection = rebuilt.projection and generations.state = 'live'
+      join read.checkpoints live on live.projection = rebuilt.projection
+        and live.generation = generations.generation and live.partition = rebuilt.partition
+      where rebuilt.projection = $1 and rebuilt.generation = $2${where}`;
   }
 
   private async differences(tx: pg.PoolClient, slice: Slice): Promise<Difference[]> {

@@ -11,6 +11,7 @@ export {
   loadCheckpoint,
   moveCheckpoint,
   type Place,
+  rebuildLimit,
 } from './checkpoints.js';
 export { Comparison, type Difference, reportOf } from './comparison.js';
 export { decodeCursor, type EventsCursor, encodeCursor } from './events-cursor.js';

@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import { type Generation, inTransaction, type ReadModelTable, schemaOf } from './generations.js';
 
-const CATCH_UP_MS = 500;
+const CATCH_UP_MS = 800;
 const LOOK_EVERY_MS = 10;
 
 /**
  * Makes a rebuild the live generation, in one transaction: the tables change places and the pointer moves. A reader sees
  * one or the other, because a statement that reads a table keeps the swap away until it ends.
- * The live generation stands still meanwhile, half a second at most. False when the rebuild does not catch up with it in
+ * The live generation stands still meanwhile, less than a second. False when the rebuild does not catch up with it in
  * that time, or somebody reads or vacuums the tables just now: try again.
  * @param from the state in which the rebuild is to be.
  */
