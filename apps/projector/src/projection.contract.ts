@@ -113,7 +113,7 @@ export class ProjectionStand {
   }
 }
 
-export async function eventually(condition: () => Promise<boolean>, withinMs = 8_000): Promise<void> {
+export async function eventually(condition: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('it did not come to pass');
