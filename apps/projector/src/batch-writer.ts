@@ -1,5 +1,12 @@
 import type { LogBatch, StoredRecord } from '@vendo/event-log';
-import { type Checkpoint, moveCheckpoint, park, parkedTenants } from '@vendo/read-models';
+import {
+  beginIn,
+  type Checkpoint,
+  inTransaction,
+  moveCheckpoint,
+  park,
+  parkedTenants,
+} from '@vendo/read-models';
 import type pg from 'pg';
 import type { Projection } from './projection.js';
 import { type Triage, triage } from './triage.js';
@@ -11,7 +18,7 @@ export interface Written {
   parked: Triage['bad'];
 }
 
-/** Another projector has moved the checkpoint: this one's work was rolled back. */
+/** Another projector has moved the checkpoint, or its generation is folded no more: this one's work was rolled back. */
 export class CheckpointMovedError extends Error {
   override name = 'CheckpointMovedError';
 }
@@ -62,60 +69,48 @@ async function writeHalves(
   };
 }
 
-async function commit(
+function commit(
   pool: pg.Pool,
   projection: Projection,
   from: Checkpoint,
   to: Checkpoint,
   sorted: Triage,
 ): Promise<Written> {
-  const client = await pool.connect();
-  let failed: Error | undefined;
-  const onBreak = (broken: Error): void => {
-    failed = broken;
-  };
-  // A connection that breaks between two queries says so by an event, and the next query fails as well.
-  client.on('error', onBreak);
-  try {
-    await client.query('begin');
-    if (!(await moveCheckpoint(client, from, to))) throw new CheckpointMovedError(projection.name);
-    const { facts, bad } = await followParked(client, projection, sorted);
+  const { generation, partition } = from;
+  const write = async (tx: pg.PoolClient): Promise<Written> => {
+    if (!(await moveCheckpoint(tx, from, to))) throw new CheckpointMovedError(projection.name);
+    const { facts, bad } = await followParked(tx, projection, from, sorted);
     for (const { record, reason } of bad)
-      await park(client, {
+      await park(tx, {
         projection: projection.name,
+        generation,
         topic: projection.topic,
-        partition: from.partition,
+        partition,
         offset: record.offset,
         tenantId: record.key,
         headers: record.headers,
         value: record.value,
         reason,
       });
-    if (facts.length > 0)
-      await projection.apply(
-        client,
-        facts.map(({ fact }) => fact),
-        from.partition,
-      );
-    await client.query('commit');
+    const given = facts.map(({ fact }) => fact);
+    if (given.length > 0) await projection.apply(tx, given, partition);
     return { checkpoint: to, folded: facts, parked: bad };
-  } catch (thrown) {
-    await client.query('rollback').catch(onBreak);
-    throw thrown;
-  } finally {
-    client.off('error', onBreak);
-    // A connection that could not roll back is closed, never given to the next batch.
-    client.release(failed);
-  }
+  };
+  return inTransaction(pool, write, (tx) => beginIn(tx, from));
 }
 
 /** In a journal, what follows a parked record of the same tenant is parked behind it. */
-async function followParked(tx: pg.PoolClient, projection: Projection, sorted: Triage): Promise<Triage> {
+async function followParked(
+  tx: pg.PoolClient,
+  projection: Projection,
+  place: Checkpoint,
+  sorted: Triage,
+): Promise<Triage> {
   if (projection.order !== 'journal') return sorted;
   const firstBad = new Map<string, bigint>();
   for (const { record } of sorted.bad) if (!firstBad.has(record.key)) firstBad.set(record.key, record.offset);
   const tenants = [...new Set(sorted.facts.map(({ record }) => record.key))];
-  const stopped = await parkedTenants(tx, projection.name, tenants);
+  const stopped = await parkedTenants(tx, place, tenants);
   const isBehind = ({ key, offset }: StoredRecord): boolean =>
     stopped.has(key) || (firstBad.get(key) ?? offset) < offset;
   const behind = sorted.facts
@@ -129,6 +124,6 @@ async function followParked(tx: pg.PoolClient, projection: Projection, sorted: T
 }
 
 /** SQLSTATE classes 22 (data exception) and 23 (integrity violation): the record is wrong, not the database. */
-function isDataError(thrown: unknown): thrown is Error & { code: string } {
+export function isDataError(thrown: unknown): thrown is Error & { code: string } {
   return thrown instanceof Error && 'code' in thrown && /^2[23]/.test(String(thrown.code));
 }

@@ -1,6 +1,7 @@
 import { overdueCharges } from '@vendo/read-models';
 import type { Clock, Logger, Metrics } from '@vendo/runtime';
 import type pg from 'pg';
+import type { Duty } from './duty.js';
 
 const CHECK_EVERY_MS = 10_000;
 /** A charge and its usage event leave the gateway in one frame, so one without the other for this long is a loss or a parked record. */
@@ -17,6 +18,7 @@ export interface ChargeWatchParts {
 export class ChargeWatch {
   private readonly overdue;
   private told = new Set<string>();
+  readonly duty: Duty = { place: 'charges without usage', run: (signal) => this.run(signal) };
 
   constructor(private readonly parts: ChargeWatchParts) {
     this.overdue = parts.metrics.gauge(
@@ -25,8 +27,7 @@ export class ChargeWatch {
     );
   }
 
-  /** Checks until the signal aborts; never throws. */
-  async run(signal: AbortSignal): Promise<void> {
+  private async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.check();
@@ -36,6 +37,9 @@ export class ChargeWatch {
       }
       await this.parts.clock.sleep(CHECK_EVERY_MS, signal);
     }
+    // Another projector counts them from here on.
+    this.overdue.set(0);
+    this.told.clear();
   }
 
   /** Throws what pg throws. */

@@ -1,4 +1,5 @@
 import type { EventType, Topic, VendoEvent } from '@vendo/events';
+import type { ReadModelTable } from '@vendo/read-models';
 import type pg from 'pg';
 
 /** An event that a projection folds. */
@@ -16,6 +17,8 @@ export interface Fact<T extends EventType = EventType> {
 export interface Projection<T extends EventType = EventType> {
   readonly name: string;
   readonly topic: Topic;
+  /** What it writes, all of it: a rebuild makes these anew, compares and swaps them. */
+  readonly tables: readonly ReadModelTable[];
   /** Other known events are passed over unread; unknown ones are parked. */
   readonly handles: readonly T[];
   /**
@@ -26,6 +29,6 @@ export interface Projection<T extends EventType = EventType> {
   readonly order: 'facts' | 'journal';
   /** Why this event cannot be folded, though its schema is right; null when it can. */
   refuse(event: VendoEvent<T>): string | null;
-  /** Writes the rows of at least one fact. Set-based, rows in key order; a data error (SQLSTATE 22, 23) parks the fact that causes it. */
+  /** Writes the rows of at least one fact, into tables that are named bare. Set-based, rows in key order; a data error (SQLSTATE 22, 23) parks the fact that causes it. */
   apply(tx: pg.PoolClient, facts: readonly Fact<T>[], partition: number): Promise<void>;
 }

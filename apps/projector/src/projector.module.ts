@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   type DynamicModule,
   Inject,
@@ -7,41 +8,73 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { EventLog, EventLogModule, eventLogConfig } from '@vendo/event-log';
-import { SHARD_COUNT } from '@vendo/events';
-import { migrateReadModels } from '@vendo/read-models';
+import { connectionName, migrateReadModels } from '@vendo/read-models';
 import { Clock, createPool, Health, LOGGER, type Logger, Metrics, RuntimeModule } from '@vendo/runtime';
 import type pg from 'pg';
-import { ChargeWatch } from './charge-watch.js';
 import type { ProjectorConfig } from './config.js';
 import { PROJECTIONS } from './projections/projections.js';
-import { Runner } from './runner.js';
+import { Projector } from './projector.js';
 
-const POOL = Symbol('projector pool');
+const DATABASE = Symbol('projector database');
 
-/** Runs the projections from boot to shutdown, and ends them between two transactions. */
+/** The connections of one projector, all under its name: others see by them that it lives. */
+interface Database {
+  id: string;
+  url: string;
+  pool: pg.Pool;
+  rebuildPool: pg.Pool;
+}
+
+/** Runs the projector from boot to shutdown, and ends it between two transactions. */
 @Injectable()
 class Projecting implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly stopping = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
 
   constructor(
-    @Inject(Runner) private readonly runner: Runner,
-    @Inject(ChargeWatch) private readonly charges: ChargeWatch,
-    @Inject(POOL) private readonly pool: pg.Pool,
+    @Inject(Projector) private readonly projector: Projector,
+    @Inject(DATABASE) private readonly database: Database,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await migrateReadModels(this.pool);
-    await this.runner.ready(this.stopping.signal);
+    await this.migrate();
     const { signal } = this.stopping;
-    this.running = Promise.all([this.runner.run(signal), this.charges.run(signal)]);
+    await this.projector.ready(signal);
+    this.running = this.projector.run(signal);
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.stopping.abort();
     await this.running;
-    await this.pool.end();
+    await Promise.all([this.database.pool.end(), this.database.rebuildPool.end()]);
   }
+
+  /** Without timeouts: the one waits for the other when two begin at once. */
+  private async migrate(): Promise<void> {
+    const pool = createPool(this.database.url, { app: 'vendo-projector migration', max: 1 });
+    try {
+      await migrateReadModels(pool);
+    } finally {
+      await pool.end();
+    }
+  }
+}
+
+function openDatabase(url: string): Database {
+  const id = randomUUID();
+  const app = connectionName(id);
+  const settings = {
+    lock_timeout: '2s',
+    statement_timeout: '5s',
+    // What a stopped projector has open ends before its leases do, so whoever takes over does not wait for it.
+    idle_in_transaction_session_timeout: '2s',
+  };
+  return {
+    id,
+    url,
+    pool: createPool(url, { app, max: 8, settings }),
+    rebuildPool: createPool(url, { app, max: 4, settings }),
+  };
 }
 
 @Module({})
@@ -54,36 +87,18 @@ export class ProjectorModule {
         EventLogModule.from(eventLogConfig(config)),
       ],
       providers: [
+        { provide: DATABASE, useFactory: () => openDatabase(config.DATABASE_URL) },
         {
-          provide: POOL,
-          useFactory: () =>
-            createPool(config.DATABASE_URL, {
-              app: 'vendo-projector',
-              max: 8,
-              settings: {
-                lock_timeout: '2s',
-                statement_timeout: '5s',
-                idle_in_transaction_session_timeout: '5s',
-              },
-            }),
-        },
-        {
-          provide: Runner,
+          provide: Projector,
           useFactory: (
             log: EventLog,
-            pool: pg.Pool,
+            database: Database,
             clock: Clock,
             logger: Logger,
             metrics: Metrics,
             health: Health,
-          ) => new Runner({ log, pool, clock, logger, metrics, health }, PROJECTIONS, SHARD_COUNT),
-          inject: [EventLog, POOL, Clock, LOGGER, Metrics, Health],
-        },
-        {
-          provide: ChargeWatch,
-          useFactory: (pool: pg.Pool, clock: Clock, logger: Logger, metrics: Metrics) =>
-            new ChargeWatch({ pool, clock, logger, metrics }),
-          inject: [POOL, Clock, LOGGER, Metrics],
+          ) => new Projector({ log, ...database, clock, logger, metrics, health }, PROJECTIONS),
+          inject: [EventLog, DATABASE, Clock, LOGGER, Metrics, Health],
         },
         Projecting,
       ],

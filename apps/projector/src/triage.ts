@@ -3,6 +3,7 @@ import {
   BadRecordError,
   decodeEvent,
   EVENTS,
+  type EventRecord,
   type EventType,
   POSITION_HEADER,
   SEQ_HEADER,
@@ -32,28 +33,36 @@ export class JournalGapError extends Error {
 export function triage(projection: Projection, records: readonly StoredRecord[], position: bigint): Triage {
   const sorted: Triage = { facts: [], bad: [], position };
   for (const record of records) {
-    const place = projection.order === 'journal' ? journalPlace(record) : NO_PLACE;
-    if (!place) {
-      sorted.bad.push({ record, reason: 'a journal record without its position and seq' });
-      continue;
-    }
-    if (projection.order === 'journal') {
+    const place = placeOf(projection, record);
+    if (place && projection.order === 'journal') {
       if (place.position <= sorted.position) continue;
       if (place.position > sorted.position + 1n)
         throw new JournalGapError(`position ${place.position} follows ${sorted.position}`);
       sorted.position = place.position;
     }
-    const read = readRecord(projection, record);
+    const read = readFact(projection, record);
     if (read === null) continue;
     if (typeof read === 'string') sorted.bad.push({ record, reason: read });
-    else sorted.facts.push({ record, fact: { event: read, ...place } });
+    else sorted.facts.push({ record, fact: read });
   }
   return sorted;
 }
 
+/** The fact in a record, null when the projection does not handle it, or why it cannot be folded. */
+export function readFact(projection: Projection, record: EventRecord): Fact | string | null {
+  const place = placeOf(projection, record);
+  if (!place) return 'a journal record without its position and seq';
+  const read = readEvent(projection, record);
+  return read === null || typeof read === 'string' ? read : { event: read, ...place };
+}
+
 const NO_PLACE = { position: 0n, seq: 0n };
 
-function journalPlace({ headers }: StoredRecord): typeof NO_PLACE | null {
+function placeOf({ order }: Projection, { headers }: EventRecord): typeof NO_PLACE | null {
+  return order === 'journal' ? journalPlace(headers) : NO_PLACE;
+}
+
+function journalPlace(headers: EventRecord['headers']): typeof NO_PLACE | null {
   const position = wholeNumber(headers[POSITION_HEADER]);
   const seq = wholeNumber(headers[SEQ_HEADER]);
   return position === null || seq === null ? null : { position, seq };
@@ -63,8 +72,7 @@ function wholeNumber(text: string | undefined): bigint | null {
   return text !== undefined && /^\d{1,18}$/.test(text) ? BigInt(text) : null;
 }
 
-/** The event, null when the projection does not handle it, or why it cannot be folded. */
-function readRecord(projection: Projection, record: StoredRecord): VendoEvent | string | null {
+function readEvent(projection: Projection, record: EventRecord): VendoEvent | string | null {
   const type = record.headers.ce_type ?? '';
   const handled = (projection.handles as readonly string[]).includes(type);
   if (!handled && Object.hasOwn(EVENTS, type)) return null;

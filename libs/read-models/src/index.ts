@@ -5,8 +5,32 @@ export {
   type OverdueCharges,
   overdueCharges,
 } from './charges-without-usage.js';
-export { type Checkpoint, loadCheckpoint, moveCheckpoint } from './checkpoints.js';
+export {
+  type Checkpoint,
+  holdCheckpoint,
+  loadCheckpoint,
+  moveCheckpoint,
+  type Place,
+  rebuildLimit,
+} from './checkpoints.js';
+export { Comparison, type Difference, reportOf } from './comparison.js';
 export { decodeCursor, type EventsCursor, encodeCursor } from './events-cursor.js';
+export {
+  acceptRebuild,
+  beginGenerations,
+  beginIn,
+  blockRebuild,
+  dropGeneration,
+  dropRebuild,
+  followedGenerations,
+  type Generation,
+  generationsOf,
+  inTransaction,
+  type ReadModelTable,
+  RebuildError,
+  startRebuild,
+} from './generations.js';
+export { connectionName, Leases } from './leases.js';
 export { migrateReadModels } from './migrate-read-models.js';
 export { type ParkedRow, park, parkedTenants } from './parked.js';
 export {
@@ -20,12 +44,23 @@ export {
   type WalletBalance,
 } from './read-models.js';
 export { ReadModelsModule } from './read-models.module.js';
-export { addToRollups, insertUsageEvents } from './usage-writes.js';
+export {
+  keepParked,
+  type ParkedRecord,
+  parkedSequence,
+  passReplayOn,
+  type ReplayRequest,
+  replayRequests,
+  unpark,
+} from './replays.js';
+export { swapGenerations } from './swap.js';
+export { addToRollups, insertUsageEvents, USAGE_TABLES } from './usage-writes.js';
 export {
   type BalanceRow,
   type EntryRow,
   insertEntries,
   storeBalances,
   storeWindows,
+  WALLET_TABLES,
   type WindowRow,
 } from './wallet-writes.js';

@@ -1,11 +1,10 @@
 import type { Topic } from '@vendo/events';
 import type pg from 'pg';
+import type { Place } from './checkpoints.js';
 
-/** A record that a projection set aside, whole. */
-export interface ParkedRow {
-  projection: string;
+/** A record that a generation of a projection set aside, whole. */
+export interface ParkedRow extends Place {
   topic: Topic;
-  partition: number;
   offset: bigint;
   tenantId: string;
   headers: Record<string, string>;
@@ -16,10 +15,11 @@ export interface ParkedRow {
 /** Stores what could not be folded; a repeat changes nothing. */
 export async function park(tx: pg.PoolClient, row: ParkedRow): Promise<void> {
   await tx.query(
-    `insert into read.parked (projection, topic, partition, record_offset, tenant_id, headers, value, reason)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`,
+    `insert into read.parked (projection, generation, topic, partition, record_offset, tenant_id, headers, value, reason)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`,
     [
       row.projection,
+      row.generation,
       row.topic,
       row.partition,
       row.offset,
@@ -34,12 +34,12 @@ export async function park(tx: pg.PoolClient, row: ParkedRow): Promise<void> {
 /** Which of these tenants have a parked record, so that later ones of theirs must follow it. */
 export async function parkedTenants(
   tx: pg.PoolClient,
-  projection: string,
+  { projection, generation }: Place,
   tenantIds: readonly string[],
 ): Promise<Set<string>> {
   const { rows } = await tx.query<{ tenant_id: string }>(
-    'select distinct tenant_id from read.parked where projection = $1 and tenant_id = any($2)',
-    [projection, tenantIds.map(storable)],
+    'select distinct tenant_id from read.parked where projection = $1 and generation = $2 and tenant_id = any($3)',
+    [projection, generation, tenantIds.map(storable)],
   );
   return new Set(rows.map(({ tenant_id }) => tenant_id));
 }

@@ -168,6 +168,19 @@ export class ReadModels {
       parkedAt: parked_at,
     }));
   }
+
+  /**
+   * Asks for a parked record to be folded again, and what is parked behind it of its tenant; a projector does it within
+   * a second or so. What fails again stays, with its new reason. False when no such record is parked.
+   */
+  async requestReplay(id: string): Promise<boolean> {
+    if (!/^\d{1,18}$/.test(id)) return false;
+    const { rowCount } = await this.pool.query(
+      'update read.parked set replay_requested_at = clock_timestamp() where id = $1',
+      [id],
+    );
+    return rowCount === 1;
+  }
 }
 
 interface UsageGroup {

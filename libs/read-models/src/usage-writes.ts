@@ -1,5 +1,14 @@
 import type { UsageMeasuredV1 } from '@vendo/events';
 import type pg from 'pg';
+import type { ReadModelTable } from './generations.js';
+
+// Tables are named bare: `beginIn` says which generation's they are.
+
+export const USAGE_TABLES: readonly ReadModelTable[] = [
+  { name: 'usage_events', time: 'reserved_at', sums: ['provider_cost_micros', 'cost_micros', 'hold_micros'] },
+  { name: 'usage_hourly', time: 'hour', sums: ['quantity', 'cost_micros'] },
+  { name: 'usage_calls_hourly', time: 'hour', sums: ['calls'] },
+];
 
 const COLUMNS = `hold_id, tenant_id, app_id, key_id, connection_id, provider, route, model, upstream_request_id,
   status, outcome, evidence, lines, provider_cost_micros, cost_micros, rate_version, hold_micros,
@@ -15,8 +24,8 @@ export async function insertUsageEvents(
 ): Promise<string[]> {
   const given = events.map(({ id, ...fields }) => ({ hold_id: id, ...fields }));
   const { rows } = await tx.query<{ hold_id: string }>(
-    `insert into read.usage_events (${COLUMNS})
-     select ${COLUMNS} from json_populate_recordset(null::read.usage_events, $1::json) order by hold_id
+    `insert into usage_events (${COLUMNS})
+     select ${COLUMNS} from json_populate_recordset(null::usage_events, $1::json) order by hold_id
      on conflict (hold_id) do nothing
      returning hold_id`,
     [JSON.stringify(given)],
@@ -27,20 +36,20 @@ export async function insertUsageEvents(
 /** Adds these stored events to the hourly roll-ups; call it once per event, with what `insertUsageEvents` answered. */
 export async function addToRollups(tx: pg.PoolClient, holdIds: readonly string[]): Promise<void> {
   await tx.query(
-    `insert into read.usage_calls_hourly (hour, tenant_id, app_id, connection_id, provider, model, calls)
+    `insert into usage_calls_hourly (hour, tenant_id, app_id, connection_id, provider, model, calls)
      select date_trunc('hour', reserved_at, 'UTC'), tenant_id, app_id, connection_id, provider, model, count(*)
-     from read.usage_events where hold_id = any($1)
+     from usage_events where hold_id = any($1)
      group by 1, 2, 3, 4, 5, 6 order by 2, 1, 3, 4, 5, 6
      on conflict (tenant_id, hour, app_id, connection_id, provider, model)
      do update set calls = usage_calls_hourly.calls + excluded.calls`,
     [holdIds],
   );
   await tx.query(
-    `insert into read.usage_hourly (hour, tenant_id, app_id, connection_id, provider, model, meter, quantity, cost_micros)
+    `insert into usage_hourly (hour, tenant_id, app_id, connection_id, provider, model, meter, quantity, cost_micros)
      select date_trunc('hour', reserved_at, 'UTC'), tenant_id, app_id, connection_id, provider,
             coalesce(line->>'model', model), line->>'meter',
             sum((line->>'quantity')::numeric), sum((line->>'cost_micros')::bigint)
-     from read.usage_events cross join lateral json_array_elements(lines) as line
+     from usage_events cross join lateral json_array_elements(lines) as line
      where hold_id = any($1)
      group by 1, 2, 3, 4, 5, 6, 7 order by 2, 1, 3, 4, 5, 6, 7
      on conflict (tenant_id, hour, app_id, connection_id, provider, model, meter)

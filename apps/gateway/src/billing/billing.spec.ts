@@ -61,7 +61,7 @@ let addresses = 0;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  pool = createPool(database.url, { app: 'billing spec' });
+  pool = createPool(database.url, { app: 'billing spec', settings: { search_path: 'read' } });
   await migrateReadModels(pool);
   const module = await Test.createTestingModule({
     imports: [

@@ -32,7 +32,11 @@ describe('what the operator looks at', () => {
     stream: false,
   });
 
-  const store = (events: UsageMeasuredV1[]) => withClient((client) => insertUsageEvents(client, events));
+  const store = (events: UsageMeasuredV1[]) =>
+    withClient(async (client) => {
+      await client.query('set search_path to read');
+      await insertUsageEvents(client, events);
+    });
 
   it('pages through usage events, newest first; what comes in between changes no page', async () => {
     const tenant = await newTenant();
@@ -80,6 +84,7 @@ describe('what the operator looks at', () => {
     const tenantId = randomUUID();
     const parked = {
       projection: 'usage',
+      generation: 1,
       topic: 'gateway.events' as const,
       partition: 3,
       offset: 9n,

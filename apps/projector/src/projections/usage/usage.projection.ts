@@ -1,11 +1,12 @@
 import { GATEWAY_TOPIC, type VendoEvent } from '@vendo/events';
-import { addToRollups, insertUsageEvents } from '@vendo/read-models';
+import { addToRollups, insertUsageEvents, USAGE_TABLES } from '@vendo/read-models';
 import type { Fact, Projection } from '../../projection.js';
 
 /** Usage events and their hourly roll-ups, from what gateways measured. */
 export const usage: Projection<'UsageMeasured.v1'> = {
   name: 'usage',
   topic: GATEWAY_TOPIC,
+  tables: USAGE_TABLES,
   handles: ['UsageMeasured.v1'],
   order: 'facts',
   refuse,

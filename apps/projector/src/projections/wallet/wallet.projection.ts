@@ -7,6 +7,7 @@ import {
   noteChargesWithoutUsage,
   storeBalances,
   storeWindows,
+  WALLET_TABLES,
   type WindowRow,
 } from '@vendo/read-models';
 import type { Fact, Projection } from '../../projection.js';
@@ -18,6 +19,7 @@ type WalletFact = Fact<WalletEventType>;
 export const wallet: Projection<WalletEventType> = {
   name: 'wallet',
   topic: LEDGER_TOPIC,
+  tables: WALLET_TABLES,
   handles: Object.keys(LEDGER_EVENTS) as WalletEventType[],
   order: 'journal',
   refuse: () => null,

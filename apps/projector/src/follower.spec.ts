@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { encodeEvent, LEDGER_TOPIC, POSITION_HEADER, SEQ_HEADER, shardOf } from '@vendo/events';
+import { Metrics, SystemClock } from '@vendo/runtime';
 import type pg from 'pg';
+import { Follower, type FollowerParts } from './follower.js';
 import { eventually, PARTITIONS, ProjectionStand } from './projection.contract.js';
 import type { Fact, Projection } from './projection.js';
 
@@ -12,6 +14,7 @@ const PARTITION = shardOf(TENANT, PARTITIONS);
 class Counting implements Projection<'CreditGranted.v1'> {
   readonly name = 'counting';
   readonly topic = LEDGER_TOPIC;
+  readonly tables = [{ name: 'counted', time: null, sums: ['position'] }];
   readonly handles = ['CreditGranted.v1'] as const;
   readonly order = 'journal';
   failures = 0;
@@ -51,26 +54,30 @@ function credit(position: number) {
   });
 }
 
-describe('the runner', () => {
+describe('the follower', () => {
   let counting: Counting;
   let stand: ProjectionStand;
   beforeEach(async () => {
     counting = new Counting();
     stand = await ProjectionStand.open([counting]);
-    await stand.pool.query('create table counted (position bigint)');
+    await stand.pool.query('create table read.counted (position bigint)');
     await stand.append(LEDGER_TOPIC, [credit(1), credit(2)]);
   });
   afterEach(() => stand.close());
 
+  const followers = (parts: FollowerParts) =>
+    new Follower({ ...parts, metrics: new Metrics('spec') }, [counting], PARTITIONS);
   const counted = async () =>
-    (await stand.rows('select position from counted order by 1')).map(({ position }) => Number(position));
+    (await stand.rows('select position from read.counted order by 1')).map(({ position }) =>
+      Number(position),
+    );
 
   it('commits rows and checkpoint together or not at all, and parks nothing in an outage', async () => {
     let broken = true;
     counting.failure = () => (broken ? OUTAGE : null);
     await stand.project(async () => {
       if (broken) {
-        if (counting.failures < 2) return false;
+        if (counting.failures < 2 || stand.health.report() === null) return false;
         expect(await counted()).toEqual([]);
         expect(await stand.rows('select count(*) from read.parked')).toEqual([{ count: '0' }]);
         expect(stand.health.report()).toEqual({ projections: 'waiting for the database or the log' });
@@ -82,10 +89,22 @@ describe('the runner', () => {
     expect(stand.health.report()).toBeNull();
   });
 
-  it('folds nothing twice when two projectors run at once, whatever the projection guards against', async () => {
+  it('folds nothing twice when two take the same partitions for theirs, whatever the projection guards against', async () => {
     for (let position = 3; position <= 1_200; position += 1)
       await stand.append(LEDGER_TOPIC, [credit(position)]);
-    await Promise.all([stand.project(), stand.project()]);
+    await stand.project(async () => true);
+    const stopping = new AbortController();
+    const parts = {
+      ...stand,
+      rebuildPool: stand.pool,
+      clock: new SystemClock(),
+      metrics: new Metrics('spec'),
+    };
+    const duties = await Promise.all([1, 2].map(() => followers(parts).duties()));
+    const running = duties.flat().map(({ run }) => run(stopping.signal));
+    await eventually(() => stand.caughtUp());
+    stopping.abort();
+    await Promise.all(running);
     expect(await counted()).toEqual(Array.from({ length: 1_200 }, (_, n) => n + 1));
   });
 
@@ -111,8 +130,12 @@ describe('the runner', () => {
     await stand.pool.query(`update read.checkpoints set ${change} ${where}`);
     const before = await stand.rows(`select * from read.checkpoints ${where}`);
     await stand.append(LEDGER_TOPIC, [credit(3)]);
-    await stand.project(async () => stand.health.report() !== null);
-    expect(stand.health.report()).toEqual({ [`counting/${PARTITION}`]: expect.stringMatching(reason) });
+    let told: unknown = null;
+    await stand.project(async () => {
+      told = stand.health.report();
+      return told !== null;
+    });
+    expect(told).toEqual({ [`counting/1/${PARTITION}`]: expect.stringMatching(reason) });
     expect(await stand.rows(`select * from read.checkpoints ${where}`)).toEqual(before);
     expect(await counted()).toEqual([1, 2]);
   });
