@@ -3,18 +3,12 @@ import { VendoError } from '@vendo/errors';
 import { App } from '@vendo/registry';
 import { v7 as uuidv7 } from 'uuid';
 import type { z } from 'zod';
+import type { AppView, NewKeyView } from './answers.js';
 import { CapsService } from './caps.service.js';
 import { Changes } from './changes.js';
-import { KeysService, type NewKeyView } from './keys.service.js';
+import { KeysService } from './keys.service.js';
 import type { AppChange, NewApp } from './requests.js';
 import { TenantsService } from './tenants.service.js';
-
-export interface AppView {
-  id: string;
-  display_name: string;
-  spend_cap_micros_daily: number | null;
-  spend_cap_micros_monthly: number | null;
-}
 
 @Injectable()
 export class AppsService {

@@ -3,12 +3,15 @@ import { Meter } from '@vendo/events';
 import { type Micros, microsFromUsd, microsFromWire, Rational } from '@vendo/money';
 import { z } from 'zod';
 
+export { read } from '../openapi/read.js';
+
 const SPEND_CAP_MAX: Micros = 1_000_000_000_000n;
 
 /** What neither Postgres text nor JSON can hold is refused here: a NUL, half of a surrogate pair. */
 const Text = z
   .string()
-  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text without NUL');
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text without NUL')
+  .meta({ description: 'Text without NUL.' });
 
 const DisplayName = Text.trim().min(1).max(80);
 
@@ -133,24 +136,24 @@ export const EventsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
-/** Reads what a route takes. Throws VendoError `invalid_request` that names the first wrong field, never its value. */
-export function read<Schema extends z.ZodType>(schema: Schema, given: unknown): z.infer<Schema> {
-  const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field = issue?.path.join('.') || 'request';
-  throw new VendoError('invalid_request', `${field}: ${issue?.message ?? 'is wrong'}`);
-}
+const Id = z.uuid().toLowerCase();
+
+export const IdPath = z.strictObject({ id: Id });
 
 /** A uuid of the path. Throws VendoError `not_found`: nothing has another kind of id. */
 export function readId(given: string): string {
-  if (!z.uuid().safeParse(given).success) throw new VendoError('not_found');
-  return given.toLowerCase();
+  const { success, data } = Id.safeParse(given);
+  if (!success) throw new VendoError('not_found');
+  return data;
 }
+
+const Slug = z.string().regex(/^[a-z0-9-]{1,60}$/);
+
+export const BindingPath = z.strictObject({ id: Id, slug: Slug });
 
 /** A provider's slug of the path. Throws VendoError `not_found`: nothing is bound under another kind of name. */
 export function readSlug(given: string): string {
-  if (!/^[a-z0-9-]{1,60}$/.test(given)) throw new VendoError('not_found', 'There is no such binding.');
+  if (!Slug.safeParse(given).success) throw new VendoError('not_found', 'There is no such binding.');
   return given;
 }
 

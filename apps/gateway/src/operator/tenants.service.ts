@@ -3,13 +3,8 @@ import { VendoError } from '@vendo/errors';
 import { type CreditEntry, type GrantCredit, LedgerClient } from '@vendo/ledger-api';
 import { Audit, Tenant } from '@vendo/registry';
 import { v7 as uuidv7 } from 'uuid';
+import type { TenantView } from './answers.js';
 import { Changes } from './changes.js';
-
-export interface TenantView {
-  id: string;
-  name: string;
-  is_test: boolean;
-}
 
 @Injectable()
 export class TenantsService {
