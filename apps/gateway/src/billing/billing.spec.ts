@@ -11,10 +11,16 @@ import {
   ReadModelsModule,
   storeBalances,
 } from '@vendo/read-models';
+import { RegistryModule } from '@vendo/registry';
 import { createPool, RuntimeModule } from '@vendo/runtime';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
 import { type Caller, Callers } from '../callers/callers.js';
+import { Identities, type Identity } from '../identities/identities.js';
+import { conformity } from '../openapi/conforms.contract.js';
+import { OpenApiModule } from '../openapi/openapi.module.js';
+import { OperatorModule } from '../operator/operator.module.js';
+import { LedgerFake, portFakes } from '../operator/operator-stand.contract.js';
 import { BillingModule } from './billing.module.js';
 
 const TENANT = randomUUID();
@@ -52,9 +58,31 @@ class CallersFake {
   };
 }
 
+/** Tokens that are good, and whose they are. */
+const USERS: Record<string, Identity> = {
+  'alice.good.token': { subject: 'alice', email: 'alice@example.com' },
+  'bob.good.token': { subject: 'bob', email: null },
+};
+
+class IdentitiesFake extends Identities {
+  static module = {
+    module: IdentitiesFake,
+    providers: [{ provide: Identities, useClass: IdentitiesFake }],
+    exports: [Identities],
+  };
+
+  async identify(token: string): Promise<Identity> {
+    const user = USERS[token];
+    if (!user) throw new VendoError(token === 'the.keys.away' ? 'billing_unavailable' : 'app_unknown');
+    return user;
+  }
+}
+
+const ledger = new LedgerFake();
 let database: TestDatabase;
 let pool: pg.Pool;
 let app: NestFastifyApplication;
+let conforms: ReturnType<typeof conformity>;
 /** Another one for each test, so that none is refused for the requests of the others. */
 let remoteAddress: string;
 let addresses = 0;
@@ -63,18 +91,30 @@ beforeAll(async () => {
   database = await createTestDatabase();
   pool = createPool(database.url, { app: 'billing spec' });
   await migrateReadModels(pool);
+  const readModels = ReadModelsModule.from({ databaseUrl: database.url });
+  const operator = OperatorModule.from({ adminToken: 'an admin token', providers: ['openai'] }, [
+    RegistryModule.from({ databaseUrl: database.url }),
+    readModels,
+    portFakes(ledger),
+  ]);
   const module = await Test.createTestingModule({
     imports: [
       RuntimeModule.forApp('spec', 'silent'),
-      BillingModule.from({ publicUrl: 'https://vendo.run', domain: 'gateway.example' }, [
-        CallersFake.module,
-        ReadModelsModule.from({ databaseUrl: database.url }),
-      ]),
+      BillingModule.from(
+        {
+          publicUrl: 'https://vendo.run',
+          domain: 'gateway.example',
+          requestsPerMinute: { balance: 60, cli: 30 },
+        },
+        [CallersFake.module, IdentitiesFake.module, readModels, operator],
+      ),
+      OpenApiModule,
     ],
   }).compile();
   app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
+  conforms = conformity(app);
 });
 
 afterAll(async () => {
@@ -87,18 +127,30 @@ beforeEach(async () => {
   addresses += 1;
   remoteAddress = `10.0.0.${addresses}`;
   await pool.query(
-    'truncate read.usage_events, read.usage_hourly, read.usage_calls_hourly, read.wallet_balances',
+    'truncate read.usage_events, read.usage_hourly, read.usage_calls_hourly, read.wallet_balances, read.spend_windows',
   );
 });
 
 async function get(path: string, headers: Record<string, string> = { authorization: `Bearer ${APP_KEY}` }) {
-  const { statusCode, headers: sent, body } = await app.inject({ url: path, headers, remoteAddress });
-  return {
-    status: statusCode,
-    headers: sent,
-    body: body === '' ? null : (JSON.parse(body) as unknown),
-    text: body,
-  };
+  return request('GET', path, headers);
+}
+
+async function request(
+  method: 'GET' | 'PUT' | 'OPTIONS',
+  path: string,
+  headers: Record<string, string>,
+  payload?: object,
+) {
+  const answer = await app.inject({
+    method,
+    url: path,
+    headers,
+    remoteAddress,
+    ...(payload ? { payload } : {}),
+  });
+  const body = answer.body === '' ? null : (JSON.parse(answer.body) as unknown);
+  conforms(method, path, answer.statusCode, body);
+  return { status: answer.statusCode, headers: answer.headers, body, text: answer.body };
 }
 
 async function wallet(balance_micros: number, held_micros: number): Promise<void> {
@@ -171,7 +223,7 @@ describe('GET /api/billing/balance?min_seq=', () => {
   it.each(['', '-1', 'x', '1.5'])('refuses %j', async (seq) => {
     expect(await get(`/api/billing/balance?min_seq=${seq}`)).toMatchObject({
       status: 400,
-      text: '{"error":{"message":"min_seq must be a whole number"}}',
+      text: '{"error":{"message":"min_seq: must be a whole number"}}',
     });
   });
 });
@@ -324,7 +376,7 @@ describe('GET /api/billing/usage', () => {
   it.each(['year', '', 'Day', 'day&period=month'])('refuses the period %j', async (period) => {
     expect(await get(`/api/billing/usage?period=${period}`)).toMatchObject({
       status: 400,
-      text: '{"error":{"message":"period must be day or month"}}',
+      text: '{"error":{"message":"period: must be day or month"}}',
     });
   });
 });

@@ -24,7 +24,7 @@ const SpendCap = z.union([z.null(), z.number(), z.string()]).transform((usd, con
   return z.NEVER;
 });
 
-const SpendCaps = { spend_cap_daily: SpendCap.optional(), spend_cap_monthly: SpendCap.optional() };
+export const SpendCaps = { spend_cap_daily: SpendCap.optional(), spend_cap_monthly: SpendCap.optional() };
 
 /** An exact decimal in text, e.g. `2.5` or `2.5e-06`. */
 const Decimal = z.string().transform((text, context) => {
