@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach } from '@jest/globals';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { VendoError } from '@vendo/errors';
+import { VendoError, VendoErrorFilter } from '@vendo/errors';
 import { migrateReadModels, ReadModelsModule, storeBalances } from '@vendo/read-models';
 import { RegistryModule } from '@vendo/registry';
 import { createPool, RuntimeModule } from '@vendo/runtime';
@@ -113,6 +113,7 @@ export function billingStand() {
       for (const each of [method].flat()) registered.push(`${each.toLowerCase()} ${url}`);
     });
     app = module.createNestApplication<NestFastifyApplication>(adapter);
+    app.useGlobalFilters(new VendoErrorFilter(() => undefined));
     await app.init();
     await app.getHttpAdapter().getInstance().ready();
     conforms = conformity(app);
@@ -141,7 +142,7 @@ export function billingStand() {
     method: 'GET' | 'PUT' | 'OPTIONS',
     path: string,
     headers: Record<string, string>,
-    payload?: object,
+    payload?: object | string,
   ) {
     const answer = await app.inject({
       method,

@@ -27,12 +27,15 @@ export class RequestLimits implements OnModuleInit {
     @Inject(BILLING_CONFIG) private readonly config: BillingConfig,
   ) {}
 
-  async onModuleInit(): Promise<void> {
+  onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<Fastify>();
-    await fastify.register(rateLimit, { global: false, cache: ADDRESSES_MAX });
     const { balance, cli } = this.config.requestsPerMinute;
-    this.ofBalances = fastify.createRateLimit({ max: balance, timeWindow: WINDOW_MS });
-    this.ofCli = fastify.createRateLimit({ max: cli, timeWindow: WINDOW_MS });
+    // Not awaited: that would seal the routes before Nest gives them its error handler.
+    void fastify.register(rateLimit, { global: false, cache: ADDRESSES_MAX });
+    fastify.addHook('onReady', async () => {
+      this.ofBalances = fastify.createRateLimit({ max: balance, timeWindow: WINDOW_MS });
+      this.ofCli = fastify.createRateLimit({ max: cli, timeWindow: WINDOW_MS });
+    });
   }
 
   /** Counts a request for one of the two balances. Throws VendoError rate_limit_requests. */

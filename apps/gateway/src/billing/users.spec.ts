@@ -157,6 +157,19 @@ describe('PUT /api/billing/spend-caps', () => {
   });
 
   it.each([
+    ['no JSON', '{', 400, 'invalid_body'],
+    [
+      'JSON that is too large',
+      JSON.stringify({ spend_cap_daily: '1'.repeat(1_100_000) }),
+      413,
+      'body_too_large',
+    ],
+  ])('refuses %s as every other route does', async (_, body, status, code) => {
+    const headers = { ...ALICE, 'content-type': 'application/json' };
+    expect(await request('PUT', CAPS, headers, body)).toMatchObject({ status, body: { error: { code } } });
+  });
+
+  it.each([
     {},
     { spend_cap_daily: -1 },
     { spend_cap_daily: 1_000_001 },
