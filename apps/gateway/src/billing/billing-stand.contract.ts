@@ -117,12 +117,12 @@ export function billingStand() {
     await app.init();
     await app.getHttpAdapter().getInstance().ready();
     conforms = conformity(app);
-  });
+  }, 60_000);
 
   afterAll(async () => {
-    await app.close();
-    await pool.end();
-    await database.drop();
+    await app?.close();
+    await pool?.end();
+    await database?.drop();
   });
 
   beforeEach(async () => {

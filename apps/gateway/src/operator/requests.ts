@@ -5,6 +5,9 @@ import { z } from 'zod';
 
 export { read } from '../openapi/read.js';
 
+/** Ten million dollars: far from where sums leave the exact integers of JSON. */
+const CREDIT_MAX_MICROS = 10_000_000_000_000;
+
 const SPEND_CAP_MAX: Micros = 1_000_000_000_000n;
 
 /** What neither Postgres text nor JSON can hold is refused here: a NUL, half of a surrogate pair. */
@@ -46,6 +49,8 @@ export const NewTenant = z.strictObject({
 export const NewCredit = z.strictObject({
   amount_micros: z
     .int()
+    .min(-CREDIT_MAX_MICROS)
+    .max(CREDIT_MAX_MICROS)
     .refine((amount) => amount !== 0, 'must not be zero')
     .transform(microsFromWire),
   source: Text.trim().min(1).max(60),
