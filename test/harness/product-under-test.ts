@@ -112,6 +112,9 @@ function environment({ upstreams = {}, env = {}, kafkaBrokers }: ProductOptions)
     TZ,
     GATEWAY_PORT: '0',
     LEDGER_PORT: '0',
+    // Journeys look at balances all the time, from one address.
+    VENDO_BALANCE_REQUESTS_PER_MINUTE: '1000000',
+    VENDO_CLI_REQUESTS_PER_MINUTE: '1000000',
     ...(kafkaBrokers ? { KAFKA_BROKERS: kafkaBrokers } : {}),
     ...Object.fromEntries(origins),
     ...env,

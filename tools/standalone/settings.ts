@@ -9,6 +9,9 @@ const PASSED_ON: Record<AppName, readonly string[]> = {
   gateway: [
     'VENDO_DOMAIN',
     'VENDO_PUBLIC_URL',
+    'VENDO_JWKS_URL',
+    'VENDO_BALANCE_REQUESTS_PER_MINUTE',
+    'VENDO_CLI_REQUESTS_PER_MINUTE',
     'VENDO_SPOOL_SYNC',
     'VENDO_SPOOL_MAX_BYTES',
     'VENDO_MAX_JSON_BYTES',

@@ -46,6 +46,12 @@ const Variables = z.object({
     .base64('must be base64')
     .transform((text) => Buffer.from(text, 'base64'))
     .refine((key) => key.length === 32, 'must be 32 bytes in base64'),
+  /** Where the identity provider publishes the keys of its tokens; unset: no token is good. */
+  VENDO_JWKS_URL: httpUrl.optional(),
+  /** Per client address, of `/api/billing/balance` and `/api/v1/balance` together. */
+  VENDO_BALANCE_REQUESTS_PER_MINUTE: positive.default(60),
+  /** Per client address, of `/api/cli/balance`. */
+  VENDO_CLI_REQUESTS_PER_MINUTE: positive.default(30),
   /** Where managed-pool calls go that have no `POOL_<SLUG>_API_KEY`; unset: nowhere. */
   VENDO_SANDBOX_URL: origin.optional(),
   /** `no`: the background sync, at most 20 ms late. `wait`: the last chunk of an answer waits for its own sync. */

@@ -9,6 +9,8 @@ import { BillingModule } from './billing/billing.module.js';
 import { CallersModule } from './callers/callers.module.js';
 import type { GatewayConfig } from './config.js';
 import { CredentialsModule } from './credentials/credentials.module.js';
+import { IdentitiesModule } from './identities/identities.module.js';
+import { OpenApiModule } from './openapi/openapi.module.js';
 import { OperatorModule } from './operator/operator.module.js';
 import { PROVIDERS } from './providers/registry.js';
 import { ProxyModule } from './proxy/proxy.module.js';
@@ -19,7 +21,7 @@ const DRAIN_BYTES = 67_108_864;
 const STALLED_MS = 600_000;
 const STOP_GRACE_MS = 5_000;
 
-/** The public edge: proxy, spool, billing API, operator API. Each room is made once and handed to those that use it. */
+/** The public edge: proxy, spool, billing API, operator API and their documentation. Each room is made once and handed to those that use it. */
 @Module({})
 export class GatewayModule {
   static from(config: GatewayConfig): DynamicModule {
@@ -35,6 +37,13 @@ export class GatewayModule {
       upstreams: config.upstreams,
       ...(config.VENDO_SANDBOX_URL === undefined ? {} : { sandboxUrl: config.VENDO_SANDBOX_URL }),
     });
+    const identities = IdentitiesModule.from(
+      config.VENDO_JWKS_URL === undefined ? {} : { jwksUrl: config.VENDO_JWKS_URL },
+    );
+    const operator = OperatorModule.from(
+      { adminToken: config.VENDO_ADMIN_TOKEN, providers: PROVIDERS.map(({ slug }) => slug) },
+      [registry, readModels, ledger, credentials],
+    );
     const spool = SpoolModule.from({
       dataDir: config.VENDO_DATA_DIR,
       host: hostname(),
@@ -58,13 +67,15 @@ export class GatewayModule {
           {
             publicUrl: publicUrlOf(config),
             domain: config.VENDO_DOMAIN,
+            requestsPerMinute: {
+              balance: config.VENDO_BALANCE_REQUESTS_PER_MINUTE,
+              cli: config.VENDO_CLI_REQUESTS_PER_MINUTE,
+            },
           },
-          [callers, readModels],
+          [callers, identities, readModels, operator],
         ),
-        OperatorModule.from(
-          { adminToken: config.VENDO_ADMIN_TOKEN, providers: PROVIDERS.map(({ slug }) => slug) },
-          [registry, readModels, ledger, credentials],
-        ),
+        operator,
+        OpenApiModule,
       ],
     };
   }

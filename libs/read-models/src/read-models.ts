@@ -15,8 +15,8 @@ export interface WalletBalance {
   asOf: Date;
 }
 
-/** Whose usage: one app's, or one connection's. Always within its tenant. */
-export type UsageScope = { tenantId: string } & ({ appId: string } | { connectionId: string });
+/** Whose usage: a tenant's, or within it one app's or one connection's. */
+export type UsageScope = { tenantId: string; appId?: string } | { tenantId: string; connectionId: string };
 
 export type UsagePeriod = 'day' | 'month';
 
@@ -122,18 +122,31 @@ export class ReadModels {
     );
     const [window] = windows;
     if (!window) throw new Error('the database did not tell the time');
-    const [column, id] = 'appId' in scope ? ['app_id', scope.appId] : ['connection_id', scope.connectionId];
+    const [column, id] =
+      'connectionId' in scope ? ['connection_id', scope.connectionId] : ['app_id', scope.appId ?? null];
     const { rows } = await this.pool.query<UsageGroup>(
       `select provider, model, meter, sum(quantity)::text as quantity, sum(cost_micros)::text as cost, null as calls
        from read.usage_hourly
-       where tenant_id = $1 and ${column} = $2 and hour >= $3 and hour < $4 group by 1, 2, 3
+       where tenant_id = $1 and ($2::uuid is null or ${column} = $2) and hour >= $3 and hour < $4 group by 1, 2, 3
        union all
        select provider, model, null, null, null, sum(calls)::text
        from read.usage_calls_hourly
-       where tenant_id = $1 and ${column} = $2 and hour >= $3 and hour < $4 group by 1, 2`,
+       where tenant_id = $1 and ($2::uuid is null or ${column} = $2) and hour >= $3 and hour < $4 group by 1, 2`,
       [scope.tenantId, id, window.start, window.end],
     );
     return { start: window.start, end: window.end, asOf: window.as_of, rows: rows.map(toUsageRow) };
+  }
+
+  /** What a cap subject has used of its current UTC windows, open holds included: what is no longer free under a cap. */
+  async usedOf(tenantId: string, subject: string): Promise<{ today: Micros; month: Micros }> {
+    const { rows } = await this.pool.query<{ period: 'daily' | 'monthly'; used: string }>(
+      `select period, (spent_micros + held_micros)::text as used from read.spend_windows
+       where tenant_id = $1 and subject = $2 and (period, cap_window) in
+         (('daily', to_char(now() at time zone 'UTC', 'YYYY-MM-DD')), ('monthly', to_char(now() at time zone 'UTC', 'YYYY-MM')))`,
+      [tenantId, subject],
+    );
+    const used = (asked: string) => BigInt(rows.find(({ period }) => period === asked)?.used ?? '0');
+    return { today: used('daily'), month: used('monthly') };
   }
 
   /** Newest first by `reserved_at`, then by id; at most `limit`, strictly after the cursor. */

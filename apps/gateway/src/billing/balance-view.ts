@@ -1,5 +1,22 @@
+import { MicrosWire } from '@vendo/events';
 import { microsToWire, Rational } from '@vendo/money';
 import type { WalletBalance } from '@vendo/read-models';
+import { z } from 'zod';
+
+export const BalanceView = z.strictObject({
+  credits_remaining_micros: MicrosWire.min(0),
+  currency: z.literal('USD'),
+  top_up_url: z.string(),
+  as_of_seq: z.int(),
+  /** With `detail=1` only. */
+  settled_micros: MicrosWire.optional(),
+  held_micros: MicrosWire.min(0).optional(),
+  as_of: z.iso.datetime({ precision: 3 }).optional(),
+});
+
+export const UsdBalanceView = z.strictObject({ balance_usd: z.number(), tenant_id: z.uuid() });
+
+export const CliBalanceView = z.strictObject({ balance_usd: z.number() });
 
 const MICROS_PER_CENT = 10_000n;
 

@@ -6,4 +6,11 @@ export interface BillingConfig {
   publicUrl: string;
   /** Origins on its subdomains are reflected by CORS. */
   domain: string;
+  /** Per client address. */
+  requestsPerMinute: {
+    /** Of `/api/billing/balance` and `/api/v1/balance` together. */
+    balance: number;
+    /** Of `/api/cli/balance`. */
+    cli: number;
+  };
 }

@@ -1,5 +1,5 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
-import { errorResponse, VendoError } from '@vendo/errors';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Injectable } from '@nestjs/common';
+import { type ErrorCode, errorResponse, VendoError } from '@vendo/errors';
 import { LOGGER, type Logger } from '@vendo/runtime';
 
 interface Reply {
@@ -8,15 +8,19 @@ interface Reply {
   send(body: unknown): unknown;
 }
 
-/** The billing API's own error shape, `{"error":{"message"}}`: no code, no header; a bad key is told one thing, whatever is bad about it. */
-@Catch()
-export class BillingErrorFilter implements ExceptionFilter {
+/** A bad key is told one thing, whatever is bad about it. */
+const BAD_KEY: readonly ErrorCode[] = ['app_unknown', 'app_revoked', 'app_expired'];
+
+/** Errors of the billing API: no code, no header, a shape of their own. */
+abstract class MessageFilter implements ExceptionFilter {
+  protected abstract readonly badKey: string;
+  protected abstract body(message: string): object;
+
   constructor(@Inject(LOGGER) private readonly logger: Logger) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const known = thrown instanceof VendoError ? thrown : new VendoError('internal_error');
     if (known.code === 'internal_error') this.logger.error({ err: thrown }, 'billing API failed');
-    const message = isBadKey(known) ? 'Invalid or revoked token' : known.message;
     const { status, headers } = errorResponse(known);
     const retryAfter = headers['retry-after'];
     host
@@ -24,10 +28,28 @@ export class BillingErrorFilter implements ExceptionFilter {
       .getResponse<Reply>()
       .code(status)
       .headers(retryAfter === undefined ? {} : { 'retry-after': retryAfter })
-      .send({ error: { message } });
+      .send(this.body(BAD_KEY.includes(known.code) ? this.badKey : known.message));
   }
 }
 
-function isBadKey({ code }: VendoError): boolean {
-  return code === 'app_unknown' || code === 'app_revoked' || code === 'app_expired';
+/** `{"error":{"message"}}` */
+@Catch()
+@Injectable()
+export class BillingErrorFilter extends MessageFilter {
+  protected readonly badKey = 'Invalid or revoked token';
+
+  protected body(message: string): object {
+    return { error: { message } };
+  }
+}
+
+/** `{"message"}` */
+@Catch()
+@Injectable()
+export class CliErrorFilter extends MessageFilter {
+  protected readonly badKey = 'Invalid or revoked API key';
+
+  protected body(message: string): object {
+    return { message };
+  }
 }

@@ -1,52 +1,62 @@
 import {
+  Body,
   Controller,
   Get,
   HttpCode,
   Inject,
   Options,
+  Put,
   Query,
   Req,
   UseFilters,
   UseInterceptors,
 } from '@nestjs/common';
-import { VendoError } from '@vendo/errors';
-import { ReadModels, type UsagePeriod, type UsageScope, type WalletBalance } from '@vendo/read-models';
-import { Clock } from '@vendo/runtime';
-import { type Caller, Callers } from '../callers/callers.js';
-import { balanceDetail, creditsRemaining, usdBalance } from './balance-view.js';
+import { ReadModels, type UsageScope } from '@vendo/read-models';
+import { Documented, DocumentedApi } from '../openapi/documented.js';
+import { read } from '../openapi/read.js';
+import { AppsService } from '../operator/apps.service.js';
+import { BalanceView, balanceDetail, creditsRemaining, UsdBalanceView, usdBalance } from './balance-view.js';
+import { Balances } from './balances.js';
+import { BILLING_API } from './billing-api.js';
 import { BILLING_CONFIG, type BillingConfig } from './billing-config.js';
 import { BillingErrorFilter } from './billing-error.filter.js';
 import { BillingCors } from './cors.js';
-import { usageView } from './usage-view.js';
+import { type Reader, Readers } from './readers.js';
+import { type LimitedRequest, RequestLimits } from './request-limits.js';
+import { BalanceQuery, CapsChange, CapsQuery, UsageQuery } from './requests.js';
+import { SpendCapsService, SpendCapsView } from './spend-caps.service.js';
+import { UsageView, usageView } from './usage-view.js';
 
-interface Request {
-  headers: { authorization?: string };
-}
-
-const MIN_SEQ_WAIT_MS = 1_000;
-const MIN_SEQ_POLL_MS = 25;
-
-/** What tools ask about their own money; it reads the read models and nothing else. */
+/** What tools and users ask about their own money, and what of it they may set. */
 @Controller('api')
+@DocumentedApi(BILLING_API)
 @UseInterceptors(BillingCors)
 @UseFilters(BillingErrorFilter)
 export class BillingController {
   constructor(
-    @Inject(Callers) private readonly callers: Callers,
+    @Inject(Readers) private readonly readers: Readers,
+    @Inject(RequestLimits) private readonly limits: RequestLimits,
+    @Inject(Balances) private readonly balances: Balances,
+    @Inject(SpendCapsService) private readonly caps: SpendCapsService,
     @Inject(ReadModels) private readonly readModels: ReadModels,
-    @Inject(Clock) private readonly clock: Clock,
+    @Inject(AppsService) private readonly apps: AppsService,
     @Inject(BILLING_CONFIG) private readonly config: BillingConfig,
   ) {}
 
-  /** `?detail=1` tells settled and held apart; `?min_seq=` waits up to a second for that journal row of the tenant. */
+  @Documented({
+    summary: 'What can still be spent: settled credit minus open holds, never below zero.',
+    description:
+      '`detail=1` tells settled and held apart; `min_seq` waits up to a second for that row of the tenant’s journal. Limited per client address, together with `/api/v1/balance`.',
+    query: BalanceQuery,
+    answer: { status: 200, body: BalanceView },
+    refuses: ['invalid_request', 'rate_limit_requests'],
+  })
   @Get('billing/balance')
-  async balance(
-    @Req() request: Request,
-    @Query('detail') detail: unknown,
-    @Query('min_seq') minSeq: unknown,
-  ) {
-    const { tenantId } = await this.caller(request);
-    const wallet = await this.walletAt(tenantId, seqOf(minSeq));
+  async balance(@Req() request: LimitedRequest, @Query() query: unknown) {
+    await this.limits.countBalance(request);
+    const { tenantId } = await this.reader(request);
+    const { detail, min_seq } = read(BalanceQuery, query);
+    const wallet = await this.balances.of(tenantId, min_seq);
     return {
       credits_remaining_micros: creditsRemaining(wallet),
       currency: 'USD',
@@ -56,57 +66,83 @@ export class BillingController {
     };
   }
 
+  @Documented({
+    summary: 'The balance in USD, to the cent; below zero where it is.',
+    description: 'Limited per client address, together with `/api/billing/balance`.',
+    answer: { status: 200, body: UsdBalanceView },
+    refuses: ['rate_limit_requests'],
+  })
   @Get('v1/balance')
-  async balanceV1(@Req() request: Request) {
-    const { tenantId } = await this.caller(request);
-    return { balance_usd: usdBalance(await this.readModels.balanceOf(tenantId)), tenant_id: tenantId };
+  async balanceV1(@Req() request: LimitedRequest) {
+    await this.limits.countBalance(request);
+    const { tenantId } = await this.reader(request);
+    return { balance_usd: usdBalance(await this.balances.of(tenantId)), tenant_id: tenantId };
   }
 
+  @Documented({
+    summary: 'Usage of the current UTC day or month, by provider, model and meter.',
+    description:
+      'An app key sees its app, a connection key its connection, a token its tenant; `app_id` narrows for a token and is of no effect with a key.',
+    query: UsageQuery,
+    answer: { status: 200, body: UsageView },
+    refuses: ['invalid_request', 'not_found'],
+  })
   @Get('billing/usage')
-  async usage(@Req() request: Request, @Query('period') asked: unknown) {
-    const scope = scopeOf(await this.caller(request));
-    const period = periodOf(asked);
+  async usage(@Req() request: LimitedRequest, @Query() query: unknown) {
+    const reader = await this.reader(request);
+    const { period, app_id } = read(UsageQuery, query);
+    const scope = await this.scopeOf(reader, app_id);
     return usageView(period, await this.readModels.usageOf(scope, period));
   }
 
-  /** Preflight: answered for everybody, before any key is looked at. */
-  @Options(['billing/balance', 'v1/balance', 'billing/usage'])
+  @Documented({
+    summary: 'Spend caps and what is used of them in the current UTC day and month, open holds included.',
+    description:
+      'An app key sees its app’s, a connection key its own, a token those of the app `app_id`; null is no cap.',
+    query: CapsQuery,
+    answer: { status: 200, body: SpendCapsView },
+    refuses: ['invalid_request', 'not_found'],
+  })
+  @Get('billing/spend-caps')
+  async spendCaps(@Req() request: LimitedRequest, @Query() query: unknown) {
+    const reader = await this.reader(request);
+    return this.caps.show(reader, read(CapsQuery, query).app_id);
+  }
+
+  @Documented({
+    summary: 'Sets spend caps of an app: USD, to the micro; absent stays, null clears.',
+    description: 'For a token only. In force when the answer comes.',
+    security: ['identityToken'],
+    query: CapsQuery,
+    body: CapsChange,
+    answer: { status: 200, body: SpendCapsView },
+    refuses: ['invalid_request', 'token_required', 'not_found'],
+  })
+  @Put('billing/spend-caps')
+  async setSpendCaps(@Req() request: LimitedRequest, @Query() query: unknown, @Body() body: unknown) {
+    const reader = await this.reader(request);
+    return this.caps.change(reader, read(CapsQuery, query).app_id, read(CapsChange, body));
+  }
+
+  @Documented({
+    summary: 'Preflight: answered for everybody, before any key is looked at.',
+    security: [],
+    answer: { status: 204, body: null },
+  })
+  @Options(['billing/balance', 'v1/balance', 'billing/usage', 'billing/spend-caps'])
   @HttpCode(204)
   preflight(): void {}
 
-  /** The wallet once it has come to `seq`; what there is after a second. */
-  private async walletAt(tenantId: string, seq: number): Promise<WalletBalance> {
-    const endMs = this.clock.monotonicMs() + MIN_SEQ_WAIT_MS;
-    let wallet = await this.readModels.balanceOf(tenantId);
-    while (wallet.seq < seq && this.clock.monotonicMs() < endMs) {
-      await this.clock.sleep(MIN_SEQ_POLL_MS);
-      wallet = await this.readModels.balanceOf(tenantId);
-    }
-    return wallet;
+  private reader({ headers }: LimitedRequest): Promise<Reader> {
+    return this.readers.byKeyOrToken(headers.authorization);
   }
 
-  private caller({ headers }: Request): Promise<Caller> {
-    const [, key] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
-    if (!key) throw new VendoError('unauthorized', 'Missing Bearer token');
-    return this.callers.identify(key, 'free');
+  private async scopeOf(reader: Reader, appId: string | undefined): Promise<UsageScope> {
+    const { tenantId } = reader;
+    if (reader.kind === 'app') return { tenantId, appId: reader.appId };
+    if (reader.kind === 'connection') return { tenantId, connectionId: reader.connectionId };
+    if (appId === undefined) return { tenantId };
+    await this.apps.mustBelong(tenantId, appId);
+    return { tenantId, appId };
   }
-}
-
-/** An app key sees its app's usage, a connection key its connection's. */
-function scopeOf({ tenantId, appId, connectionId }: Caller): UsageScope {
-  if (appId !== null) return { tenantId, appId };
-  if (connectionId !== null) return { tenantId, connectionId };
-  throw new VendoError('app_unknown');
-}
-
-function seqOf(asked: unknown): number {
-  if (asked === undefined) return 0;
-  if (typeof asked === 'string' && /^\d{1,15}$/.test(asked)) return Number(asked);
-  throw new VendoError('invalid_request', 'min_seq must be a whole number');
-}
-
-function periodOf(asked: unknown): UsagePeriod {
-  if (asked === undefined) return 'month';
-  if (asked === 'day' || asked === 'month') return asked;
-  throw new VendoError('invalid_request', 'period must be day or month');
 }

@@ -1,119 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
-import { VendoError } from '@vendo/errors';
+import { describe, expect, it } from '@jest/globals';
 import type { UsageMeasuredV1 } from '@vendo/events';
-import {
-  addToRollups,
-  insertUsageEvents,
-  migrateReadModels,
-  ReadModelsModule,
-  storeBalances,
-} from '@vendo/read-models';
-import { createPool, RuntimeModule } from '@vendo/runtime';
-import { createTestDatabase, type TestDatabase } from '@vendo/testing';
-import type pg from 'pg';
-import { type Caller, Callers } from '../callers/callers.js';
-import { BillingModule } from './billing.module.js';
+import { addToRollups, insertUsageEvents } from '@vendo/read-models';
+import { APP, billingStand, CONNECTION, CONNECTION_KEY, TENANT } from './billing-stand.contract.js';
 
-const TENANT = randomUUID();
-const APP_KEY = 'vendo_sk_app';
-const CONNECTION_KEY = 'vendo_sk_connection';
-const APP: Caller = {
-  keyId: randomUUID(),
-  tenantId: TENANT,
-  appId: randomUUID(),
-  connectionId: null,
-  capSubject: TENANT,
-};
-const CONNECTION: Caller = { ...APP, keyId: randomUUID(), appId: null, connectionId: randomUUID() };
-const KEYS: Record<string, Caller | VendoError> = {
-  [APP_KEY]: APP,
-  [CONNECTION_KEY]: CONNECTION,
-  vendo_sk_revoked: new VendoError('app_revoked'),
-  vendo_sk_expired: new VendoError('app_expired'),
-  vendo_sk_outage: new VendoError('billing_unavailable'),
-};
-
-const callers: Pick<Callers, 'identify'> = {
-  async identify(key) {
-    const known = KEYS[key] ?? new VendoError('app_unknown');
-    if (known instanceof VendoError) throw known;
-    return known;
-  },
-};
-
-class CallersFake {
-  static module = {
-    module: CallersFake,
-    providers: [{ provide: Callers, useValue: callers }],
-    exports: [Callers],
-  };
-}
-
-let database: TestDatabase;
-let pool: pg.Pool;
-let app: NestFastifyApplication;
-/** Another one for each test, so that none is refused for the requests of the others. */
-let remoteAddress: string;
-let addresses = 0;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  pool = createPool(database.url, { app: 'billing spec', settings: { search_path: 'read' } });
-  await migrateReadModels(pool);
-  const module = await Test.createTestingModule({
-    imports: [
-      RuntimeModule.forApp('spec', 'silent'),
-      BillingModule.from({ publicUrl: 'https://vendo.run', domain: 'gateway.example' }, [
-        CallersFake.module,
-        ReadModelsModule.from({ databaseUrl: database.url }),
-      ]),
-    ],
-  }).compile();
-  app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
-  await app.init();
-  await app.getHttpAdapter().getInstance().ready();
-});
-
-afterAll(async () => {
-  await app.close();
-  await pool.end();
-  await database.drop();
-});
-
-beforeEach(async () => {
-  addresses += 1;
-  remoteAddress = `10.0.0.${addresses}`;
-  await pool.query(
-    'truncate read.usage_events, read.usage_hourly, read.usage_calls_hourly, read.wallet_balances',
-  );
-});
-
-async function get(path: string, headers: Record<string, string> = { authorization: `Bearer ${APP_KEY}` }) {
-  const { statusCode, headers: sent, body } = await app.inject({ url: path, headers, remoteAddress });
-  return {
-    status: statusCode,
-    headers: sent,
-    body: body === '' ? null : (JSON.parse(body) as unknown),
-    text: body,
-  };
-}
-
-async function wallet(balance_micros: number, held_micros: number): Promise<void> {
-  const row = { tenant_id: TENANT, shard: 1, balance_micros, held_micros, seq: '7', position: '9' };
-  await withClient((client) => storeBalances(client, [{ ...row, at: new Date().toISOString() }]));
-}
-
-async function withClient(work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await work(client);
-  } finally {
-    client.release();
-  }
-}
+const { get, query, request, wallet, withClient } = billingStand();
 
 describe('GET /api/billing/balance', () => {
   it.each([
@@ -171,7 +62,7 @@ describe('GET /api/billing/balance?min_seq=', () => {
   it.each(['', '-1', 'x', '1.5'])('refuses %j', async (seq) => {
     expect(await get(`/api/billing/balance?min_seq=${seq}`)).toMatchObject({
       status: 400,
-      text: '{"error":{"message":"min_seq must be a whole number"}}',
+      text: '{"error":{"message":"min_seq: must be a whole number"}}',
     });
   });
 });
@@ -324,13 +215,13 @@ describe('GET /api/billing/usage', () => {
   it.each(['year', '', 'Day', 'day&period=month'])('refuses the period %j', async (period) => {
     expect(await get(`/api/billing/usage?period=${period}`)).toMatchObject({
       status: 400,
-      text: '{"error":{"message":"period must be day or month"}}',
+      text: '{"error":{"message":"period: must be day or month"}}',
     });
   });
 });
 
 describe('the billing API', () => {
-  const PATHS = ['/api/billing/balance', '/api/v1/balance', '/api/billing/usage'];
+  const PATHS = ['/api/billing/balance', '/api/v1/balance', '/api/billing/usage', '/api/billing/spend-caps'];
 
   it.each([
     ['no key', {}, 401, 'Missing Bearer token'],
@@ -338,6 +229,13 @@ describe('the billing API', () => {
     ['an unknown key', { authorization: 'Bearer vendo_sk_nobody' }, 401, 'Invalid or revoked token'],
     ['a revoked key', { authorization: 'Bearer vendo_sk_revoked' }, 401, 'Invalid or revoked token'],
     ['an expired key', { authorization: 'Bearer vendo_sk_expired' }, 401, 'Invalid or revoked token'],
+    ['a bad token', { authorization: 'Bearer a.bad.token' }, 401, 'Invalid or revoked token'],
+    [
+      'a token that nobody can check',
+      { authorization: 'Bearer the.keys.away' },
+      503,
+      'Billing is unavailable for the moment. Try again.',
+    ],
     [
       'an outage',
       { authorization: 'Bearer vendo_sk_outage' },
@@ -354,22 +252,21 @@ describe('the billing API', () => {
   });
 
   it('tells no detail of a failure of its own', async () => {
-    await pool.query('alter table read.wallet_balances rename to gone');
+    await query('alter table read.wallet_balances rename to gone');
     try {
       expect(await get('/api/v1/balance')).toMatchObject({
         status: 500,
         text: '{"error":{"message":"Internal server error"}}',
       });
     } finally {
-      await pool.query('alter table read.gone rename to wallet_balances');
+      await query('alter table read.gone rename to wallet_balances');
     }
   });
 
   it('answers a preflight without a key', async () => {
     for (const url of PATHS) {
-      const answer = await app.inject({ method: 'OPTIONS', url, headers: { origin: 'https://x.vendo.run' } });
-      expect(answer.statusCode).toBe(204);
-      expect(answer.body).toBe('');
+      const answer = await request('OPTIONS', url, { origin: 'https://x.vendo.run' });
+      expect(answer).toMatchObject({ status: 204, text: '' });
       expect(answer.headers).toMatchObject({
         'access-control-allow-origin': 'https://x.vendo.run',
         'access-control-allow-methods': 'GET, OPTIONS',

@@ -1,37 +1,40 @@
-import { METERS } from '@vendo/events';
+import { METERS, MicrosWire } from '@vendo/events';
 import { type Micros, microsToWire } from '@vendo/money';
-import type { Usage, UsagePeriod, UsageRow } from '@vendo/read-models';
+import type { Usage, UsageRow } from '@vendo/read-models';
+import { z } from 'zod';
+import { UsagePeriod } from './requests.js';
 
-interface MeterView {
-  meter: string;
-  quantity: string;
-  cost_micros: number;
-}
+const MeterView = z.strictObject({ meter: z.string(), quantity: z.string(), cost_micros: MicrosWire });
 
-interface ModelView {
-  model: string | null;
-  total_micros: number;
-  calls: number;
-  meters: MeterView[];
-}
+const ModelView = z.strictObject({
+  model: z.string().nullable(),
+  total_micros: MicrosWire,
+  calls: z.int(),
+  meters: z.array(MeterView),
+});
+type ModelView = z.infer<typeof ModelView>;
 
-interface ProviderView {
-  provider: string;
-  total_micros: number;
-  calls: number;
-  models: ModelView[];
-}
+const ProviderView = z.strictObject({
+  provider: z.string(),
+  total_micros: MicrosWire,
+  calls: z.int(),
+  models: z.array(ModelView),
+});
+type ProviderView = z.infer<typeof ProviderView>;
 
-export interface UsageView {
-  period: UsagePeriod;
-  start: string;
-  end: string;
-  currency: 'USD';
-  total_micros: number;
-  calls: number;
-  as_of: string;
-  providers: ProviderView[];
-}
+const Instant = z.iso.datetime({ precision: 3 });
+
+export const UsageView = z.strictObject({
+  period: UsagePeriod,
+  start: Instant,
+  end: Instant,
+  currency: z.literal('USD'),
+  total_micros: MicrosWire,
+  calls: z.int(),
+  as_of: Instant,
+  providers: z.array(ProviderView),
+});
+export type UsageView = z.infer<typeof UsageView>;
 
 /** The answer of `GET /api/billing/usage`: providers and models by name, meters in the order of the meter list. Every total is the sum of what stands below it. */
 export function usageView(period: UsagePeriod, { start, end, asOf, rows }: Usage): UsageView {

@@ -3,18 +3,12 @@ import { VendoError } from '@vendo/errors';
 import { App } from '@vendo/registry';
 import { v7 as uuidv7 } from 'uuid';
 import type { z } from 'zod';
+import type { AppView, NewKeyView } from './answers.js';
 import { CapsService } from './caps.service.js';
-import { Changes } from './changes.js';
-import { KeysService, type NewKeyView } from './keys.service.js';
+import { by, Changes } from './changes.js';
+import { KeysService } from './keys.service.js';
 import type { AppChange, NewApp } from './requests.js';
 import { TenantsService } from './tenants.service.js';
-
-export interface AppView {
-  id: string;
-  display_name: string;
-  spend_cap_micros_daily: number | null;
-  spend_cap_micros_monthly: number | null;
-}
 
 @Injectable()
 export class AppsService {
@@ -42,16 +36,26 @@ export class AppsService {
     });
   }
 
-  async change(id: string, { display_name, ...caps }: z.infer<typeof AppChange>): Promise<AppView> {
+  /** Throws VendoError not_found also for the app of another tenant: nobody learns which ids exist. */
+  async mustBelong(tenantId: string, id: string): Promise<void> {
+    if (!(await this.changes.read.existsBy(App, { id, tenantId }))) throw unknownApp();
+  }
+
+  /** @param who asks; absent: the operator. */
+  async change(
+    id: string,
+    { display_name, ...caps }: z.infer<typeof AppChange>,
+    who?: string,
+  ): Promise<AppView> {
     const { tenantId } = await this.find(id);
-    const inForce = await this.caps.set(tenantId, id, caps);
+    const inForce = await this.caps.set(tenantId, id, caps, who);
     return this.changes.make(async ({ tx, record }) => {
       const app = await tx.findOneOrFail(App, { where: { id }, lock: { mode: 'pessimistic_write' } });
       const name = display_name ?? app.displayName;
       if (name !== app.displayName) await tx.update(App, { id }, { displayName: name });
       const view = { id, display_name: name, ...inForce.after };
       const before = { id, display_name: app.displayName, ...inForce.before };
-      await record({ action: 'app.changed', subject: id, before, after: view });
+      await record({ action: 'app.changed', subject: id, before, after: view, ...by(who) });
       return view;
     });
   }
@@ -64,7 +68,11 @@ export class AppsService {
 
   private async find(id: string): Promise<App> {
     const app = await this.changes.read.findOneBy(App, { id });
-    if (!app) throw new VendoError('not_found', 'There is no such app.');
+    if (!app) throw unknownApp();
     return app;
   }
+}
+
+function unknownApp(): VendoError {
+  return new VendoError('not_found', 'There is no such app.');
 }

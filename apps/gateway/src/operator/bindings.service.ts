@@ -3,18 +3,12 @@ import { VendoError } from '@vendo/errors';
 import { App, Binding, Connection, Tenant } from '@vendo/registry';
 import { type EntityManager, IsNull, Not } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import type { BindingView } from './answers.js';
 import { type Change, Changes } from './changes.js';
 import { knownProvider } from './known-provider.js';
 import { OPERATOR_CONFIG, type OperatorConfig } from './operator-config.js';
 
 const POOL = 'vendo_managed_pool';
-
-export interface BindingView {
-  id: string;
-  app_id: string;
-  provider_slug: string;
-  connection_id: string;
-}
 
 @Injectable()
 export class BindingsService {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caps, LedgerClient } from '@vendo/ledger-api';
 import { type Micros, microsToWire } from '@vendo/money';
-import { Changes } from './changes.js';
+import { by, Changes } from './changes.js';
 
 /** What an operator asks for: absent leaves a cap as it is, null clears it. */
 export interface AskedCaps {
@@ -22,22 +22,34 @@ export class CapsService {
     @Inject(Changes) private readonly changes: Changes,
   ) {}
 
-  /** Resolves when the caps are committed, with those before and after. */
+  /** Those that the ledger holds calls to right now. */
+  async inForce(tenantId: string, subject: string): Promise<CapsView> {
+    // A command that names no cap changes nothing and answers those in force.
+    return view(await this.ledger.setCaps({ tenant_id: tenantId, subject }));
+  }
+
+  /** Resolves when the caps are committed, with those before and after. @param who asks; absent: the operator. */
   async set(
     tenantId: string,
     subject: string,
     asked: AskedCaps,
+    who?: string,
   ): Promise<{ before: CapsView; after: CapsView }> {
     const name = { tenant_id: tenantId, subject };
-    // A command that names no cap changes nothing and answers those in force.
-    const before = view(await this.ledger.setCaps(name));
+    const before = await this.inForce(tenantId, subject);
     const { spend_cap_daily: daily, spend_cap_monthly: monthly } = asked;
     if (daily === undefined && monthly === undefined) return { before, after: before };
     const caps = {
       ...(daily === undefined ? {} : { daily_micros: wire(daily) }),
       ...(monthly === undefined ? {} : { monthly_micros: wire(monthly) }),
     };
-    await this.changes.announce({ action: 'caps.asked', subject, before, after: { ...name, ...caps } });
+    await this.changes.announce({
+      action: 'caps.asked',
+      subject,
+      before,
+      after: { ...name, ...caps },
+      ...by(who),
+    });
     return { before, after: view(await this.ledger.setCaps({ ...name, ...caps })) };
   }
 

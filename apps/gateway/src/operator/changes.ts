@@ -3,13 +3,22 @@ import { Audit } from '@vendo/registry';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 
+const OPERATOR = 'admin';
+
 /** What was done to what. `before` and `after` are what the operator may see: never a key, a hash or a credential. */
 export interface Deed {
   action: string;
   /** The id of what changed. */
   subject: string;
+  /** Who did it; the operator where nobody is named. */
+  who?: string;
   before: object | null;
   after: object | null;
+}
+
+/** For a deed: done by somebody else than the operator, where `who` is given. */
+export function by(who: string | undefined): { who?: string } {
+  return who === undefined ? {} : { who };
 }
 
 /** A transaction on the registry in which every change leaves its audit row. */
@@ -18,7 +27,7 @@ export interface Change {
   record(deed: Deed): Promise<void>;
 }
 
-/** The one way in which the operator API writes the registry. */
+/** The one way in which the APIs write the registry. */
 @Injectable()
 export class Changes {
   constructor(@Inject(DataSource) private readonly registry: DataSource) {}
@@ -29,7 +38,7 @@ export class Changes {
       work({
         tx,
         record: async (deed) => {
-          await tx.insert(Audit, { id: uuidv7(), who: 'admin', ...deed });
+          await tx.insert(Audit, { id: uuidv7(), who: OPERATOR, ...deed });
         },
       }),
     );

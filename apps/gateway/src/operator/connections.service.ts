@@ -4,22 +4,16 @@ import { Connection } from '@vendo/registry';
 import { v7 as uuidv7 } from 'uuid';
 import type { z } from 'zod';
 import { CredentialVault } from '../credentials/credential-vault.js';
+import type { ConnectionView, NewKeyView } from './answers.js';
 import { CapsService } from './caps.service.js';
 import { Changes } from './changes.js';
-import { KeysService, type NewKeyView } from './keys.service.js';
+import { KeysService } from './keys.service.js';
 import { knownProvider } from './known-provider.js';
 import { OPERATOR_CONFIG, type OperatorConfig } from './operator-config.js';
 import type { ConnectionStatus, NewConnection, NewConnectionKey } from './requests.js';
 import { TenantsService } from './tenants.service.js';
 
 type Status = z.infer<typeof ConnectionStatus>;
-
-export interface ConnectionView {
-  id: string;
-  provider: string;
-  profile: string;
-  status: string;
-}
 
 @Injectable()
 export class ConnectionsService {

@@ -2,16 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { VendoError } from '@vendo/errors';
 import { Key } from '@vendo/registry';
 import { v7 as uuidv7 } from 'uuid';
+import type { NewKeyView } from './answers.js';
 import type { CapsView } from './caps.service.js';
 import { type Change, Changes } from './changes.js';
 import { issueKey } from './issued-key.js';
-
-/** A new key, its plain text in it for the only time. */
-export interface NewKeyView {
-  id: string;
-  prefix: string;
-  plaintext: string;
-}
 
 export type KeyOwner =
   | { tenantId: string; scope: 'app'; appId: string; connectionId: null }

@@ -4,13 +4,24 @@ import type { DynamicModule } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { VendoError, VendoErrorFilter } from '@vendo/errors';
-import { type Caps, type GrantCredit, LedgerClient, type SetCaps, type WriteOff } from '@vendo/ledger-api';
+import {
+  type Caps,
+  type GrantCredit,
+  LedgerClient,
+  type OpenHold,
+  type ParkedRecord,
+  type SetCaps,
+  type SpoolState,
+  type WriteOff,
+} from '@vendo/ledger-api';
 import { migrateReadModels, ReadModelsModule } from '@vendo/read-models';
 import { RegistryModule } from '@vendo/registry';
 import { createPool, RuntimeModule } from '@vendo/runtime';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
 import { CredentialVault } from '../credentials/credential-vault.js';
+import { conformity } from '../openapi/conforms.contract.js';
+import { OpenApiModule } from '../openapi/openapi.module.js';
 import { OperatorModule } from './operator.module.js';
 
 export const ADMIN = 'the-admin-token-of-this-spec';
@@ -18,8 +29,44 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
 export const PLAINTEXT = /^vendo_sk_[A-Za-z0-9_-]{32}$/;
 export const uuid: unknown = expect.stringMatching(UUID_V7);
 
+const AT = '2026-01-02T03:04:05.678Z';
+
+/** What the ledger says of every tenant: one hold, named as the tenant. */
+export const openHold = (tenantId: string): OpenHold => ({
+  hold_id: tenantId,
+  subject: tenantId,
+  amount_micros: 5,
+  windows: { daily: '2026-01-02', monthly: '2026-01' },
+  spool_id: tenantId,
+  rate_version: 1,
+  reserved_at: AT,
+});
+
+export const SPOOL: SpoolState = {
+  id: '019b0000-0000-7000-8000-000000000001',
+  host: 'gateway',
+  beat_at: AT,
+  owner: null,
+  open_holds: 0,
+  expired_holds: 0,
+  expired_micros: 0,
+  written_off_at: null,
+  written_off_note: null,
+};
+
+export const PARKED: ParkedRecord = {
+  id: 'ledger-1',
+  topic: 'gateway.events',
+  partition: 0,
+  offset: '5',
+  tenant_id: null,
+  hold_id: null,
+  reason: 'bad',
+  parked_at: AT,
+};
+
 /** The ledger's side of the operator's commands; it remembers keys and caps, and can be told to be away. */
-class LedgerFake {
+export class LedgerFake {
   caps = new Map<string, Caps>();
   credits = new Map<
     string,
@@ -56,23 +103,29 @@ class LedgerFake {
   }
 
   async openHolds(tenantId: string) {
-    return [{ hold_id: tenantId }];
+    return [openHold(tenantId)];
   }
 
   async spools() {
-    return [{ id: 'a spool' }];
+    return [SPOOL];
   }
 
   async parked() {
-    return [{ id: 'ledger-1', topic: 'gateway.events', partition: 0, offset: '5', reason: 'bad' }];
+    return [PARKED];
   }
 
-  async writeOff({ spool_id, note }: WriteOff) {
+  async writeOff({ spool_id, note }: WriteOff): Promise<SpoolState> {
     this.answer();
     const how = this.spoolsToWriteOff.get(spool_id);
     if (how === 'unknown') throw new VendoError('not_found');
     if (how === 'beating') throw new VendoError('spool_in_use');
-    return { id: spool_id, expired_micros: 100, written_off_note: note };
+    return {
+      ...SPOOL,
+      id: spool_id,
+      expired_micros: 100,
+      written_off_at: '2026-01-01T00:00:00.000Z',
+      written_off_note: note,
+    };
   }
 
   async replay(id: string) {
@@ -89,7 +142,7 @@ class LedgerFake {
 /** Not a cipher; enough to see that what is stored is what the vault made of it. */
 const vault = { seal: (secret: string) => Buffer.from([...secret].reverse().join('')) };
 
-function portFakes(ledger: LedgerFake): DynamicModule {
+export function portFakes(ledger: LedgerFake): DynamicModule {
   const providers = [
     { provide: LedgerClient, useValue: ledger },
     { provide: CredentialVault, useValue: vault },
@@ -106,6 +159,7 @@ export function operatorStand() {
   let database: TestDatabase;
   let pool: pg.Pool;
   let app: NestFastifyApplication;
+  let conforms: ReturnType<typeof conformity>;
   let unexpected: unknown[] = [];
 
   beforeAll(async () => {
@@ -121,12 +175,14 @@ export function operatorStand() {
       imports: [
         RuntimeModule.forApp('spec', 'silent'),
         OperatorModule.from({ adminToken: ADMIN, providers: ['openai', 'anthropic'] }, imports),
+        OpenApiModule,
       ],
     }).compile();
     app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
     app.useGlobalFilters(new VendoErrorFilter((thrown) => unexpected.push(thrown)));
     await app.init();
     await app.getHttpAdapter().getInstance().ready();
+    conforms = conformity(app);
   }, 20_000);
 
   afterAll(async () => {
@@ -148,7 +204,9 @@ export function operatorStand() {
       ...(payload ? { payload } : {}),
     });
     expect(unexpected).toEqual([]);
-    return { status: answer.statusCode, body: answer.body ? (JSON.parse(answer.body) as unknown) : null };
+    const body = answer.body ? (JSON.parse(answer.body) as unknown) : null;
+    conforms(method, `/api/admin${path}`, answer.statusCode, body);
+    return { status: answer.statusCode, body };
   }
 
   /** The id of what a call has just made. */

@@ -16,7 +16,7 @@ import { ReportsController } from './reports.controller.js';
 import { TenantsController } from './tenants.controller.js';
 import { TenantsService } from './tenants.service.js';
 
-/** The operator API. `imports` provide the registry's DataSource, ReadModels, LedgerClient and CredentialVault. */
+/** The operator API, and the services by which the billing API changes what is its tenant's. `imports` provide the registry's DataSource, ReadModels, LedgerClient and CredentialVault. */
 @Module({})
 export class OperatorModule {
   static from(config: OperatorConfig, imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
@@ -43,6 +43,7 @@ export class OperatorModule {
         PricesService,
         RepairsService,
       ],
+      exports: [AppsService, CapsService, TenantsService],
     };
   }
 }

@@ -4,6 +4,7 @@ import { Margin, nextRateVersion, Rate, RateMiss } from '@vendo/registry';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { z } from 'zod';
+import type { MarginView, RateMissView } from './answers.js';
 import { Changes } from './changes.js';
 import { knownProvider } from './known-provider.js';
 import { OPERATOR_CONFIG, type OperatorConfig } from './operator-config.js';
@@ -11,24 +12,6 @@ import type { NewMargin, NewRates } from './requests.js';
 import { TenantsService } from './tenants.service.js';
 
 const MISSES_MAX = 1_000;
-
-export interface MarginView {
-  tenant_id: string | null;
-  integration: string | null;
-  meter: string | null;
-  margin_pct: string;
-  effective_from: string;
-}
-
-export interface RateMissView {
-  hour: string;
-  tenant_id: string;
-  provider: string;
-  model: string;
-  /** Null when the whole model has no price. */
-  meter: string | null;
-  count: number;
-}
 
 /** Rates and margins are only ever added: a price in force stays what it was, a correction is an entry. */
 @Injectable()

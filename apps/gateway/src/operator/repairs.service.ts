@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { VendoError } from '@vendo/errors';
 import { LedgerClient, type SpoolState } from '@vendo/ledger-api';
+import { ReadModels } from '@vendo/read-models';
 import { Changes } from './changes.js';
 
 /** Decided by the ledger; the audit has that it was asked for, and then how it ended. */
@@ -8,6 +9,7 @@ import { Changes } from './changes.js';
 export class RepairsService {
   constructor(
     @Inject(LedgerClient) private readonly ledger: LedgerClient,
+    @Inject(ReadModels) private readonly readModels: ReadModels,
     @Inject(Changes) private readonly changes: Changes,
   ) {}
 
@@ -16,33 +18,40 @@ export class RepairsService {
    * while it beats or has open holds.
    */
   async writeOff(spoolId: string, note: string): Promise<SpoolState> {
-    const subject = spoolId;
-    await this.changes.announce({ action: 'spool.write_off_asked', subject, before: null, after: { note } });
+    await this.announce('spool.write_off_asked', spoolId, { note });
     const spool = await this.ledger.writeOff({ spool_id: spoolId, note });
-    await this.changes.announce({ action: 'spool.written_off', subject, before: null, after: spool });
+    await this.announce('spool.written_off', spoolId, spool);
     return spool;
   }
 
   /**
-   * Decides a parked record again, and what is parked behind it. Throws VendoError `not_found`, or `still_parked` with the
-   * record that cannot be applied and why.
+   * Decides a parked record again, and what is parked behind it: of the ledger before it returns; of a projection, whose
+   * projector does it, soon after. Throws VendoError `not_found`, or `still_parked` with the record that cannot be applied
+   * and why.
    */
   async replay(id: string): Promise<void> {
-    if (!id.startsWith('ledger-')) throw new VendoError('not_found', 'There is no such parked record.');
-    const subject = id;
-    await this.changes.announce({ action: 'parked.replay_asked', subject, before: null, after: null });
+    const [, by, number] = /^(ledger|projection)-([1-9]\d{0,17})$/.exec(id) ?? [];
+    if (by === undefined || number === undefined) throw noRecord();
+    await this.announce('parked.replay_asked', id, null);
+    if (by === 'projection') {
+      if (!(await this.readModels.requestReplay(number))) throw noRecord();
+      return;
+    }
     try {
       await this.ledger.replay(id);
     } catch (thrown) {
       if (thrown instanceof VendoError && thrown.code === 'still_parked')
-        await this.changes.announce({
-          action: 'parked.stayed',
-          subject,
-          before: null,
-          after: { reason: thrown.message },
-        });
+        await this.announce('parked.stayed', id, { reason: thrown.message });
       throw thrown;
     }
-    await this.changes.announce({ action: 'parked.replayed', subject, before: null, after: null });
+    await this.announce('parked.replayed', id, null);
   }
+
+  private announce(action: string, subject: string, after: object | null): Promise<void> {
+    return this.changes.announce({ action, subject, before: null, after });
+  }
+}
+
+function noRecord(): VendoError {
+  return new VendoError('not_found', 'There is no such parked record.');
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { operatorStand, refused } from './operator-stand.contract.js';
+import { operatorStand, refused, SPOOL } from './operator-stand.contract.js';
 
-const { ledger, call, audit } = operatorStand();
+const { ledger, call, audit, rows } = operatorStand();
 
 describe('write-off of a spool', () => {
   let spool: string;
@@ -15,7 +15,13 @@ describe('write-off of a spool', () => {
     call('POST', `/spools/${id}/write-off`, body);
 
   it('answers with the spool, and the audit has the question before the outcome', async () => {
-    const state = { id: spool, expired_micros: 100, written_off_note: 'the disk is gone' };
+    const state = {
+      ...SPOOL,
+      id: spool,
+      expired_micros: 100,
+      written_off_at: '2026-01-01T00:00:00.000Z',
+      written_off_note: 'the disk is gone',
+    };
     expect(await writeOff(spool.toUpperCase())).toEqual({ status: 200, body: { spool: state } });
     expect(await audit(spool)).toEqual([
       { action: 'spool.write_off_asked', before: null, after: { note: 'the disk is gone' } },
@@ -74,7 +80,25 @@ describe('replay of a parked record', () => {
     ]);
   });
 
-  it.each(['12', 'ledger', 'projection-1', 'ledgers-1'])('knows no record %s', async (id) => {
+  it('of a projection asks its projector, and the audit has the question', async () => {
+    const [row] = await rows(
+      `insert into read.parked (projection, generation, topic, partition, record_offset, tenant_id, headers, value, reason)
+       values ('usage', 1, 'gateway.events', 0, 5, $1, '{}', '', 'bad') returning id`,
+      [randomUUID()],
+    );
+    const id = String(row?.id);
+    expect(await replay(`projection-${id}`)).toEqual({ status: 200, body: { replayed: `projection-${id}` } });
+    expect(await rows('select replay_requested_at from read.parked where id = $1', [id])).toEqual([
+      { replay_requested_at: expect.any(Date) },
+    ]);
+    expect(await audit(`projection-${id}`)).toMatchObject([{ action: 'parked.replay_asked' }]);
+    expect(ledger.replayed).not.toContain(`projection-${id}`);
+  });
+
+  it('knows no record of a projection that is not parked', async () =>
+    expect(await replay('projection-987654321')).toEqual(refused(404, 'not_found')));
+
+  it.each(['12', 'ledger', 'projection-x', 'ledgers-1'])('knows no record %s', async (id) => {
     expect(await replay(id)).toEqual(refused(404, 'not_found'));
     expect(await audit(id)).toEqual([]);
   });

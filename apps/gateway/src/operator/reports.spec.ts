@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { UsageMeasuredV1 } from '@vendo/events';
 import { insertUsageEvents, park } from '@vendo/read-models';
-import { operatorStand } from './operator-stand.contract.js';
+import { openHold, operatorStand, PARKED, SPOOL } from './operator-stand.contract.js';
 
 const { call, newTenant, withClient } = operatorStand();
 
@@ -74,9 +74,9 @@ describe('what the operator looks at', () => {
     const tenant = await newTenant();
     expect(await call('GET', `/tenants/${tenant}/holds`)).toEqual({
       status: 200,
-      body: { holds: [{ hold_id: tenant }] },
+      body: { holds: [openHold(tenant)] },
     });
-    expect(await call('GET', '/spools')).toEqual({ status: 200, body: { spools: [{ id: 'a spool' }] } });
+    expect(await call('GET', '/spools')).toEqual({ status: 200, body: { spools: [SPOOL] } });
     expect((await call('GET', '/rate-misses')).body).toEqual({ rate_misses: [] });
   });
 
@@ -97,7 +97,7 @@ describe('what the operator looks at', () => {
     const { body } = await call('GET', '/parked');
     expect(body).toEqual({
       parked: [
-        { id: 'ledger-1', topic: 'gateway.events', partition: 0, offset: '5', reason: 'bad', by: 'ledger' },
+        { ...PARKED, by: 'ledger' },
         {
           id: 'projection-1',
           topic: 'gateway.events',

@@ -3,12 +3,18 @@ import { Meter } from '@vendo/events';
 import { type Micros, microsFromUsd, microsFromWire, Rational } from '@vendo/money';
 import { z } from 'zod';
 
+export { read } from '../openapi/read.js';
+
+/** Ten million dollars: far from where sums leave the exact integers of JSON. */
+const CREDIT_MAX_MICROS = 10_000_000_000_000;
+
 const SPEND_CAP_MAX: Micros = 1_000_000_000_000n;
 
 /** What neither Postgres text nor JSON can hold is refused here: a NUL, half of a surrogate pair. */
 const Text = z
   .string()
-  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text without NUL');
+  .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must be text without NUL')
+  .meta({ description: 'Text without NUL.' });
 
 const DisplayName = Text.trim().min(1).max(80);
 
@@ -21,7 +27,7 @@ const SpendCap = z.union([z.null(), z.number(), z.string()]).transform((usd, con
   return z.NEVER;
 });
 
-const SpendCaps = { spend_cap_daily: SpendCap.optional(), spend_cap_monthly: SpendCap.optional() };
+export const SpendCaps = { spend_cap_daily: SpendCap.optional(), spend_cap_monthly: SpendCap.optional() };
 
 /** An exact decimal in text, e.g. `2.5` or `2.5e-06`. */
 const Decimal = z.string().transform((text, context) => {
@@ -43,6 +49,8 @@ export const NewTenant = z.strictObject({
 export const NewCredit = z.strictObject({
   amount_micros: z
     .int()
+    .min(-CREDIT_MAX_MICROS)
+    .max(CREDIT_MAX_MICROS)
     .refine((amount) => amount !== 0, 'must not be zero')
     .transform(microsFromWire),
   source: Text.trim().min(1).max(60),
@@ -135,24 +143,24 @@ export const EventsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
-/** Reads what a route takes. Throws VendoError `invalid_request` that names the first wrong field, never its value. */
-export function read<Schema extends z.ZodType>(schema: Schema, given: unknown): z.infer<Schema> {
-  const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field = issue?.path.join('.') || 'request';
-  throw new VendoError('invalid_request', `${field}: ${issue?.message ?? 'is wrong'}`);
-}
+const Id = z.uuid().toLowerCase();
+
+export const IdPath = z.strictObject({ id: Id });
 
 /** A uuid of the path. Throws VendoError `not_found`: nothing has another kind of id. */
 export function readId(given: string): string {
-  if (!z.uuid().safeParse(given).success) throw new VendoError('not_found');
-  return given.toLowerCase();
+  const { success, data } = Id.safeParse(given);
+  if (!success) throw new VendoError('not_found');
+  return data;
 }
+
+const Slug = z.string().regex(/^[a-z0-9-]{1,60}$/);
+
+export const BindingPath = z.strictObject({ id: Id, slug: Slug });
 
 /** A provider's slug of the path. Throws VendoError `not_found`: nothing is bound under another kind of name. */
 export function readSlug(given: string): string {
-  if (!/^[a-z0-9-]{1,60}$/.test(given)) throw new VendoError('not_found', 'There is no such binding.');
+  if (!Slug.safeParse(given).success) throw new VendoError('not_found', 'There is no such binding.');
   return given;
 }
 

@@ -89,6 +89,7 @@ describe('tenants and credit', () => {
     [{ amount_micros: 0, source: 'grant' }, 'amount_micros: must not be zero'],
     [{ amount_micros: 1.5, source: 'grant' }, expect.stringContaining('amount_micros: ')],
     [{ amount_micros: '5', source: 'grant' }, expect.stringContaining('amount_micros: ')],
+    [{ amount_micros: 10_000_000_000_001, source: 'grant' }, expect.stringContaining('amount_micros: ')],
     [{ amount_micros: 5 }, expect.stringContaining('source: ')],
   ])('refuses the credit %j', async (credit, message) => {
     const path = `/tenants/${await newTenant()}/credits`;

@@ -3,13 +3,11 @@ import { VendoError } from '@vendo/errors';
 import { type CreditEntry, type GrantCredit, LedgerClient } from '@vendo/ledger-api';
 import { Audit, Tenant } from '@vendo/registry';
 import { v7 as uuidv7 } from 'uuid';
+import type { Identity } from '../identities/identities.js';
+import type { TenantView } from './answers.js';
 import { Changes } from './changes.js';
 
-export interface TenantView {
-  id: string;
-  name: string;
-  is_test: boolean;
-}
+const NAME_CHARS_MAX = 200;
 
 @Injectable()
 export class TenantsService {
@@ -24,6 +22,27 @@ export class TenantsService {
       await tx.insert(Tenant, { id: tenant.id, name, isTest: is_test });
       await record({ action: 'tenant.created', subject: tenant.id, before: null, after: tenant });
       return tenant;
+    });
+  }
+
+  /**
+   * The tenant of a user of the identity provider; the first sight makes it, once, however many arrive together.
+   * @param email names it; without one its subject does.
+   */
+  async ensure({ subject, email }: Identity): Promise<string> {
+    const known = await this.changes.read.findOneBy(Tenant, { externalSubject: subject });
+    if (known) return known.id;
+    return this.changes.make(async ({ tx, record }) => {
+      const tenant = { id: uuidv7(), name: (email ?? subject).slice(0, NAME_CHARS_MAX), is_test: false };
+      const made = await tx.query<unknown[]>(
+        `insert into registry.tenants (id, name, is_test, external_subject) values ($1, $2, false, $3)
+         on conflict (external_subject) do nothing returning id`,
+        [tenant.id, tenant.name, subject],
+      );
+      if (made.length === 0) return (await tx.findOneByOrFail(Tenant, { externalSubject: subject })).id;
+      const after = { ...tenant, external_subject: subject };
+      await record({ action: 'tenant.created', subject: tenant.id, before: null, after, who: 'identity' });
+      return tenant.id;
     });
   }
 

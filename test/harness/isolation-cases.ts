@@ -1,0 +1,131 @@
+import fc from 'fast-check';
+import type { Party } from './isolation-parties.js';
+import type { RawRequest } from './raw-http.js';
+
+/** A thing of a party that can stand where an id or a key is expected. */
+const THINGS = [
+  'token',
+  'tenantId',
+  'appId',
+  'appKey',
+  'keyId',
+  'connectionId',
+  'connectionKey',
+  'connectionKeyId',
+  'credential',
+] as const satisfies (keyof Party)[];
+type Thing = (typeof THINGS)[number];
+
+/** Whose thing it is: the asker's own, or the other's. */
+interface Place {
+  whose: 'own' | 'other';
+  thing: Thing;
+}
+
+export interface Operation {
+  method: string;
+  /** With `{name}` for parameters. */
+  path: string;
+}
+
+/** One request, with places instead of ids and keys: who stands in them is decided when it is sent. */
+export interface Case {
+  operation: Operation;
+  /** The credential that it is sent with: always one of the asker's, or none. */
+  as: 'appKey' | 'connectionKey' | 'token' | null;
+  parameters: Place[];
+  query: { name: string; place: Place }[];
+  headers: { name: string; place: Place }[];
+  host: string | null;
+  body: Place | null;
+}
+
+const HEADERS = [
+  'x-vendo-connection',
+  'x-vendo-tenant',
+  'x-vendo-app',
+  'x-vendo-key',
+  'x-vendo-user-jwt',
+  'x-tenant-id',
+  'x-forwarded-authorization',
+  'proxy-authorization',
+  'idempotency-key',
+  'cookie',
+  'vendo-connection',
+  'openai-organization',
+];
+const QUERIES = ['app_id', 'tenant_id', 'connection_id', 'key_id', 'key', 'api_key', 'after', 'min_seq'];
+const HOSTS = ['openai-proxy.localhost', 'anthropic-proxy.localhost', 'vendo.run', 'localhost'];
+
+/** The proxy's routes, which are in no document of ours. */
+export const PROXY_OPERATIONS: Operation[] = ['/proxy/openai', '/proxy/anthropic', ''].flatMap((prefix) => [
+  { method: 'POST', path: `${prefix}/v1/chat/completions` },
+  { method: 'POST', path: `${prefix}/v1/messages` },
+  { method: 'GET', path: `${prefix}/v1/models` },
+  { method: 'GET', path: `${prefix}/v1/models/{id}` },
+  { method: 'GET', path: `${prefix}/v1/{id}` },
+]);
+
+/** So many cases over these operations, always the same ones for one seed. */
+export function isolationCases(operations: readonly Operation[], count: number, seed: number): Case[] {
+  const place = fc.record({
+    whose: fc.constantFrom('own', 'other', 'other', 'other') as fc.Arbitrary<Place['whose']>,
+    thing: fc.constantFrom(...THINGS),
+  });
+  const named = (names: string[]) =>
+    fc.uniqueArray(fc.record({ name: fc.constantFrom(...names), place }), {
+      maxLength: 3,
+      selector: ({ name }) => name,
+    });
+  const arbitrary: fc.Arbitrary<Case> = fc.record({
+    operation: fc.constantFrom(...operations),
+    as: fc.constantFrom('appKey', 'connectionKey', 'token', 'appKey', 'connectionKey', 'token', null),
+    parameters: fc.array(place, { minLength: 2, maxLength: 2 }),
+    query: named(QUERIES),
+    headers: named(HEADERS),
+    host: fc.option(fc.constantFrom(...HOSTS), { freq: 2 }),
+    body: fc.option(place),
+  });
+  return fc.sample(arbitrary, { numRuns: count, seed });
+}
+
+/** The request that a case is when `own` sends it and `other` stands where others do. */
+export function requestOf(given: Case, own: Party, other: Party, model: string): RawRequest {
+  const { operation, as, parameters, query, headers, host, body } = given;
+  const what = ({ whose, thing }: Place): string => (whose === 'own' ? own : other)[thing];
+  let used = 0;
+  const path = operation.path.replace(/\{\w+\}/g, () => {
+    const place = parameters[used];
+    used += 1;
+    return place ? encodeURIComponent(what(place)) : 'none';
+  });
+  const asked = query.map(({ name, place }) => `${name}=${encodeURIComponent(what(place))}`).join('&');
+  const writes = !['GET', 'DELETE', 'OPTIONS'].includes(operation.method);
+  return {
+    method: operation.method,
+    path: asked ? `${path}?${asked}` : path,
+    headers: {
+      ...Object.fromEntries(headers.map(({ name, place }) => [name, what(place)])),
+      ...(as === null ? {} : { authorization: `Bearer ${own[as]}` }),
+      ...(host === null ? {} : { host }),
+      ...(writes ? { 'content-type': 'application/json' } : {}),
+    },
+    ...(writes
+      ? { body: JSON.stringify(bodyOf(operation, body === null ? 'none' : what(body), model)) }
+      : {}),
+  };
+}
+
+/** What the route takes where it takes something known, with the thing in every field of it that is free. */
+function bodyOf({ path }: Operation, thing: string, model: string): object {
+  if (path.endsWith('/spend-caps')) return { spend_cap_daily: 900_000 };
+  if (path.includes('/v1/'))
+    return { model, max_tokens: 1, user: thing, messages: [{ role: 'user', content: thing }] };
+  return {
+    name: thing,
+    display_name: thing,
+    connection_id: thing,
+    tenant_id: thing,
+    provider_slug: 'openai',
+  };
+}

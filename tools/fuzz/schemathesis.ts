@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const INSTALL_WITHIN_MS = 240_000;
+/** What is given to starting and to the last requests beside the run itself. */
+const GRACE_MS = 90_000;
+const OUTPUT_MAX = 16 * 1024 * 1024;
+const SEED = '20260521';
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_headers_conformance',
+  'response_schema_conformance',
+  'negative_data_rejection',
+  'ignored_auth',
+];
+
+export interface FuzzRun {
+  /** The gateway. */
+  url: string;
+  /** Regular expression over the paths of the document. */
+  paths: string;
+  bearer: string;
+  /** How long cases are made and sent. */
+  seconds: number;
+}
+
+/**
+ * The `st` command, installed where it is missing into `<folder>/fuzz-<requirements>`.
+ * Null when there is no Python 3 with venv; throws when the installation fails.
+ */
+export async function installSchemathesis(folder: string): Promise<string | null> {
+  const requirements = path.join(import.meta.dirname, 'requirements.txt');
+  const version = createHash('sha256')
+    .update(await readFile(requirements))
+    .digest('hex')
+    .slice(0, 12);
+  const home = path.join(folder, `fuzz-${version}`);
+  const command = path.join(home, 'bin', 'st');
+  if (existsSync(command)) return command;
+  try {
+    await run('python3', ['-c', 'import venv, ensurepip'], { timeout: INSTALL_WITHIN_MS });
+  } catch {
+    return null;
+  }
+  await rm(home, { recursive: true, force: true });
+  await run('python3', ['-m', 'venv', home], { timeout: INSTALL_WITHIN_MS });
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
+  try {
+    await run(path.join(home, 'bin', 'python'), pip, { timeout: INSTALL_WITHIN_MS });
+  } catch (thrown) {
+    await rename(home, `${home}-broken`);
+    throw thrown;
+  }
+  return command;
+}
+
+/** Resolves with what schemathesis found wrong, as it says it; null when nothing was. */
+export async function fuzz(
+  command: string,
+  { url, paths, bearer, seconds }: FuzzRun,
+): Promise<string | null> {
+  const options = [
+    ...['run', `${url}/api/docs/openapi.json`, '--url', url, '--include-path-regex', paths],
+    ...['--header', `Authorization: Bearer ${bearer}`, '--checks', CHECKS.join(',')],
+    ...['--seed', SEED, '--generation-database', 'none', '--no-shrink', '--max-time', String(seconds)],
+    ...['--suppress-health-check', 'all', '--continue-on-failure', '--no-color', '--warnings', 'off'],
+  ];
+  try {
+    await run(command, options, {
+      maxBuffer: OUTPUT_MAX,
+      timeout: seconds * 1_000 + GRACE_MS,
+      env: { ...process.env, NO_PROXY: '*', PYTHONHASHSEED: '0' },
+    });
+    return null;
+  } catch (thrown) {
+    const { stdout = '', stderr = '' } = thrown as { stdout?: string; stderr?: string };
+    return `${stdout}${stderr}` || String(thrown);
+  }
+}
