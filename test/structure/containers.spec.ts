@@ -44,12 +44,13 @@ function settingsOf(app: string): string[] {
 }
 
 describe('docker-compose.yml', () => {
-  it('runs two gateways, a ledger, a projector, a sandbox, Postgres and Kafka', () =>
+  it('runs two gateways, two ledgers, a projector, a sandbox, Postgres and Kafka', () =>
     expect(Object.keys(services).sort()).toEqual([
       'gateway-1',
       'gateway-2',
       'kafka',
-      'ledger',
+      'ledger-1',
+      'ledger-2',
       'postgres',
       'projector',
       'sandbox',
@@ -72,7 +73,8 @@ describe('docker-compose.yml', () => {
   it.each([
     ['gateway-1', 'GATEWAY_PORT'],
     ['gateway-2', 'GATEWAY_PORT'],
-    ['ledger', 'LEDGER_PORT'],
+    ['ledger-1', 'LEDGER_PORT'],
+    ['ledger-2', 'LEDGER_PORT'],
     ['projector', 'PROJECTOR_PORT'],
     ['sandbox', 'SANDBOX_PORT'],
   ])('the health check of %s asks the port that %s names', (name, variable) => {
@@ -81,9 +83,16 @@ describe('docker-compose.yml', () => {
     expect(environment[variable.replace('PORT', 'HOST')]).toBe('0.0.0.0');
   });
 
-  it('names the ports of ledger and sandbox as the gateways know them', () => {
+  it('tells the gateways of both ledgers, each under the address that it advertises', () => {
+    const ledgers = ['ledger-1', 'ledger-2'].map((name) => ({ ...service(name).environment, name }));
+    const advertised = ledgers.map(({ LEDGER_ADVERTISED_URL }) => LEDGER_ADVERTISED_URL);
+    expect(advertised).toEqual(ledgers.map(({ name, LEDGER_PORT }) => `http://${name}:${LEDGER_PORT}`));
+    for (const gateway of ['gateway-1', 'gateway-2'])
+      expect(service(gateway).environment.LEDGER_URL).toBe(advertised.join(','));
+  });
+
+  it('names the port of the sandbox as the gateways know it', () => {
     const { environment } = service('gateway-1');
-    expect(environment.LEDGER_URL).toBe(`http://ledger:${service('ledger').environment.LEDGER_PORT}`);
     expect(environment.VENDO_SANDBOX_URL).toBe(
       `http://sandbox:${service('sandbox').environment.SANDBOX_PORT}`,
     );
