@@ -84,9 +84,11 @@ describe('docker-compose.yml', () => {
   });
 
   it('tells the gateways of both ledgers, each under the address that it advertises', () => {
-    const ledgers = ['ledger-1', 'ledger-2'].map((name) => ({ ...service(name).environment, name }));
-    const advertised = ledgers.map(({ LEDGER_ADVERTISED_URL }) => LEDGER_ADVERTISED_URL);
-    expect(advertised).toEqual(ledgers.map(({ name, LEDGER_PORT }) => `http://${name}:${LEDGER_PORT}`));
+    const ledgers = ['ledger-1', 'ledger-2'].map((name) => [name, service(name).environment] as const);
+    const advertised = ledgers.map(([, environment]) => environment.LEDGER_ADVERTISED_URL);
+    expect(advertised).toEqual(
+      ledgers.map(([name, environment]) => `http://${name}:${environment.LEDGER_PORT}`),
+    );
     for (const gateway of ['gateway-1', 'gateway-2'])
       expect(service(gateway).environment.LEDGER_URL).toBe(advertised.join(','));
   });
