@@ -17,6 +17,10 @@ interface Service {
   healthcheck?: { test: string[] };
   depends_on?: Record<string, { condition: string }>;
   read_only?: boolean;
+  cap_drop?: string[];
+  security_opt?: string[];
+  logging?: { driver: string };
+  user?: string;
   stop_grace_period?: string;
 }
 const { services, volumes } = parse(COMPOSE_TEXT, { merge: true }) as {
@@ -24,7 +28,8 @@ const { services, volumes } = parse(COMPOSE_TEXT, { merge: true }) as {
   volumes: Record<string, unknown>;
 };
 const SERVICES = Object.entries(services);
-const APPS = SERVICES.filter(([, { build }]) => build !== undefined);
+const IMAGE = 'vendo-gateway:local';
+const APPS = SERVICES.filter(([, { image }]) => image === IMAGE);
 
 function service(name: string): Service {
   const found = services[name];
@@ -32,13 +37,20 @@ function service(name: string): Service {
   return found;
 }
 
+/** The names in the schema of an app's environment. */
+function settingsOf(app: string): string[] {
+  const source = readFileSync(path.join(ROOT, 'apps', app, 'src', 'config.ts'), 'utf8');
+  return [...source.matchAll(/^ {2}([A-Z][A-Z\d_]+):/gm)].map(([, name = '']) => name);
+}
+
 describe('docker-compose.yml', () => {
-  it('runs two gateways, a ledger, a projector, a sandbox, Postgres and Kafka', () =>
+  it('runs two gateways, two ledgers, a projector, a sandbox, Postgres and Kafka', () =>
     expect(Object.keys(services).sort()).toEqual([
       'gateway-1',
       'gateway-2',
       'kafka',
-      'ledger',
+      'ledger-1',
+      'ledger-2',
       'postgres',
       'projector',
       'sandbox',
@@ -61,7 +73,8 @@ describe('docker-compose.yml', () => {
   it.each([
     ['gateway-1', 'GATEWAY_PORT'],
     ['gateway-2', 'GATEWAY_PORT'],
-    ['ledger', 'LEDGER_PORT'],
+    ['ledger-1', 'LEDGER_PORT'],
+    ['ledger-2', 'LEDGER_PORT'],
     ['projector', 'PROJECTOR_PORT'],
     ['sandbox', 'SANDBOX_PORT'],
   ])('the health check of %s asks the port that %s names', (name, variable) => {
@@ -70,9 +83,18 @@ describe('docker-compose.yml', () => {
     expect(environment[variable.replace('PORT', 'HOST')]).toBe('0.0.0.0');
   });
 
-  it('names the ports of ledger and sandbox as the gateways know them', () => {
+  it('tells the gateways of both ledgers, each under the address that it advertises', () => {
+    const ledgers = ['ledger-1', 'ledger-2'].map((name) => [name, service(name).environment] as const);
+    const advertised = ledgers.map(([, environment]) => environment.LEDGER_ADVERTISED_URL);
+    expect(advertised).toEqual(
+      ledgers.map(([name, environment]) => `http://${name}:${environment.LEDGER_PORT}`),
+    );
+    for (const gateway of ['gateway-1', 'gateway-2'])
+      expect(service(gateway).environment.LEDGER_URL).toBe(advertised.join(','));
+  });
+
+  it('names the port of the sandbox as the gateways know it', () => {
     const { environment } = service('gateway-1');
-    expect(environment.LEDGER_URL).toBe(`http://ledger:${service('ledger').environment.LEDGER_PORT}`);
     expect(environment.VENDO_SANDBOX_URL).toBe(
       `http://sandbox:${service('sandbox').environment.SANDBOX_PORT}`,
     );
@@ -96,6 +118,14 @@ describe('docker-compose.yml', () => {
     expect(secrets.filter(([, value]) => !/\$\{\w+:\?[^}]*\}/.test(value))).toEqual([]);
   });
 
+  it.each(['gateway', 'ledger', 'projector', 'sandbox'])('lets every setting of the %s be set', (app) => {
+    const read = settingsOf(app);
+    expect(read).toContain('VENDO_LOG_LEVEL');
+    const [, { environment } = service('nobody')] =
+      APPS.find(([, { command = [] }]) => command.at(-1)?.startsWith(`dist/apps/${app}/`)) ?? [];
+    expect(read.filter((variable) => !Object.hasOwn(environment, variable))).toEqual([]);
+  });
+
   it('spends no real money unless a key of the pool is set', () => {
     const { environment } = service('gateway-1');
     const pool = Object.entries(environment).filter(([variable]) => /^(POOL|UPSTREAM)_/.test(variable));
@@ -115,10 +145,29 @@ describe('docker-compose.yml', () => {
       SERVICES.flatMap(([, { volumes: mounts = [] }]) => mounts.map((mount) => mount.split(':')[0])).sort(),
     ).toEqual(Object.keys(volumes).sort()));
 
-  it.each(APPS)('%s runs read-only on the image of the Dockerfile', (_, { read_only, command = [] }) => {
-    expect(read_only).toBe(true);
-    expect(command.at(-1)).toMatch(/^dist\/apps\/(gateway|ledger|projector|sandbox)\/src\/main\.js$/);
-  });
+  it.each(SERVICES)(
+    '%s has no capability, gains no rights and keeps a bounded log',
+    (_, { cap_drop, security_opt, logging }) => {
+      expect({ cap_drop, security_opt, logging }).toEqual({
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        logging: { driver: 'local' },
+      });
+    },
+  );
+
+  it('builds the one image of all apps once', () =>
+    expect(SERVICES.filter(([, { build }]) => build).map(([name, { image }]) => [name, image])).toEqual([
+      ['gateway-1', IMAGE],
+    ]));
+
+  it.each(APPS)(
+    '%s runs an app of the image on a read-only file system',
+    (_, { read_only, command = [] }) => {
+      expect(read_only).toBe(true);
+      expect(command.at(-1)).toMatch(/^dist\/apps\/(gateway|ledger|projector|sandbox)\/src\/main\.js$/);
+    },
+  );
 });
 
 describe('Dockerfile', () => {
