@@ -13,7 +13,7 @@ export interface Outage {
   model: string;
 }
 
-const STREAMS = 20;
+const STREAMS = 50;
 const CLIENTS = 4;
 /** A reserve is tried for 6 s, then the call gets its 503. */
 const GIVES_UP_AFTER_MS = { min: 5_500, max: 7_500 };

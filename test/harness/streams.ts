@@ -1,4 +1,7 @@
 import http from 'node:http';
+import { secretsWatch } from './secrets-watch.js';
+
+const SECRET_CHARS_MAX = 200;
 
 export type StreamProvider = 'openai' | 'anthropic';
 
@@ -79,7 +82,10 @@ export class ClientStream {
       (answer) => {
         response = answer;
         answer.on('data', (chunk: Buffer) => {
-          text = (text + chunk.toString()).slice(-2_000);
+          const piece = chunk.toString();
+          // With as much of what came before as a secret that was cut in two needs.
+          secretsWatch.look(`a stream of ${provider}`, text.slice(-SECRET_CHARS_MAX) + piece);
+          text = (text + piece).slice(-2_000);
           begun.resolve();
         });
         answer.on('error', finish);
