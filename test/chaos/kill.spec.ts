@@ -1,19 +1,8 @@
 import { tellKills } from '../harness/kill-story.js';
 
 tellKills({
-  streams: 200,
-  parts: [
-    'gateway',
-    'postgres',
-    'gateway',
-    'ledger',
-    'gateway',
-    'projector',
-    'ledger',
-    'postgres',
-    'gateway',
-    'postgres',
-    'ledger',
-    'gateway',
-  ],
+  log: 'own kafka',
+  rounds: 10,
+  parts: ['gateway', 'ledger', 'projector', 'postgres', 'kafka'],
+  stops: 5,
 });
