@@ -107,9 +107,12 @@ export function tellKills({ rounds, parts, stops, ...options }: Kills): void {
     async function hit({ part, signal, nth }: (typeof plan)[number]): Promise<void> {
       const names: Target[] = part === 'postgres' || part === 'kafka' ? [part] : product.instancesOf(part);
       const target = names[nth % names.length] ?? part;
-      await product.waitUntil(() => openAt(target) >= STREAMS, `${STREAMS} streams`, BACK_WITHIN_MS, 100);
       await later(REST_MS);
-      const open = openAt(target);
+      const open = await product.waitUntil(
+        () => openAt(target) >= STREAMS && openAt(target),
+        `${STREAMS} streams`,
+        BACK_WITHIN_MS,
+      );
       await product.kill(target, signal);
       if (signal === 'SIGSTOP') {
         await later(STOPPED_MS);

@@ -30,11 +30,11 @@ const BILLED = `
     coalesce(sum(settled), 0)::int as settlements,
     count(*) filter (where usage = 0 or settled = 0)::int as lost,
     count(*) filter (where usage > 1 or settled > 1)::int as doubled
-  from (select a.id,
-      (select count(*) from read.usage_events u where u.upstream_request_id = a.id) as usage,
-      (select count(*) from read.usage_events u join ledger.journal j on j.hold_id = u.hold_id
-        where u.upstream_request_id = a.id and j.kind in ('settled', 'late')) as settled
-    from unnest($1::text[]) a(id)) billed`;
+  from (select count(distinct u.hold_id) as usage, count(j.hold_id) as settled
+    from unnest($1::text[]) with ordinality a(id, n)
+    left join read.usage_events u on u.upstream_request_id = a.id
+    left join ledger.journal j on j.hold_id = u.hold_id and j.kind in ('settled', 'late')
+    group by a.n) billed`;
 
 /** Holds that were admitted when balance minus open holds did not cover them: folded here from the journal's rows alone. */
 const OVERSPENT = `

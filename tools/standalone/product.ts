@@ -47,8 +47,12 @@ export interface ProductOptions {
 
 /** The whole product on one machine, each app in processes of its own. */
 export interface Product {
-  /** Of the first process of each app, and of all gateways. */
-  urls: Record<AppName, string> & { database: string; gateways: readonly string[] };
+  /** Of the first process of each app, and of all gateways and ledgers in the order of `instancesOf`. */
+  urls: Record<AppName, string> & {
+    database: string;
+    gateways: readonly string[];
+    ledgers: readonly string[];
+  };
   secrets: Secrets;
   dataFolder: string;
   /** Where the embedded Postgres keeps its data; null for a database of the operator's own. */
@@ -111,7 +115,15 @@ class RunningProduct implements Product {
     const [gateway = '', ledger = '', projector = '', sandbox = ''] = (
       ['gateway', 'ledger', 'projector', 'sandbox'] as const
     ).map((app) => urlsOf(app)[0]);
-    this.urls = { gateway, ledger, projector, sandbox, database: '', gateways: urlsOf('gateway') };
+    this.urls = {
+      gateway,
+      ledger,
+      projector,
+      sandbox,
+      database: '',
+      gateways: urlsOf('gateway'),
+      ledgers: urlsOf('ledger'),
+    };
   }
 
   /** Database first; the apps all at once, for each waits for the schemas of the others by itself. */
