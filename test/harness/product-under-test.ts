@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { GATEWAY_TOPIC, LEDGER_TOPIC } from '@vendo/events';
 import { kafkaForTests } from '@vendo/testing';
-import { type LocalKafka, startKafka } from '../../tools/kafka/kafka.mjs';
+import type { LocalKafka } from '../../tools/kafka/kafka.mjs';
 import {
   type ProductOptions as LauncherOptions,
   type Part,
@@ -81,7 +81,7 @@ export async function productForTests(options: ProductOptions = {}): Promise<Pro
   const folder = await mkdtemp('/var/tmp/vendo-product-');
   await chmod(folder, 0o711); // as root, Postgres runs as another user, who must get through
   const log = options.log ?? logOfSuite();
-  const broker = log === 'own kafka' ? await startKafka({ folder: path.join(folder, 'kafka') }) : null;
+  const broker = log === 'own kafka' ? await ownKafka(path.join(folder, 'kafka')) : null;
   const cleanUp = async (): Promise<void> => {
     await broker?.kill(); // it may be stopped
     if (process.env.VENDO_TEST_KEEP) process.stderr.write(`kept ${folder}\n`);
@@ -198,6 +198,12 @@ function learnSecrets(product: Product, env: Record<string, string>): void {
   secretsWatch.learn('the database password', new URL(product.urls.database).password);
   for (const [name, value] of Object.entries(env))
     if (/^POOL_.*_API_KEY$/.test(name)) secretsWatch.learn(name, value);
+}
+
+/** Loaded when it is wanted: benches run this file compiled, where there is no plain JavaScript. */
+async function ownKafka(folder: string): Promise<LocalKafka> {
+  const { startKafka } = await import('../../tools/kafka/kafka.mjs');
+  return startKafka({ folder });
 }
 
 /** @returns the brokers of the suite, without a topic of ours. Throws when there is no Kafka. */
