@@ -81,13 +81,14 @@ export async function productForTests(options: ProductOptions = {}): Promise<Pro
   const folder = await mkdtemp('/var/tmp/vendo-product-');
   await chmod(folder, 0o711); // as root, Postgres runs as another user, who must get through
   const log = options.log ?? logOfSuite();
-  const broker = log === 'own kafka' ? await ownKafka(path.join(folder, 'kafka')) : null;
+  let broker: LocalKafka | null = null;
   const cleanUp = async (): Promise<void> => {
     await broker?.kill(); // it may be stopped
     if (process.env.VENDO_TEST_KEEP) process.stderr.write(`kept ${folder}\n`);
     else await rm(folder, { recursive: true, force: true });
   };
   try {
+    if (log === 'own kafka') broker = await ownKafka(path.join(folder, 'kafka'));
     const kafkaBrokers = broker?.brokers ?? (log === 'kafka' ? await emptySuiteBroker() : null);
     const { instances = {}, sharedSpool = false } = options;
     const product = await startProduct({
