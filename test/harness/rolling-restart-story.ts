@@ -19,20 +19,19 @@ class RetryingClients {
   private readonly clients: Promise<void>[];
 
   constructor(gatewayUrls: readonly string[], request: (turn: number) => Omit<StreamRequest, 'gatewayUrl'>) {
-    let turn = 0;
-    const next = () => gatewayUrls[turn++ % gatewayUrls.length] ?? '';
-    const attempt = async (call: Omit<StreamRequest, 'gatewayUrl'>): Promise<SeenAnswer> => {
-      const answer = await new ClientStream({ ...call, gatewayUrl: next() }).over;
+    const attempt = async (gateway: number, call: Omit<StreamRequest, 'gatewayUrl'>): Promise<SeenAnswer> => {
+      const gatewayUrl = gatewayUrls[gateway % gatewayUrls.length] ?? '';
+      const answer = await new ClientStream({ ...call, gatewayUrl }).over;
       this.seen.push(answer);
       return answer;
     };
     this.clients = Array.from({ length: CLIENTS }, async (_, nth) => {
       for (let call = nth; !this.stopping; call += 1) {
-        const first = await attempt(request(call));
+        const first = await attempt(call, request(call));
         if (first.complete) continue;
         this.retried += 1;
         await later(RETRY_AFTER_MS);
-        const second = await attempt(request(call));
+        const second = await attempt(call + 1, request(call));
         if (!second.complete) this.failed.push([first, second]);
       }
     });
