@@ -1,12 +1,31 @@
 import base from './jest.config.mjs';
 
-/** The suite of `npm run test:journeys`: the whole product as its processes run it, one journey after the other. */
+const log = process.env.VENDO_TEST_LOG || 'postgres';
+
+/** Journeys that say the same on either log, or are about one of them: they run once. */
+const ONLY_ON = {
+  postgres: ['npm-start'],
+  kafka: ['kafka', 'kafka-outage'],
+};
+const once = Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names));
+if (once.length > 0) process.stderr.write(`log: ${log}; run on the other log only: ${once.join(', ')}\n`);
+
+/**
+ * The suite of `npm run test:journeys`: the whole product as its processes run it, one journey after the other, on the
+ * log that VENDO_TEST_LOG names (postgres, or kafka with KAFKA_BROKERS).
+ */
 export default {
   ...base,
   globalSetup: undefined,
   globalTeardown: undefined,
   testRegex: 'test/.*\\.e2e\\.spec\\.ts$',
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/chaos/'],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '/dist/',
+    '/test/chaos/',
+    ...once.map((name) => `/${name}\\.e2e\\.spec\\.ts$`),
+  ],
+  reporters: ['default', '<rootDir>/test/harness/times-reporter.mjs'],
   maxWorkers: 1,
   testTimeout: 180_000,
 };

@@ -1,19 +1,9 @@
 import { tellKills } from '../harness/kill-story.js';
 
 tellKills({
-  streams: 200,
-  parts: [
-    'gateway',
-    'postgres',
-    'gateway',
-    'ledger',
-    'gateway',
-    'projector',
-    'ledger',
-    'postgres',
-    'gateway',
-    'postgres',
-    'ledger',
-    'gateway',
-  ],
+  log: 'own kafka',
+  instances: { gateway: 2, ledger: 2, projector: 2 },
+  rounds: 10,
+  parts: ['gateway', 'ledger', 'projector', 'postgres', 'kafka'],
+  stops: 5,
 });

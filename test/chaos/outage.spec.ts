@@ -1,6 +1,7 @@
 import { tellOutage } from '../harness/outage-story.js';
 import { STREAM_MODELS } from '../harness/stream-models.js';
 
-tellOutage({ part: 'ledger', how: 'killed', downMs: 90_000, model: STREAM_MODELS.twoMinutes });
-tellOutage({ part: 'postgres', how: 'killed', downMs: 20_000, model: STREAM_MODELS.twoMinutes });
-tellOutage({ part: 'ledger', how: 'stopped', downMs: 90_000, model: STREAM_MODELS.twoMinutes });
+const story = { downMs: 90_000, model: STREAM_MODELS.twoMinutes, instances: { ledger: 2 } };
+tellOutage({ ...story, part: 'ledger', how: 'killed' });
+tellOutage({ ...story, part: 'postgres', how: 'killed' });
+tellOutage({ ...story, part: 'ledger', how: 'stopped' });

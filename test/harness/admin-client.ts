@@ -1,3 +1,5 @@
+import { secretsWatch } from './secrets-watch.js';
+
 /** One row of POST /api/admin/rates. Prices are decimal strings: USD per `per` units. */
 export interface RateRow {
   provider: string;
@@ -147,6 +149,7 @@ export class AdminClient {
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
     const text = await answer.text();
+    secretsWatch.answered(`the answer of ${method} ${route}`, body && JSON.stringify(body), text);
     if (!answer.ok) throw new Error(`${method} ${route} answered ${answer.status}: ${text}`);
     return (text === '' ? undefined : JSON.parse(text)) as Answer;
   }

@@ -1,3 +1,5 @@
+import { secretsWatch } from './secrets-watch.js';
+
 export interface BillingBalance {
   credits_remaining_micros: number;
   currency: string;
@@ -44,6 +46,7 @@ export class BillingClient {
   private async get<Answer>(route: string): Promise<Answer> {
     const answer = await fetch(this.gatewayUrl + route, { headers: { authorization: `Bearer ${this.key}` } });
     const text = await answer.text();
+    secretsWatch.look(`the answer of GET ${route}`, text);
     if (!answer.ok) throw new Error(`GET ${route} answered ${answer.status}: ${text}`);
     return JSON.parse(text) as Answer;
   }

@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { GATEWAY_TOPIC } from '@vendo/events';
 import pg from 'pg';
+import { KafkaTopics, type TopicRecord } from './kafka-topics.js';
+import { logOfSuite } from './log-of-suite.js';
 import type { SeenAnswer } from './streams.js';
 
 const AUDIT = path.resolve('dist/apps/ledger/src/audit.js');
@@ -112,14 +115,20 @@ const CHECKS: readonly string[] = [
   `select format('the ledger parked offset %s: %s', off, reason) as what from ledger.parked`,
 ];
 
+/** Where each partition of the log of the gateways ends; on Kafka that is asked of the broker, `$1`. */
+const HEADS = {
+  postgres: `select topic, partition, next_offset from log.heads where $1::jsonb is null`,
+  kafka: `select * from jsonb_to_recordset($1::jsonb) as ends(topic text, partition int, next_offset bigint)`,
+};
+
 /** Nothing is on its way: every record is consumed by ledger and projector, every journal row is folded. */
 const ON_ITS_WAY = `
   select format('ledger stands at %s of %s/%s', c.next, h.partition, h.next_offset) as what
-    from log.heads h join ledger.consumer_offsets c using (topic, partition)
+    from heads h join ledger.consumer_offsets c using (topic, partition)
     where h.next_offset > greatest(c.next, 1) 
   union all
   select format('%s stands at %s of %s/%s', c.projection, c.next_offset, h.partition, h.next_offset)
-    from log.heads h join read.checkpoints c using (topic, partition) where h.next_offset > greatest(c.next_offset, 1)
+    from heads h join read.checkpoints c using (topic, partition) where h.next_offset > greatest(c.next_offset, 1)
   union all
   select format('%s stands at position %s of %s/%s', c.projection, c.position, s.shard, s.position)
     from ledger.shards s join read.checkpoints c on c.partition = s.shard and c.topic = 'ledger.events'
@@ -129,9 +138,16 @@ const ON_ITS_WAY = `
 export class Auditor {
   private readonly pool: pg.Pool;
 
-  constructor(private readonly databaseUrl: string) {
+  private readonly topics: KafkaTopics | null;
+
+  /** @param kafkaBrokers of the product's own broker; default: the suite's, where the suite runs on Kafka. */
+  constructor(
+    private readonly databaseUrl: string,
+    kafkaBrokers: string | null = logOfSuite() === 'kafka' ? (process.env.KAFKA_BROKERS ?? null) : null,
+  ) {
     this.pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
     this.pool.on('error', () => undefined);
+    this.topics = kafkaBrokers === null ? null : new KafkaTopics(kafkaBrokers);
   }
 
   async close(): Promise<void> {
@@ -148,20 +164,21 @@ export class Auditor {
 
   /** What consumers have yet to read, as sentences. */
   async onItsWay(): Promise<string[]> {
-    return (await this.rows<{ what: string }>(ON_ITS_WAY)).map(({ what }) => what);
+    return (await this.withHeads<{ what: string }>(ON_ITS_WAY)).map(({ what }) => what);
   }
 
   /** Every partition of both topics has a checkpoint: a projector that has just begun may have made none yet. */
   async projectionsBegun(): Promise<boolean> {
-    const [row] = await this.rows<{ begun: boolean }>(
+    const [row] = await this.withHeads<{ begun: boolean }>(
       `select (select count(*) from read.checkpoints)
-         >= (select count(*) from log.heads where topic = 'gateway.events') + (select count(*) from ledger.shards) as begun`,
+         >= (select count(*) from heads where topic = 'gateway.events') + (select count(*) from ledger.shards) as begun`,
     );
     return row?.begun ?? false;
   }
 
   /** Invariants 1-5 of docs/architecture.md, when nothing is on its way. */
   async books(): Promise<Books> {
+    if (this.topics) await this.mirror(await this.topics.read(GATEWAY_TOPIC));
     const violations = await this.ledgerAudit();
     for (const check of CHECKS)
       violations.push(...(await this.rows<{ what: string }>(check)).map(({ what }) => what));
@@ -207,6 +224,40 @@ export class Auditor {
     await this.rows(
       `truncate ${[...READ_MODELS, 'checkpoints', 'parked'].map((table) => `read.${table}`).join(', ')}`,
     );
+  }
+
+  /** @param sql reads `heads`. */
+  private async withHeads<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {
+    const ends = this.topics && [...(await this.topics.ends(GATEWAY_TOPIC))];
+    const heads = ends?.map(([partition, end]) => ({
+      topic: GATEWAY_TOPIC,
+      partition,
+      next_offset: end.toString(),
+    }));
+    return this.rows<Row>(`with heads as (${HEADS[heads ? 'kafka' : 'postgres']}) ${sql}`, [
+      heads ? JSON.stringify(heads) : null,
+    ]);
+  }
+
+  /** Copies what Kafka carried to where the checks look for it: `log.records`, which is empty then. */
+  private async mirror(records: readonly TopicRecord[]): Promise<void> {
+    await this.rows('truncate log.records');
+    for (let at = 0; at < records.length; at += 500) {
+      const part = records.slice(at, at + 500);
+      await this.rows(
+        `insert into log.records (topic, partition, "offset", key, headers, value)
+         select $1, r.p, r.o, r.k, r.h, r.v
+         from unnest($2::int[], $3::bigint[], $4::text[], $5::jsonb[], $6::bytea[]) r(p, o, k, h, v)`,
+        [
+          GATEWAY_TOPIC,
+          part.map(({ partition }) => partition),
+          part.map(({ offset }) => offset),
+          part.map(({ key }) => key),
+          part.map(({ headers }) => JSON.stringify(headers)),
+          part.map(({ value }) => value),
+        ],
+      );
+    }
   }
 
   /** The ledger's own audit, as an operator runs it. */

@@ -1,6 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type LocalKafka, missingForKafka, startKafka } from '../../tools/kafka/kafka.mjs';
+import { missingForKafka } from '../../tools/kafka/kafka.mjs';
 import { Auditor } from './books.js';
 import { type Customer, type ProductUnderTest, productForTests } from './index.js';
 import { KafkaTopics } from './kafka-topics.js';
@@ -8,7 +7,7 @@ import { STREAM_MODELS, STREAM_RATES } from './stream-models.js';
 import { ClientStream, type SeenAnswer, Traffic } from './streams.js';
 
 const CLIENTS = 8;
-const LONG_STREAMS = 6;
+const LONG_STREAMS = 50;
 const CREDIT_MICROS = 10_000_000_000;
 /** Calls before the journey: the one of each provider that found its price. */
 const FIRST_CALLS = 2;
@@ -33,8 +32,6 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
   if (missing) process.stderr.write(`KAFKA'S OUTAGE WAS NOT TESTED: there is no ${missing}\n`);
 
   (missing ? describe.skip : describe)(`a product whose Kafka is away for ${stoppedMs / 1_000} s`, () => {
-    let folder: string;
-    let broker: LocalKafka;
     let topics: KafkaTopics;
     let product: ProductUnderTest;
     let auditor: Auditor;
@@ -42,11 +39,9 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
     const seen: SeenAnswer[] = [];
 
     beforeAll(async () => {
-      folder = await mkdtemp('/var/tmp/vendo-kafka-');
-      broker = await startKafka({ folder });
-      topics = new KafkaTopics(broker.brokers);
-      product = await productForTests({ kafkaBrokers: broker.brokers });
-      auditor = new Auditor(product.urls.database);
+      product = await productForTests({ log: 'own kafka' });
+      topics = new KafkaTopics(product.kafkaBrokers ?? '');
+      auditor = new Auditor(product.urls.database, product.kafkaBrokers);
       await product.admin.importRates(STREAM_RATES);
       customer = await product.customer({ creditMicros: CREDIT_MICROS });
       for (const provider of ['openai', 'anthropic'])
@@ -55,8 +50,6 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
     afterAll(async () => {
       await auditor?.close();
       await product?.stop();
-      await broker?.stop();
-      await rm(folder, { recursive: true, force: true });
     });
 
     function request(model: string) {
@@ -96,7 +89,7 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
         const traffic = new Traffic(CLIENTS, request(STREAM_MODELS.halfASecond));
         await product.waitUntil(() => traffic.complete > 3 * CLIENTS, 'calls are answered');
 
-        await broker.kill();
+        await product.kill('kafka', 'SIGKILL');
         await later(1_000);
         const [answeredBefore, settledBefore] = [traffic.complete, await settlements()];
         await later(stoppedMs - 1_000);
@@ -107,7 +100,7 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
         expect(held).toBeGreaterThanOrEqual(answeredMeanwhile + LONG_STREAMS);
         expect(long.filter((stream) => stream.open)).toHaveLength(LONG_STREAMS);
 
-        await broker.restart();
+        await product.start('kafka');
         const back = Date.now();
         await product.waitUntil(
           async () => (await settlements()) >= settledBefore + answeredMeanwhile,
@@ -145,7 +138,7 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
     it(
       'can be started, and answers, while Kafka is away',
       async () => {
-        await broker.stop();
+        await product.kill('kafka', 'SIGKILL');
         for (const part of ['ledger', 'gateway', 'projector'] as const) await product.kill(part, 'SIGKILL');
         for (const part of ['ledger', 'gateway', 'projector'] as const) await product.start(part);
         const traffic = new Traffic(CLIENTS, request(STREAM_MODELS.halfASecond));
@@ -153,7 +146,7 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
         const before = seen.length;
         seen.push(...(await traffic.stop()));
         expect(seen.slice(before).filter(({ complete }) => !complete)).toEqual([]);
-        await broker.restart();
+        await product.start('kafka');
         await everythingSettled();
         expect((await topics.report(auditor)).violations).toEqual([]);
         expect((await auditor.books()).violations).toEqual([]);
@@ -162,13 +155,10 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
     );
 
     it('ends within its 10 s while Kafka takes connections and answers nothing', async () => {
-      const { pid } = broker;
-      if (pid === undefined) throw new Error('the broker does not run');
-      process.kill(pid, 'SIGSTOP');
+      await product.kill('kafka', 'SIGSTOP');
       expect(product.deaths()).toEqual([]);
       await new ClientStream({ ...request(STREAM_MODELS.halfASecond), provider: 'openai' }).over;
       await product.stop();
-      await broker.kill();
     });
   });
 }

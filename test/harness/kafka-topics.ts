@@ -1,6 +1,6 @@
 import { GATEWAY_TOPIC, LEDGER_TOPIC, NUMBER_HEADER, POSITION_HEADER, SPOOL_HEADER } from '@vendo/events';
 import kafkajs, { type EachBatchPayload, type Kafka } from 'kafkajs';
-import type { Auditor } from './books.js';
+import type pg from 'pg';
 
 /** A record as it lies in a topic. */
 export interface TopicRecord {
@@ -9,6 +9,11 @@ export interface TopicRecord {
   key: string;
   headers: Record<string, string>;
   value: Buffer;
+}
+
+/** Reads the product's database (the auditor does). */
+interface Journal {
+  rows<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]>;
 }
 
 /** What is said of the topics themselves, beside the books. */
@@ -65,24 +70,23 @@ export class KafkaTopics {
   }
 
   /**
-   * Compares both topics with the numbers of the spools and with the journal, and copies gateway.events to where the
-   * auditor looks for it (`log.records`, which is empty on Kafka), so that its books can be read.
+   * Compares both topics with the numbers of the spools and with the journal.
    */
-  async report(auditor: Auditor): Promise<TopicsReport> {
+  async report(database: Journal): Promise<TopicsReport> {
     const [gateway, ledger] = [await this.read(GATEWAY_TOPIC), await this.read(LEDGER_TOPIC)];
     const spools = inTurn(gateway, ({ headers }) => [headers[SPOOL_HEADER], headers[NUMBER_HEADER]]);
     const journal = inTurn(ledger, ({ partition, headers }) => [
       `shard ${partition}`,
       headers[POSITION_HEADER],
     ]);
-    await mirror(auditor, gateway);
     return {
-      violations: [...spools.violations, ...journal.violations, ...(await differences(auditor, ledger))],
+      violations: [...spools.violations, ...journal.violations, ...(await differences(database, ledger))],
       repeats: { gateway: spools.repeats, ledger: journal.repeats },
     };
   }
 
-  private async ends(topic: string): Promise<Map<number, bigint>> {
+  /** The offset behind the last record, by partition. */
+  async ends(topic: string): Promise<Map<number, bigint>> {
     const admin = this.kafka.admin();
     await admin.connect();
     const offsets = await admin.fetchTopicOffsets(topic);
@@ -126,8 +130,8 @@ function inTurn(
 }
 
 /** Every row of the journal is in the topic as it is in the database, and nothing else is. */
-async function differences(auditor: Auditor, ledger: readonly TopicRecord[]): Promise<string[]> {
-  const rows = await auditor.rows<{ part: number; off: string; value: Buffer }>(
+async function differences(database: Journal, ledger: readonly TopicRecord[]): Promise<string[]> {
+  const rows = await database.rows<{ part: number; off: string; value: Buffer }>(
     'select part, off, value from log.ledger_events where off > 0',
   );
   const journal = new Map(rows.map(({ part, off, value }) => [`${part}/${off}`, value]));
@@ -140,24 +144,4 @@ async function differences(auditor: Auditor, ledger: readonly TopicRecord[]): Pr
   }
   for (const place of journal.keys()) if (!carried.has(place)) violations.push(`${place} was not carried`);
   return violations;
-}
-
-async function mirror(auditor: Auditor, records: readonly TopicRecord[]): Promise<void> {
-  await auditor.rows('truncate log.records');
-  for (let at = 0; at < records.length; at += 500) {
-    const part = records.slice(at, at + 500);
-    await auditor.rows(
-      `insert into log.records (topic, partition, "offset", key, headers, value)
-       select $1, r.p, r.o, r.k, r.h, r.v
-       from unnest($2::int[], $3::bigint[], $4::text[], $5::jsonb[], $6::bytea[]) r(p, o, k, h, v)`,
-      [
-        GATEWAY_TOPIC,
-        part.map(({ partition }) => partition),
-        part.map(({ offset }) => offset),
-        part.map(({ key }) => key),
-        part.map(({ headers }) => JSON.stringify(headers)),
-        part.map(({ value }) => value),
-      ],
-    );
-  }
 }

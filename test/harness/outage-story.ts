@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Auditor } from './books.js';
-import { type Customer, type ProductUnderTest, productForTests } from './product-under-test.js';
+import {
+  type Customer,
+  type ProductOptions,
+  type ProductUnderTest,
+  productForTests,
+  type Target,
+} from './product-under-test.js';
 import { STREAM_MODELS, STREAM_RATES } from './stream-models.js';
 import { ClientStream, openStreams, type SeenAnswer, Traffic } from './streams.js';
 
-export interface Outage {
+export interface Outage extends Pick<ProductOptions, 'instances'> {
+  /** Of several ledgers all. */
   part: 'ledger' | 'postgres';
   /** `stopped`: the process hangs and goes on later with what it was sent, after those who asked have given up. */
   how: 'killed' | 'stopped';
@@ -13,7 +20,7 @@ export interface Outage {
   model: string;
 }
 
-const STREAMS = 20;
+const STREAMS = 50;
 const CLIENTS = 4;
 /** A reserve is tried for 6 s, then the call gets its 503. */
 const GIVES_UP_AFTER_MS = { min: 5_500, max: 7_500 };
@@ -21,7 +28,7 @@ const GIVES_UP_AFTER_MS = { min: 5_500, max: 7_500 };
 const SETTLED_WITHIN_MS = 20_000;
 
 /** The one story of an outage, told short in the journeys and long in test/chaos. */
-export function tellOutage({ part, how, downMs, model }: Outage): void {
+export function tellOutage({ part, how, downMs, model, ...options }: Outage): void {
   describe(`${part} is ${how} for ${downMs / 1_000} s with ${STREAMS} streams open`, () => {
     let product: ProductUnderTest;
     let auditor: Auditor;
@@ -31,7 +38,7 @@ export function tellOutage({ part, how, downMs, model }: Outage): void {
     const seen: SeenAnswer[] = [];
 
     beforeAll(async () => {
-      product = await productForTests();
+      product = await productForTests(options);
       auditor = new Auditor(product.urls.database);
       await product.admin.importRates(STREAM_RATES);
       customer = await product.customer({ creditMicros: 50_000_000, spend_cap_daily: 40 });
@@ -66,7 +73,8 @@ export function tellOutage({ part, how, downMs, model }: Outage): void {
       expect(await freeRoute()).toBe(200);
 
       const downUntil = Date.now() + downMs;
-      await product.kill(part, how === 'killed' ? 'SIGKILL' : 'SIGSTOP');
+      const names: Target[] = part === 'ledger' ? product.instancesOf(part) : [part];
+      await Promise.all(names.map((name) => product.kill(name, how === 'killed' ? 'SIGKILL' : 'SIGSTOP')));
       // Ends before the part returns: what it was answered, it was answered in the outage.
       const refused = await new ClientStream({ ...streamsOf(STREAM_MODELS.halfASecond), provider: 'openai' })
         .over;
@@ -77,8 +85,8 @@ export function tellOutage({ part, how, downMs, model }: Outage): void {
       expect(open.filter((stream) => stream.open)).toHaveLength(STREAMS);
 
       await pause(downUntil - Date.now());
-      if (how === 'stopped') await product.kill(part, 'SIGCONT');
-      await product.start(part);
+      if (how === 'stopped') await Promise.all(names.map((name) => product.kill(name, 'SIGCONT')));
+      await Promise.all(names.map((name) => product.start(name)));
       const complete = calls.complete;
       await product.waitUntil(() => calls.complete > complete + CLIENTS, 'calls are answered again', 20_000);
       seen.push(...(await calls.stop()));

@@ -1,11 +1,33 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { type Product, startProduct } from '../../tools/standalone/product.js';
+import path from 'node:path';
+import { GATEWAY_TOPIC, LEDGER_TOPIC } from '@vendo/events';
+import { kafkaForTests } from '@vendo/testing';
+import type { LocalKafka } from '../../tools/kafka/kafka.mjs';
+import {
+  type ProductOptions as LauncherOptions,
+  type Part,
+  type Product,
+  startProduct,
+} from '../../tools/standalone/product.js';
 import { AdminClient, type AppCaps } from './admin-client.js';
 import { BillingClient } from './billing-client.js';
+import { KafkaTopics } from './kafka-topics.js';
+import { type LogKind, logOfSuite } from './log-of-suite.js';
 import { type RawAnswer, type RawRequest, rawRequest } from './raw-http.js';
+import { secretsWatch } from './secrets-watch.js';
 import { waitUntil } from './wait-until.js';
 
-export interface ProductUnderTest extends Omit<Product, 'stop'> {
+const OUR_TOPICS = [GATEWAY_TOPIC, LEDGER_TOPIC];
+
+/** What a kill run can aim at: the product's processes, its database, and a broker of its own. */
+export type Target = Part | 'kafka';
+
+export interface ProductUnderTest extends Omit<Product, 'stop' | 'kill' | 'start' | 'pid'> {
+  /** `host:port,..` of the Kafka that its events travel over; null: over Postgres. */
+  kafkaBrokers: string | null;
+  pid(target: Target): number | null;
+  kill(target: Target, signal: NodeJS.Signals): Promise<void>;
+  start(target: Target): Promise<void>;
   admin: AdminClient;
   waitUntil: typeof waitUntil;
   billing(key: string): BillingClient;
@@ -19,17 +41,23 @@ export interface ProductUnderTest extends Omit<Product, 'stop'> {
   settled(tenantId: string, withinMs?: number): Promise<void>;
   /** Resolves when the gateway has a price for the model: until then it answers 402 and forwards nothing. */
   ratesAreIn(provider: string, model: string, key: string): Promise<void>;
-  /** Ends everything and deletes its folder. Throws when a part did not end by itself. */
+  /**
+   * Ends everything and deletes its folder. Throws when a part did not end by itself, and when a secret of the product
+   * was found in a log, a spool, an event, a table or an answer. Idempotent.
+   */
   stop(): Promise<void>;
 }
 
-export interface ProductOptions {
+export interface ProductOptions extends Pick<LauncherOptions, 'instances' | 'sharedSpool'> {
   /** Origins to forward to instead of the provider, by slug; the managed pool goes there too instead of to the sandbox. */
   upstreams?: Record<string, string>;
   /** Further settings of the apps. */
   env?: Record<string, string>;
-  /** `host:port,..`: events travel over this Kafka instead of Postgres. It must hold none of our topics yet. */
-  kafkaBrokers?: string;
+  /**
+   * What events travel over; default: the log of the suite. `kafka` is the suite's broker, emptied of our topics, so that
+   * one product uses it at a time; `own kafka` a broker that can be killed, which needs Java, and Maven the first time.
+   */
+  log?: LogKind | 'own kafka';
 }
 
 export interface CustomerOptions extends AppCaps {
@@ -50,32 +78,69 @@ export interface Customer {
  * `VENDO_TEST_VERBOSE=1` prints what the supervisor says, `VENDO_TEST_KEEP=1` keeps the folder with its logs.
  */
 export async function productForTests(options: ProductOptions = {}): Promise<ProductUnderTest> {
-  const dataFolder = await mkdtemp('/var/tmp/vendo-product-');
-  await chmod(dataFolder, 0o711); // as root, Postgres runs as another user, who must get through
+  const folder = await mkdtemp('/var/tmp/vendo-product-');
+  await chmod(folder, 0o711); // as root, Postgres runs as another user, who must get through
+  const log = options.log ?? logOfSuite();
+  let broker: LocalKafka | null = null;
   const cleanUp = async (): Promise<void> => {
-    if (process.env.VENDO_TEST_KEEP) process.stderr.write(`kept ${dataFolder}\n`);
-    else await rm(dataFolder, { recursive: true, force: true });
+    await broker?.kill(); // it may be stopped
+    if (process.env.VENDO_TEST_KEEP) process.stderr.write(`kept ${folder}\n`);
+    else await rm(folder, { recursive: true, force: true });
   };
-  const product = await startProduct({ dataFolder, env: environment(options), report: verbosely() }).catch(
-    async (thrown: unknown) => {
-      await cleanUp();
-      throw thrown;
-    },
-  );
+  try {
+    if (log === 'own kafka') broker = await ownKafka(path.join(folder, 'kafka'));
+    const kafkaBrokers = broker?.brokers ?? (log === 'kafka' ? await emptySuiteBroker() : null);
+    const { instances = {}, sharedSpool = false } = options;
+    const product = await startProduct({
+      dataFolder: path.join(folder, 'product'),
+      env: environment(options, kafkaBrokers),
+      instances,
+      sharedSpool,
+      report: verbosely(),
+    });
+    return underTest(product, options, { kafkaBrokers, broker, cleanUp });
+  } catch (thrown) {
+    await cleanUp();
+    throw thrown;
+  }
+}
+
+interface Surroundings {
+  kafkaBrokers: string | null;
+  broker: LocalKafka | null;
+  cleanUp: () => Promise<void>;
+}
+
+function underTest(
+  product: Product,
+  { env = {} }: ProductOptions,
+  { kafkaBrokers, broker, cleanUp }: Surroundings,
+): ProductUnderTest {
+  learnSecrets(product, env);
   const gatewayUrl = product.urls.gateway;
   const admin = new AdminClient(gatewayUrl, product.secrets.adminToken);
   const billing = (key: string): BillingClient => new BillingClient(gatewayUrl, key);
   const raw = (request: RawRequest): Promise<RawAnswer> => rawRequest(gatewayUrl, request);
+  let stopped: Promise<void> | undefined;
   return {
     urls: product.urls,
     secrets: product.secrets,
     dataFolder: product.dataFolder,
     databaseFolder: () => product.databaseFolder(),
-    pid: (part) => product.pid(part),
-    logFile: (app) => product.logFile(app),
+    kafkaBrokers,
+    logFile: (name) => product.logFile(name),
+    instancesOf: (app) => product.instancesOf(app),
     deaths: () => product.deaths(),
-    kill: (part, signal) => product.kill(part, signal),
-    start: (part) => product.start(part),
+    pid: (target) => (target === 'kafka' ? (broker?.pid ?? null) : product.pid(target)),
+    async kill(target, signal) {
+      if (target !== 'kafka') return product.kill(target, signal);
+      if (signal === 'SIGKILL') await broker?.kill();
+      else if (broker?.pid !== undefined) process.kill(broker.pid, signal);
+    },
+    async start(target) {
+      if (target === 'kafka') await broker?.restart();
+      else await product.start(target);
+    },
     admin,
     waitUntil,
     billing,
@@ -95,15 +160,65 @@ export async function productForTests(options: ProductOptions = {}): Promise<Pro
         `a price of ${model}`,
       );
     },
-    async stop() {
-      const unclean = await product.stop();
-      await cleanUp();
-      if (unclean.length > 0) throw new Error(`did not end by themselves: ${unclean.join(', ')}`);
+    stop() {
+      stopped ??= endLooking(product, kafkaBrokers, broker).finally(cleanUp);
+      return stopped;
     },
   };
 }
 
-function environment({ upstreams = {}, env = {}, kafkaBrokers }: ProductOptions): Record<string, string> {
+/** Ends the product, and looks through all that it leaves behind. */
+async function endLooking(
+  product: Product,
+  kafkaBrokers: string | null,
+  broker: LocalKafka | null,
+): Promise<void> {
+  const looked = await lookForSecrets(product, broker ? null : kafkaBrokers).catch((thrown: Error) => thrown);
+  const unclean = await product.stop();
+  // The whole folder, so the files of a broker of its own too.
+  await secretsWatch.lookInFolder(path.dirname(product.dataFolder));
+  const findings = secretsWatch.take();
+  if (unclean.length > 0) throw new Error(`did not end by themselves: ${unclean.join(', ')}`);
+  if (looked instanceof Error) throw looked;
+  if (findings.length > 0) throw new Error(`secrets were found: ${findings.join('; ')}`);
+}
+
+async function lookForSecrets(product: Product, kafkaBrokers: string | null): Promise<void> {
+  await secretsWatch.lookInDatabase(product.urls.database);
+  if (kafkaBrokers === null) return;
+  const topics = new KafkaTopics(kafkaBrokers);
+  for (const topic of OUR_TOPICS)
+    for (const { headers, value } of await topics.read(topic)) {
+      secretsWatch.look(`topic ${topic}`, value);
+      secretsWatch.look(`headers of topic ${topic}`, JSON.stringify(headers));
+    }
+}
+
+function learnSecrets(product: Product, env: Record<string, string>): void {
+  for (const [name, secret] of Object.entries(product.secrets)) secretsWatch.learn(`the ${name}`, secret);
+  secretsWatch.learn('the database password', new URL(product.urls.database).password);
+  for (const [name, value] of Object.entries(env))
+    if (/^POOL_.*_API_KEY$/.test(name)) secretsWatch.learn(name, value);
+}
+
+/** Loaded when it is wanted: benches run this file compiled, where there is no plain JavaScript. */
+async function ownKafka(folder: string): Promise<LocalKafka> {
+  const { startKafka } = await import('../../tools/kafka/kafka.mjs');
+  return startKafka({ folder });
+}
+
+/** @returns the brokers of the suite, without a topic of ours. Throws when there is no Kafka. */
+async function emptySuiteBroker(): Promise<string> {
+  const kafka = await kafkaForTests();
+  if (!kafka) throw new Error('the suite runs on Kafka, and KAFKA_BROKERS is unset');
+  await kafka.deleteTopics();
+  return kafka.brokers.join(',');
+}
+
+function environment(
+  { upstreams = {}, env = {} }: ProductOptions,
+  kafkaBrokers: string | null,
+): Record<string, string> {
   const { PATH = '', HOME = '', TZ = '' } = process.env;
   const origins = Object.entries(upstreams).map(([slug, url]) => [`UPSTREAM_${slug.toUpperCase()}_URL`, url]);
   return {

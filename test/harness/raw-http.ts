@@ -1,5 +1,6 @@
 import http from 'node:http';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { secretsWatch } from './secrets-watch.js';
 
 export interface RawRequest {
   method: string;
@@ -33,12 +34,15 @@ export function rawRequest(
       response.on('error', reject);
       response.on('end', () => {
         const bytes = Buffer.concat(chunks);
-        resolve({
+        const answer = {
           status: response.statusCode ?? 0,
           headers: joined(response.headers),
           body: bytes,
           decodedBody: decoded(bytes, response.headers['content-encoding']),
-        });
+        };
+        secretsWatch.answered(`the answer of ${method} ${path}`, body, answer.decodedBody);
+        secretsWatch.look(`the headers of ${method} ${path}`, JSON.stringify(answer.headers));
+        resolve(answer);
       });
     });
     request.on('error', reject);

@@ -5,7 +5,7 @@ export const STREAM_MODELS = {
   /** 20 events, 30 ms apart. */
   halfASecond: 'sandbox-chunks20-pace30',
   twoSeconds: 'sandbox-chunks40-pace50',
-  fiveSeconds: 'sandbox-chunks100-pace50',
+  twelveSeconds: 'sandbox-chunks120-pace100',
   twentySeconds: 'sandbox-chunks200-pace100',
   twoMinutes: 'sandbox-chunks600-pace200',
 } as const;

@@ -1,4 +1,7 @@
 import http from 'node:http';
+import { secretsWatch } from './secrets-watch.js';
+
+const SECRET_CHARS_MAX = 200;
 
 export type StreamProvider = 'openai' | 'anthropic';
 
@@ -39,6 +42,7 @@ export class ClientStream {
   /** Never rejects: a cut connection is an incomplete answer. */
   readonly over: Promise<SeenAnswer>;
   private readonly startedAt = performance.now();
+  private hasBegun = false;
   private isOver = false;
 
   constructor({ gatewayUrl, key, provider, model }: StreamRequest) {
@@ -79,7 +83,11 @@ export class ClientStream {
       (answer) => {
         response = answer;
         answer.on('data', (chunk: Buffer) => {
-          text = (text + chunk.toString()).slice(-2_000);
+          const piece = chunk.toString();
+          // With as much of what came before as a secret that was cut in two needs.
+          secretsWatch.look(`a stream of ${provider}`, text.slice(-SECRET_CHARS_MAX) + piece);
+          text = (text + piece).slice(-2_000);
+          this.hasBegun = answer.statusCode === 200;
           begun.resolve();
         });
         answer.on('error', finish);
@@ -100,17 +108,32 @@ export class ClientStream {
   get open(): boolean {
     return !this.isOver;
   }
+
+  /** Open, and its first event has arrived. */
+  get running(): boolean {
+    return this.hasBegun && !this.isOver;
+  }
+}
+
+/** The same request again and again, at one gateway or at several. */
+export interface Repeated extends Omit<StreamRequest, 'provider' | 'gatewayUrl'> {
+  gatewayUrl: string | readonly string[];
+}
+
+/** The request of the nth client: it has a gateway and a provider of its own, each gateway gets both providers. */
+function nthOf({ gatewayUrl, ...request }: Repeated, nth: number): StreamRequest {
+  const urls = [gatewayUrl].flat();
+  const turn = Math.floor(nth / urls.length);
+  return {
+    ...request,
+    gatewayUrl: urls[nth % urls.length] ?? '',
+    provider: turn % 2 === 0 ? 'openai' : 'anthropic',
+  };
 }
 
 /** Opens `count` streams, the providers in turn, and resolves when the first event of each has arrived. */
-export async function openStreams(
-  count: number,
-  request: Omit<StreamRequest, 'provider'>,
-): Promise<ClientStream[]> {
-  const streams = Array.from(
-    { length: count },
-    (_, index) => new ClientStream({ ...request, provider: index % 2 === 0 ? 'openai' : 'anthropic' }),
-  );
+export async function openStreams(count: number, request: Repeated): Promise<ClientStream[]> {
+  const streams = Array.from({ length: count }, (_, nth) => new ClientStream(nthOf(request, nth)));
   await Promise.all(streams.map(({ begun }) => begun));
   return streams;
 }
@@ -118,23 +141,26 @@ export async function openStreams(
 /** Clients that stream one call after the other until they are stopped, whatever they are answered. */
 export class Traffic {
   readonly seen: SeenAnswer[] = [];
+  private readonly current = new Map<number, { stream: ClientStream; gatewayUrl: string }>();
   private readonly clients: Promise<void>[];
   private stopping = false;
 
   /** @param pauseMs after a call that failed. */
-  constructor(clients: number, request: Omit<StreamRequest, 'provider'>, pauseMs = 50) {
-    this.clients = Array.from({ length: clients }, async (_, index) => {
-      const provider = index % 2 === 0 ? 'openai' : 'anthropic';
-      while (!this.stopping) {
-        const answer = await new ClientStream({ ...request, provider }).over;
-        this.seen.push(answer);
-        if (!answer.complete) await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      }
-    });
+  constructor(clients: number, request: Repeated, pauseMs = 50) {
+    this.clients = Array.from({ length: clients }, (_, nth) =>
+      this.client(nth, nthOf(request, nth), pauseMs),
+    );
   }
 
   get complete(): number {
     return this.seen.filter(({ complete }) => complete).length;
+  }
+
+  /** Streams whose first event has arrived and whose end has not; of one gateway, or of all. */
+  open(gatewayUrl?: string): number {
+    return [...this.current.values()].filter(
+      (each) => each.stream.running && (gatewayUrl === undefined || each.gatewayUrl === gatewayUrl),
+    ).length;
   }
 
   /** Each client ends the call that it is in. */
@@ -142,6 +168,16 @@ export class Traffic {
     this.stopping = true;
     await Promise.all(this.clients);
     return this.seen;
+  }
+
+  private async client(nth: number, request: StreamRequest, pauseMs: number): Promise<void> {
+    while (!this.stopping) {
+      const stream = new ClientStream(request);
+      this.current.set(nth, { stream, gatewayUrl: request.gatewayUrl });
+      const answer = await stream.over;
+      this.seen.push(answer);
+      if (!answer.complete) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
   }
 }
 

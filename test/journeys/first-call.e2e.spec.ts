@@ -1,6 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { kafkaForTests } from '@vendo/testing';
 import OpenAI from 'openai';
 import { type Customer, type ProductUnderTest, productForTests } from '../harness/index.js';
 
@@ -23,11 +22,7 @@ function halfEven(numerator: bigint, denominator: bigint): number {
   return Number(up ? floor + 1n : floor);
 }
 
-const KAFKA = process.env.KAFKA_BROKERS;
-if (!KAFKA) process.stderr.write('THE FIRST CALL OVER KAFKA WAS NOT RUN: KAFKA_BROKERS is unset\n');
-const LOGS = [{ log: 'Postgres' }, ...(KAFKA ? [{ log: 'Kafka', kafkaBrokers: KAFKA }] : [])];
-
-describe.each(LOGS)('a newcomer points an unmodified SDK at the gateway, events over $log', (options) => {
+describe('a newcomer points an unmodified SDK at the gateway', () => {
   let product: ProductUnderTest;
   let customer: Customer;
   let openai: OpenAI;
@@ -36,8 +31,7 @@ describe.each(LOGS)('a newcomer points an unmodified SDK at the gateway, events 
   let calls = 0;
 
   beforeAll(async () => {
-    if ('kafkaBrokers' in options) await (await kafkaForTests())?.deleteTopics();
-    product = await productForTests(options);
+    product = await productForTests();
     customer = await product.customer({ creditMicros: CREDIT_MICROS });
     openai = new OpenAI({ baseURL: `${product.proxyUrl('openai')}/v1`, apiKey: customer.key, maxRetries: 0 });
     anthropic = new Anthropic({

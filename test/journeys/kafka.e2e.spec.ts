@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LEDGER_TOPIC, POSITION_HEADER, shardOf } from '@vendo/events';
-import { kafkaForTests } from '@vendo/testing';
 import { Auditor, type Books } from '../harness/books.js';
 import { type Customer, type ProductUnderTest, productForTests } from '../harness/index.js';
 import { KafkaTopics } from '../harness/kafka-topics.js';
+import type { LogKind } from '../harness/log-of-suite.js';
 import { STREAM_MODELS, STREAM_RATES } from '../harness/stream-models.js';
 import { Traffic } from '../harness/streams.js';
 
@@ -19,30 +19,26 @@ interface Outcome {
   books: Books;
 }
 
-const kafka = await kafkaForTests();
-const brokers = kafka?.brokers.join(',') ?? '';
-afterAll(() => kafka?.stop());
-
-(kafka ? describe : describe.skip)('the product over Kafka', () => {
+describe('the product over Kafka', () => {
   let product: ProductUnderTest;
   let auditor: Auditor;
   let customer: Customer;
   let overPostgres: Outcome;
-  const topics = new KafkaTopics(brokers);
+  let topics: KafkaTopics;
 
   beforeAll(async () => {
-    await begin({});
+    await begin('postgres');
     await load();
     overPostgres = await outcome();
     await end();
-    await kafka?.deleteTopics();
-    await begin({ kafkaBrokers: brokers });
+    await begin('kafka');
+    topics = new KafkaTopics(product.kafkaBrokers ?? '');
   });
   afterAll(() => end());
 
-  async function begin(options: { kafkaBrokers?: string }): Promise<void> {
-    product = await productForTests(options);
-    auditor = new Auditor(product.urls.database);
+  async function begin(log: LogKind): Promise<void> {
+    product = await productForTests({ log });
+    auditor = new Auditor(product.urls.database, product.kafkaBrokers);
     customer = await product.customer({ creditMicros: CREDIT_MICROS });
   }
 

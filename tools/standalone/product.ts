@@ -9,7 +9,9 @@ import {
   type AppName,
   type Environment,
   environmentOf,
-  type Ports,
+  type Instance,
+  type InstanceName,
+  type Replicated,
   type Secrets,
   urlOf,
 } from './settings.js';
@@ -26,28 +28,39 @@ const GONE_WITHIN_MS: Record<AppName | 'postgres', number> = {
 const HEALTHY_WITHIN_MS = 60_000;
 const HEALTH_POLL_MS = 50;
 
-export type Part = AppName | 'postgres';
+export type Part = InstanceName | 'postgres';
 
 export interface ProductOptions {
   /** Database, spool, secrets, logs. */
   dataFolder: string;
   /** Read by name (settings.ts); what it does not name never reaches an app. */
   env: Environment;
+  /** How many of each there are; default: one. */
+  instances?: Partial<Record<Replicated, number>>;
+  /** All gateways keep their spools in the product's folder, as on a shared volume; default: each in one of its own. */
+  sharedSpool?: boolean;
   /** Told one line for each thing that takes time or goes wrong. */
   report: (line: string) => void;
   /** Gives up a start that is under way; `startProduct` then ends what it began and throws. */
   signal?: AbortSignal;
 }
 
-/** The whole product on one machine, one process per app. */
+/** The whole product on one machine, each app in processes of its own. */
 export interface Product {
-  urls: Record<AppName, string> & { database: string };
+  /** Of the first process of each app, and of all gateways and ledgers in the order of `instancesOf`. */
+  urls: Record<AppName, string> & {
+    database: string;
+    gateways: readonly string[];
+    ledgers: readonly string[];
+  };
   secrets: Secrets;
   dataFolder: string;
   /** Where the embedded Postgres keeps its data; null for a database of the operator's own. */
   databaseFolder(): string | null;
   pid(part: Part): number | null;
-  logFile(app: AppName): string;
+  logFile(name: InstanceName): string;
+  /** The processes of an app, the first one first. */
+  instancesOf(app: AppName): InstanceName[];
   /** Deaths that nobody asked for, since the start. */
   deaths(): readonly string[];
   /** Sends a signal; after one that ends the part it stays down until `start`, and the promise resolves when it is gone. */
@@ -60,7 +73,8 @@ export interface Product {
 
 /**
  * Starts database, ledger, sandbox, projector and gateway as child processes and waits until all are healthy.
- * `GATEWAY_PORT` and `LEDGER_PORT` are taken from the environment (8080, 8090), 0 takes a free port; so do the rest.
+ * `GATEWAY_PORT` and `LEDGER_PORT` are taken from the environment (8080, 8090), 0 takes a free port; so do the rest, and
+ * every further process of an app.
  * Throws StartError for what an operator can mend (port or data folder in use, an app that refuses its configuration);
  * nothing is left running then.
  */
@@ -69,9 +83,9 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
   const release = await takeDataFolder(dataFolder);
   const started: { product?: RunningProduct } = {};
   try {
-    const ports = await portsOf(options.env);
+    const instances = await instancesOf(dataFolder, options);
     const secrets = await secretsOf(dataFolder, options.env);
-    const product = new RunningProduct(dataFolder, options, ports, secrets, release);
+    const product = new RunningProduct(dataFolder, options, instances, secrets, release);
     started.product = product;
     await product.begin();
     return product;
@@ -84,7 +98,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
 
 class RunningProduct implements Product {
   readonly urls: Product['urls'];
-  private readonly apps = new Map<AppName, SupervisedProcess>();
+  private readonly processes = new Map<InstanceName, SupervisedProcess>();
   private readonly unasked: string[] = [];
   private database: Database | null = null;
   private stopped: Promise<Part[]> | null = null;
@@ -92,17 +106,23 @@ class RunningProduct implements Product {
   constructor(
     readonly dataFolder: string,
     private readonly options: ProductOptions,
-    private readonly ports: Ports,
+    private readonly instances: readonly Instance[],
     readonly secrets: Secrets,
     private readonly release: () => Promise<void>,
   ) {
-    const { gateway, ledger, projector, sandbox } = ports;
+    const urlsOf = (app: AppName): string[] =>
+      instances.filter((each) => each.app === app).map(({ port }) => urlOf(port));
+    const [gateway = '', ledger = '', projector = '', sandbox = ''] = (
+      ['gateway', 'ledger', 'projector', 'sandbox'] as const
+    ).map((app) => urlsOf(app)[0]);
     this.urls = {
-      gateway: urlOf(gateway),
-      ledger: urlOf(ledger),
-      projector: urlOf(projector),
-      sandbox: urlOf(sandbox),
+      gateway,
+      ledger,
+      projector,
+      sandbox,
       database: '',
+      gateways: urlsOf('gateway'),
+      ledgers: urlsOf('ledger'),
     };
   }
 
@@ -117,36 +137,39 @@ class RunningProduct implements Product {
     this.options.signal?.throwIfAborted();
     report('starting ledger, sandbox, projector and gateway; each migrates its own tables');
     const wiring = {
-      dataFolder: this.dataFolder,
       databaseUrl: this.database.url,
       kafkaBrokers: env.KAFKA_BROKERS || undefined,
-      ports: this.ports,
+      instances: this.instances,
       secrets: this.secrets,
     };
-    for (const app of APPS) {
+    for (const instance of this.instances) {
       const supervised = new SupervisedProcess({
-        name: app,
-        script: mainOf(app),
-        env: environmentOf(app, env, wiring),
-        logFile: this.logFile(app),
+        name: instance.name,
+        script: mainOf(instance.app),
+        env: environmentOf(instance, env, wiring),
+        logFile: this.logFile(instance.name),
         died: this.died,
       });
-      this.apps.set(app, supervised);
+      this.processes.set(instance.name, supervised);
       supervised.start();
     }
-    await Promise.all(APPS.map((app) => this.firstHealth(app)));
+    await Promise.all(this.instances.map((instance) => this.firstHealth(instance)));
   }
 
   pid(part: Part): number | null {
-    return part === 'postgres' ? (this.database?.pid() ?? null) : this.app(part).pid;
+    return part === 'postgres' ? (this.database?.pid() ?? null) : this.process(part).pid;
   }
 
   databaseFolder(): string | null {
     return this.database?.folder ?? null;
   }
 
-  logFile(app: AppName): string {
-    return path.join(this.dataFolder, 'logs', `${app}.log`);
+  logFile(name: InstanceName): string {
+    return path.join(this.dataFolder, 'logs', `${name}.log`);
+  }
+
+  instancesOf(app: AppName): InstanceName[] {
+    return this.instances.filter((each) => each.app === app).map(({ name }) => name);
   }
 
   deaths(): readonly string[] {
@@ -154,13 +177,14 @@ class RunningProduct implements Product {
   }
 
   async kill(part: Part, signal: NodeJS.Signals): Promise<void> {
-    await (part === 'postgres' ? this.database : this.app(part))?.kill(signal);
+    await (part === 'postgres' ? this.database : this.process(part))?.kill(signal);
   }
 
   async start(part: Part): Promise<void> {
     if (part === 'postgres') return this.database?.start();
-    this.app(part).start();
-    await healthy(this.urls[part], () => null);
+    this.process(part).start();
+    const instance = this.instances.find(({ name }) => name === part);
+    await healthy(urlOf(instance?.port ?? 0), () => null);
   }
 
   stop(): Promise<Part[]> {
@@ -171,28 +195,33 @@ class RunningProduct implements Product {
   private async end(): Promise<Part[]> {
     const began = Date.now();
     const unclean: Part[] = [];
-    for (const part of [...APPS, 'postgres'] as const) {
-      const stoppable = part === 'postgres' ? this.database : this.apps.get(part);
-      const clean = await stoppable?.stop(GONE_WITHIN_MS[part] - (Date.now() - began));
-      if (clean === false) unclean.push(part);
+    for (const app of APPS) {
+      const withinMs = GONE_WITHIN_MS[app] - (Date.now() - began);
+      await Promise.all(
+        this.instancesOf(app).map(async (name) => {
+          if ((await this.processes.get(name)?.stop(withinMs)) === false) unclean.push(name);
+        }),
+      );
     }
+    const databaseEnded = await this.database?.stop(GONE_WITHIN_MS.postgres - (Date.now() - began));
+    if (databaseEnded === false) unclean.push('postgres');
     await this.release();
     return unclean;
   }
 
-  private async firstHealth(app: AppName): Promise<void> {
-    const supervised = this.app(app);
-    await healthy(this.urls[app], () => {
+  private async firstHealth({ name, port }: Instance): Promise<void> {
+    const supervised = this.process(name);
+    await healthy(urlOf(port), () => {
       if (this.options.signal?.aborted || this.stopped) return 'stopped while starting';
-      return this.unasked.some((line) => line.startsWith(`${app} `))
-        ? `${app} does not start: ${firstLine(supervised.complaint())} (log: ${this.logFile(app)})`
+      return this.unasked.some((line) => line.startsWith(`${name} `))
+        ? `${name} does not start: ${firstLine(supervised.complaint())} (log: ${this.logFile(name)})`
         : null;
     });
-    this.options.report(`${app} is up`);
+    this.options.report(`${name} is up`);
   }
 
-  private app(name: AppName): SupervisedProcess {
-    const found = this.apps.get(name);
+  private process(name: InstanceName): SupervisedProcess {
+    const found = this.processes.get(name);
     if (!found) throw new Error(`${name} was never started`);
     return found;
   }
@@ -203,13 +232,26 @@ class RunningProduct implements Product {
   };
 }
 
-async function portsOf(env: Environment): Promise<Ports> {
-  return {
+/** The first of each app on the port that it has by name, the others on free ones. */
+async function instancesOf(dataFolder: string, options: ProductOptions): Promise<Instance[]> {
+  const { env, instances = {}, sharedSpool = false } = options;
+  const named = {
     gateway: await takenPort('GATEWAY_PORT', env.GATEWAY_PORT || '8080'),
-    ledger: await takenPort('LEDGER_PORT', env.LEDGER_PORT || '8090'),
     projector: await takenPort('PROJECTOR_PORT', env.PROJECTOR_PORT || '0'),
+    ledger: await takenPort('LEDGER_PORT', env.LEDGER_PORT || '8090'),
     sandbox: await takenPort('SANDBOX_PORT', env.SANDBOX_PORT || '0'),
   };
+  const all: Instance[] = [];
+  for (const app of APPS) {
+    all.push({ app, name: app, port: named[app], dataFolder });
+    if (app === 'sandbox') continue;
+    for (let nth = 2; nth <= (instances[app] ?? 1); nth += 1) {
+      const name: InstanceName = `${app}-${nth}`;
+      const folder = sharedSpool ? dataFolder : path.join(dataFolder, name);
+      all.push({ app, name, port: await freePort(), dataFolder: folder });
+    }
+  }
+  return all;
 }
 
 /** The port to use: a free one for 0. Throws StartError when it is no port or in use. */

@@ -28,6 +28,20 @@ const PER_PROVIDER = /^(UPSTREAM_[A-Z0-9_]+_URL|POOL_[A-Z0-9_]+_API_KEY)$/;
 
 export type Environment = Record<string, string | undefined>;
 
+/** What there can be several of; the sandbox stands for the outside world. */
+export type Replicated = Exclude<AppName, 'sandbox'>;
+/** The first process of an app bears the app's name, the further ones a number from 2: `gateway-2`. */
+export type InstanceName = AppName | `${Replicated}-${number}`;
+
+/** One process of the product. */
+export interface Instance {
+  app: AppName;
+  name: InstanceName;
+  port: number;
+  /** A gateway's spool is under it. */
+  dataFolder: string;
+}
+
 export interface Secrets {
   adminToken: string;
   internalToken: string;
@@ -35,14 +49,11 @@ export interface Secrets {
   encryptionKey: string;
 }
 
-export type Ports = Record<AppName, number>;
-
-/** What all apps of one product share. */
+/** What all processes of one product share. */
 export interface Wiring {
-  dataFolder: string;
   databaseUrl: string;
   kafkaBrokers: string | undefined;
-  ports: Ports;
+  instances: readonly Instance[];
   secrets: Secrets;
 }
 
@@ -50,8 +61,13 @@ export function urlOf(port: number): string {
   return `http://127.0.0.1:${port}`;
 }
 
-/** The whole environment of one app: our wiring, and what of the caller's environment concerns it. */
-export function environmentOf(app: AppName, caller: Environment, wiring: Wiring): Record<string, string> {
+/** The whole environment of one process: our wiring, and what of the caller's environment concerns its app. */
+export function environmentOf(
+  instance: Instance,
+  caller: Environment,
+  wiring: Wiring,
+): Record<string, string> {
+  const { app } = instance;
   const passedOn = Object.entries(caller).filter(
     ([name, value]) =>
       value !== undefined &&
@@ -62,32 +78,37 @@ export function environmentOf(app: AppName, caller: Environment, wiring: Wiring)
   );
   return {
     ...(Object.fromEntries(passedOn) as Record<string, string>),
-    ...wired(app, wiring),
+    ...wired(instance, wiring),
     NO_COLOR: '1',
     VENDO_SUPERVISED: '1',
   };
 }
 
-function wired(app: AppName, wiring: Wiring): Record<string, string> {
-  const { dataFolder, databaseUrl, kafkaBrokers, ports, secrets } = wiring;
+function wired({ app, port, dataFolder }: Instance, wiring: Wiring): Record<string, string> {
+  const { databaseUrl, kafkaBrokers, instances, secrets } = wiring;
   const log = { DATABASE_URL: databaseUrl, ...(kafkaBrokers ? { KAFKA_BROKERS: kafkaBrokers } : {}) };
+  const urlsOf = (wanted: AppName): string =>
+    instances
+      .filter((each) => each.app === wanted)
+      .map((each) => urlOf(each.port))
+      .join(',');
   switch (app) {
     case 'gateway':
       return {
         ...log,
-        GATEWAY_PORT: String(ports.gateway),
-        LEDGER_URL: urlOf(ports.ledger),
-        VENDO_SANDBOX_URL: urlOf(ports.sandbox),
+        GATEWAY_PORT: String(port),
+        LEDGER_URL: urlsOf('ledger'),
+        VENDO_SANDBOX_URL: urlsOf('sandbox'),
         VENDO_DATA_DIR: path.resolve(dataFolder),
         VENDO_ADMIN_TOKEN: secrets.adminToken,
         VENDO_INTERNAL_TOKEN: secrets.internalToken,
         VENDO_ENCRYPTION_KEY: secrets.encryptionKey,
       };
     case 'ledger':
-      return { ...log, LEDGER_PORT: String(ports.ledger), VENDO_INTERNAL_TOKEN: secrets.internalToken };
+      return { ...log, LEDGER_PORT: String(port), VENDO_INTERNAL_TOKEN: secrets.internalToken };
     case 'projector':
-      return { ...log, PROJECTOR_PORT: String(ports.projector) };
+      return { ...log, PROJECTOR_PORT: String(port) };
     case 'sandbox':
-      return { SANDBOX_PORT: String(ports.sandbox) };
+      return { SANDBOX_PORT: String(port) };
   }
 }
