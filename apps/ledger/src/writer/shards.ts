@@ -7,6 +7,7 @@ import { LEASE_MS } from './book.js';
 import type { Writer } from './writer.js';
 
 const LOOK_EVERY_MS = 250;
+const ALL = Array.from({ length: SHARD_COUNT }, (_, shard) => shard);
 
 export interface ShardsParts {
   leases: Leases;
@@ -52,7 +53,9 @@ export class Shards {
     await this.running;
     const { writer, leases, logger } = this.parts;
     try {
-      await this.giveUp(writer.owned());
+      await writer.leave(writer.owned());
+      // What is ours and not in memory too.
+      await leases.giveBack(this.self(), ALL);
       await leases.leave(this.self());
     } catch (thrown) {
       logger.warn({ err: thrown }, 'the shards could not be given back: their leases run out');
