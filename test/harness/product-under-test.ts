@@ -76,6 +76,7 @@ export async function productForTests(options: ProductOptions = {}): Promise<Pro
     deaths: () => product.deaths(),
     kill: (part, signal) => product.kill(part, signal),
     start: (part) => product.start(part),
+    hurry: () => product.hurry(),
     admin,
     waitUntil,
     billing,
