@@ -29,7 +29,7 @@ const whole = Buffer.concat(events);
 
 /** @param dropping the usage chunk was asked for by us. */
 function metered(chunks: readonly Buffer[], dropping: boolean): void {
-  const meter = new ChatMeter(dropping);
+  const meter = new ChatMeter(dropping, () => 0);
   let bytes = 0;
   const sink: TapSink = {
     release: (chunk) => {

@@ -141,6 +141,7 @@ function underTest(
       if (target === 'kafka') await broker?.restart();
       else await product.start(target);
     },
+    hurry: () => product.hurry(),
     admin,
     waitUntil,
     billing,

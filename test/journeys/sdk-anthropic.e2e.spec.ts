@@ -191,16 +191,17 @@ describe('the Anthropic SDK, unmodified, through the gateway', () => {
     });
   });
 
-  it('pays for the input that a provider reported before it died', async () => {
+  it('pays for the input that a provider reported, and the output that came, before it died', async () => {
     const user = await product.sdkUser();
     const { text, thrown } = await readUntilThrown(user, 'sandbox-die6');
     expect(text).toBe('You said: to the ');
     expect(thrown?.message).toBe('terminated');
     await product.expectOneCharge(user, {
-      tokens: await begun('to the end and further'),
+      // You, said, a colon, to, the came.
+      tokens: { ...(await begun('to the end and further')), output: 5 },
       prices: LIST_PRICES.sandbox,
       outcome: 'upstream_died',
-      evidence: 'estimated',
+      evidence: 'counted',
     });
   });
 

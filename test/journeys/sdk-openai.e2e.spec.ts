@@ -321,16 +321,17 @@ describe('the openai SDK, unmodified, through the gateway', () => {
     });
   });
 
-  it('sees the broken connection of a provider that dies in the middle of a stream', async () => {
+  it('sees the broken connection of a provider that dies in the middle of a stream, and pays for what came', async () => {
     const user = await product.sdkUser();
     const { text, thrown } = await readUntilThrown(user, 'sandbox-die5');
     expect(text).toBe('You said: to the end ');
     expect(thrown?.message).toBe('terminated');
     await product.expectOneCharge(user, {
-      tokens: { input: 0, cacheRead: 0, cacheWrite: 0, output: 0 },
+      // Five words asked; You, said, a colon, to, the, end came.
+      tokens: { input: 5, cacheRead: 0, cacheWrite: 0, output: 6 },
       prices: LIST_PRICES.sandbox,
       outcome: 'upstream_died',
-      evidence: 'estimated',
+      evidence: 'counted',
     });
   });
 

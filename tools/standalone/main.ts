@@ -1,3 +1,4 @@
+import { SAME_SIGNAL_MS } from '@vendo/runtime';
 import { StartError } from './data-folder.js';
 import { demoTenant } from './demo.js';
 import { type Product, startProduct } from './product.js';
@@ -8,9 +9,13 @@ async function main(): Promise<void> {
   const stopping = new AbortController();
   let product: Product | undefined;
 
-  // A terminal sends Ctrl-C to npm and to us, and npm may pass its own on: only the first counts.
+  let stoppedAt = 0;
   const stop = (): void => {
-    if (stopping.signal.aborted) return;
+    if (stopping.signal.aborted) {
+      if (performance.now() - stoppedAt > SAME_SIGNAL_MS) product?.hurry();
+      return;
+    }
+    stoppedAt = performance.now();
     stopping.abort();
     if (product) void end(product);
   };
@@ -35,7 +40,7 @@ async function main(): Promise<void> {
 
 /** Exit 0 when every part ended by itself, else 1 and a line that names those that did not. */
 async function end(product: Product): Promise<void> {
-  say('stopping: open calls get 5 s');
+  say('stopping: open calls get 25 s; Ctrl-C again cuts them');
   const unclean = await product.stop();
   say(unclean.length === 0 ? 'everything has ended' : `did not end cleanly: ${unclean.join(', ')}`);
   process.exit(unclean.length === 0 ? 0 : 1);

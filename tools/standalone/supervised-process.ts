@@ -53,6 +53,11 @@ export class SupervisedProcess {
     if (ending) await this.ended;
   }
 
+  /** Sends a signal to a process that is being stopped; nothing happens when it is gone. */
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
   /** SIGTERM, and SIGKILL after `withinMs`. Resolves when it is gone: true when it ended by itself with exit code 0. */
   async stop(withinMs: number): Promise<boolean> {
     this.giveUp();

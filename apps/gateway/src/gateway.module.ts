@@ -18,8 +18,9 @@ import { SpoolModule } from './spool/spool.module.js';
 
 const DRAIN_MS = 600_000;
 const DRAIN_BYTES = 67_108_864;
-const STALLED_MS = 600_000;
-const STOP_GRACE_MS = 5_000;
+const DRAINS = { total: 256, perTenant: 32 };
+const STALLED_MS = 60_000;
+const STOP_GRACE_MS = 25_000;
 
 /** The public edge: proxy, spool, billing API, operator API and their documentation. Each room is made once and handed to those that use it. */
 @Module({})
@@ -55,6 +56,7 @@ export class GatewayModule {
       maxBodyBytes: config.VENDO_MAX_JSON_BYTES,
       upstreamTimeoutMs: config.VENDO_UPSTREAM_TIMEOUT_MS,
       bounds: { drainMs: DRAIN_MS, drainBytes: DRAIN_BYTES, stalledMs: STALLED_MS },
+      drains: DRAINS,
       stopGraceMs: STOP_GRACE_MS,
       imports: [callers, credentials, ledger, spool],
     });

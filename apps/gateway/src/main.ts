@@ -1,3 +1,4 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { runMain, startApp } from '@vendo/runtime';
 import { gatewayConfig } from './config.js';
 import { Edge } from './edge/edge.js';
@@ -5,8 +6,10 @@ import { GatewayModule } from './gateway.module.js';
 import { ProxyService } from './proxy/proxy.service.js';
 
 const OPERATOR_BODY_LIMIT = 1_048_576;
+/** 25 s for open calls (gateway.module.ts), and what spool and connections take after them. */
+const CLOSE_WITHIN_MS = 32_000;
 
-runMain(() => {
+function start(): Promise<NestFastifyApplication> {
   const config = gatewayConfig(process.env);
   const edge = new Edge({ domain: config.VENDO_DOMAIN, bodyLimit: OPERATOR_BODY_LIMIT });
   return startApp({
@@ -16,4 +19,6 @@ runMain(() => {
     adapter: edge.adapter,
     prepare: (app) => edge.serve(app.get(ProxyService).serve),
   });
-});
+}
+
+runMain(start, { closeWithinMs: CLOSE_WITHIN_MS, hurry: (app) => app.get(ProxyService).hurry() });

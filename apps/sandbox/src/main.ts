@@ -2,4 +2,4 @@ import { runMain } from '@vendo/runtime';
 import { sandboxConfig } from './config.js';
 import { startSandbox } from './sandbox.js';
 
-runMain(() => startSandbox(sandboxConfig(process.env)), 2_000);
+runMain(() => startSandbox(sandboxConfig(process.env)), { closeWithinMs: 2_000 });

@@ -40,6 +40,7 @@ export const ERRORS = {
   method_not_allowed: { status: 405, header: true, message: 'This method is not allowed here.' },
   hold_conflict: { status: 409, header: true, message: 'This hold id is open with another body.' },
   hold_ended: { status: 409, header: true, message: 'This hold has ended.' },
+  request_timeout: { status: 408, header: true, message: 'The request did not arrive in time.' },
   idempotency_conflict: {
     status: 409,
     header: true,
@@ -52,8 +53,10 @@ export const ERRORS = {
   },
   still_parked: { status: 409, header: true, message: 'The record cannot be applied and stays parked.' },
   body_too_large: { status: 413, header: true, message: 'The request body is over the limit.' },
+  expectation_failed: { status: 417, header: true, message: 'Only "Expect: 100-continue" is understood.' },
   wrong_owner: { status: 421, header: true, message: 'Another ledger owns this tenant.' },
   rate_limit_requests: { status: 429, header: true, message: 'Rate limit exceeded' },
+  headers_too_large: { status: 431, header: true, message: 'The request headers are over the limit.' },
   spend_cap_daily: { status: 429, header: true, message: 'The daily spend cap is reached.' },
   spend_cap_monthly: { status: 429, header: true, message: 'The monthly spend cap is reached.' },
   internal_error: { status: 500, header: true, message: 'Internal server error' },

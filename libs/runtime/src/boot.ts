@@ -33,17 +33,35 @@ export async function startApp(options: BootOptions): Promise<NestFastifyApplica
   return app;
 }
 
+export interface MainOptions {
+  /** Milliseconds after which a stop that has not ended is a failure. */
+  closeWithinMs?: number;
+  /** Told a second signal: what the stop waits for is to be cut short. */
+  hurry?: (app: NestFastifyApplication) => void;
+}
+
+/** npm passes a terminal's Ctrl-C on, so that one arrives twice; a second one that is meant comes later than that. */
+export const SAME_SIGNAL_MS = 1_000;
+
 /**
  * Runs an app's main: prints a wrong configuration as one line and exits 1; on SIGTERM or SIGINT closes the app and
  * exits 0, or exits 1 when closing takes longer than `closeWithinMs`.
  */
-export function runMain(start: () => Promise<NestFastifyApplication>, closeWithinMs = 9_000): void {
+export function runMain(
+  start: () => Promise<NestFastifyApplication>,
+  { closeWithinMs = 9_000, hurry }: MainOptions = {},
+): void {
   if (process.env.VENDO_SUPERVISED === '1') endWithSupervisor();
   let stopping = false;
+  let stoppedAt = 0;
   let app: NestFastifyApplication | undefined;
   const stop = (): void => {
-    if (stopping) return;
+    if (stopping) {
+      if (app && performance.now() - stoppedAt > SAME_SIGNAL_MS) hurry?.(app);
+      return;
+    }
     stopping = true;
+    stoppedAt = performance.now();
     setTimeout(() => process.exit(1), closeWithinMs).unref();
     void Promise.resolve(app?.close()).then(
       () => process.exit(0),

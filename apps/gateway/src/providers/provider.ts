@@ -80,16 +80,23 @@ export interface EventVerdict {
 /** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
 export interface UsageMeter {
   /**
-   * Whether an event says nothing that counts, by a cheap look at its raw lines (one character per byte, so only ASCII
-   * can be looked for). Asked for each event in turn; `onEvent` gets only those that are not skipped.
+   * Takes the output that an event carries, by a cheap look at its raw lines (one character per byte, so only ASCII
+   * can be looked for), for each event in turn. @returns whether that was all: `onEvent` gets the others.
    */
-  skips(lines: string): boolean;
+  glance(lines: string): boolean;
   /** A streamed answer, event by event. */
   onEvent(event: SseEvent): EventVerdict;
   /** A whole JSON answer, 2xx only. */
   onBody(json: unknown): void;
-  /** What is known so far; at the end of the answer, its result. */
+  /** What came of a JSON answer that broke off, one character per byte. */
+  onTornBody(text: string): void;
+  /** What is reported so far; at the end of the answer, its result. */
   reading(): Reading;
+  /**
+   * For an answer that ended without its final report: what was reported, and where that says less, the fewest tokens
+   * that the request and the output that has passed can be (docs/metering.md). May take as long as parsing the request.
+   */
+  counted(): Reading;
 }
 
 export interface Reading {

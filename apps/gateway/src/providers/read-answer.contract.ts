@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser';
-import type { EventVerdict, MeteredRequest, Provider, UsageMeter } from './provider.js';
+import type { EventVerdict, MeteredRequest, Provider, Reading, UsageMeter } from './provider.js';
 import { matchRoute } from './route-table.js';
 
 /** For specs: reads a request body by the provider's own route table. */
@@ -9,7 +9,7 @@ export function readRequest(provider: Provider, path: string, body: unknown): Me
   return route.read(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
 }
 
-/** For specs: feeds a recorded event stream to a meter as the tap does; answers the verdict of each event. */
+/** For specs: feeds a recorded event stream to a meter, every event of it; answers the verdict of each event. */
 export function feedStream(meter: UsageMeter, recorded: string): EventVerdict[] {
   const verdicts: EventVerdict[] = [];
   const parser = createParser({
@@ -19,14 +19,25 @@ export function feedStream(meter: UsageMeter, recorded: string): EventVerdict[] 
   return verdicts;
 }
 
-/** For specs: quantities as `{meter: count}`, `meter@model` where a line names its model. */
-export function counted(meter: UsageMeter): Record<string, number> {
+/** For specs: what is reported as `{meter: count}`, `meter@model` where a line names its model. */
+export function reported(meter: UsageMeter): Record<string, number> {
+  return linesOf(meter.reading());
+}
+
+/** For specs: the lower bound of an answer of which only this has come, in the form of `reported`. */
+export function countedAfter(meter: UsageMeter, events: readonly string[]): Record<string, number> {
+  for (const event of events) {
+    const bytes = Buffer.from(event);
+    if (!meter.glance(bytes.toString('latin1'))) feedStream(meter, event);
+  }
+  return linesOf(meter.counted());
+}
+
+function linesOf({ quantities }: Reading): Record<string, number> {
   return Object.fromEntries(
-    meter
-      .reading()
-      .quantities.map((line) => [
-        line.model ? `${line.meter}@${line.model}` : line.meter,
-        Number(line.quantity.toDecimal()),
-      ]),
+    quantities.map((line) => [
+      line.model ? `${line.meter}@${line.model}` : line.meter,
+      Number(line.quantity.toDecimal()),
+    ]),
   );
 }

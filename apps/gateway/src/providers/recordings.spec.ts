@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { counted, feedStream, readRequest } from './read-answer.contract.js';
+import { feedStream, readRequest, reported } from './read-answer.contract.js';
 import { providerBySlug } from './registry.js';
 import { matchRoute } from './route-table.js';
 
@@ -97,7 +97,7 @@ describe('recorded answers', () => {
       const { state, model } = meter.reading();
       const billable = one.expected_billable ?? {};
       // A container is a meter of its own, which the recordings do not count.
-      const { code_sessions: _sessions, ...lines } = withoutZeros(counted(meter));
+      const { code_sessions: _sessions, ...lines } = withoutZeros(reported(meter));
       expect(lines).toEqual(expectedLines(billable));
       const silent = 'needs_estimate' in billable || 'billed' in billable;
       expect(state).toBe(silent ? 'none' : 'final');

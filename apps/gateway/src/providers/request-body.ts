@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { VendoError } from '@vendo/errors';
 import type { z } from 'zod';
+import { type Foreign, objectOf } from './foreign-json.js';
 import { IntricateJsonError, topLevelMembers } from './json-members.js';
 
 /**
@@ -19,6 +20,11 @@ export function readRequestBody<Shape extends z.ZodObject>(body: Buffer, schema:
 
 export function invalid(message: string): VendoError {
   return new VendoError('invalid_body', message);
+}
+
+/** The members of a body that was read before: what a whole call keeps of its request is the bytes alone. */
+export function readAgain(body: Buffer): Foreign {
+  return objectOf(parse(body));
 }
 
 function parse(body: Buffer): unknown {

@@ -34,7 +34,8 @@ export class BodyReader {
     try {
       this.meter.onBody(JSON.parse(bytes.toString('utf8')));
     } catch {
-      // Not JSON, or damaged: there is no usage report, and the settlement says so.
+      // Not JSON, or damaged, or broken off: there is no usage report, and the settlement says so.
+      this.meter.onTornBody(bytes.toString('latin1'));
     }
   }
 }

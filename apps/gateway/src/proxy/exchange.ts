@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { type ErrorResponse, VendoError } from '@vendo/errors';
 import { CORS_HEADERS } from '../edge/cors.js';
+import { waitsToContinue } from '../edge/edge.js';
 import { ByteCollector } from './byte-collector.js';
 
 /** The client left before it got an answer: there is nobody to answer. */
@@ -33,6 +34,11 @@ export class Exchange {
     return typeof value === 'string' ? value : null;
   }
 
+  /** Calls when nothing has moved on the client's connection for so long, a part of a write included. */
+  onStill(ms: number, still: () => void): void {
+    this.response.setTimeout(ms, still);
+  }
+
   /** Throws ClientLeft. */
   assertThere(): void {
     if (this.left) throw new ClientLeft();
@@ -52,6 +58,7 @@ export class Exchange {
     if (Number(this.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
     // Who left before this has been told already: no further event would come.
     this.assertThere();
+    if (waitsToContinue(this.request)) this.response.writeContinue();
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     const body = new ByteCollector();
     const stop = (error: Error): void => {
@@ -83,7 +90,8 @@ export class Exchange {
       ...headers,
       ...CORS_HEADERS,
       'content-length': Buffer.byteLength(text),
-      ...(closeConnection ? { connection: 'close' } : {}),
+      // Who waits to be told to go on may send the body after all, or not: nobody knows where the next request begins.
+      ...(closeConnection || waitsToContinue(this.request) ? { connection: 'close' } : {}),
     });
     this.response.end(text);
   }

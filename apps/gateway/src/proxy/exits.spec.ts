@@ -1,4 +1,5 @@
-// Over 400 lines: it is the exits table of docs/metering.md, one row each, and reads best in one piece.
+// Over 400 lines: it is the exits table of docs/metering.md, one row each, and reads best in one piece. Where exactly
+// in the answer a call ends is a table of its own, in exit-points.spec.ts.
 import { once } from 'node:events';
 import type http from 'node:http';
 import net from 'node:net';
@@ -6,72 +7,24 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { VendoError } from '@vendo/errors';
 import { RateBook } from '@vendo/pricing';
+import {
+  CHAT_COST,
+  CHAT_JSON,
+  DONE,
+  json,
+  MESSAGE,
+  MESSAGE_DELTA,
+  MESSAGE_START,
+  MESSAGE_STOP,
+  MESSAGE_TEXT,
+  STREAM,
+  sse,
+  stream,
+  TEXT,
+  USAGE_CHUNK,
+} from './memory.proxy-answers.js';
 import { CHAT, type Got, send } from './memory.proxy-client.js';
 import { ProxyWorld } from './memory.proxy-world.js';
-
-/** 1,000 in and 500 out on gpt-4o-mini: (1000 * 0.15 + 500 * 0.6) * 1.2 micros. */
-const CHAT_COST = 540;
-const USAGE = { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 };
-const CHAT_JSON = JSON.stringify({
-  id: 'chatcmpl-1',
-  object: 'chat.completion',
-  model: 'gpt-4o-mini-2024-07-18',
-  choices: [{ index: 0, message: { role: 'assistant', content: 'hello' }, finish_reason: 'stop' }],
-  usage: USAGE,
-});
-
-const TEXT = chunk({ choices: [{ index: 0, delta: { content: 'hello' } }] });
-const USAGE_CHUNK = chunk({ choices: [], usage: USAGE });
-const DONE = 'data: [DONE]\n\n';
-const STREAMED = { ...CHAT, stream: true, stream_options: { include_usage: true } };
-const STREAM = { body: JSON.stringify(STREAMED) };
-
-const MESSAGE_START = sse('message_start', {
-  type: 'message_start',
-  message: { id: 'msg_1', model: 'claude-sonnet-4-5', usage: { input_tokens: 2_000, output_tokens: 1 } },
-});
-const MESSAGE_TEXT = sse('content_block_delta', {
-  type: 'content_block_delta',
-  index: 0,
-  delta: { type: 'text_delta', text: 'hello' },
-});
-const MESSAGE_DELTA = sse('message_delta', {
-  type: 'message_delta',
-  delta: { stop_reason: 'end_turn' },
-  usage: { output_tokens: 400 },
-});
-const MESSAGE_STOP = sse('message_stop', { type: 'message_stop' });
-const MESSAGE = {
-  path: '/proxy/anthropic/v1/messages',
-  body: JSON.stringify({
-    model: 'claude-sonnet-4-5',
-    max_tokens: 500,
-    stream: true,
-    messages: [{ role: 'user', content: 'hi' }],
-  }),
-};
-
-function chunk(fields: object): string {
-  return `data: ${JSON.stringify({ id: 'chatcmpl-1', model: 'gpt-4o-mini-2024-07-18', ...fields })}\n\n`;
-}
-
-function sse(event: string, data: object): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-}
-
-function json(status: number, body: string, headers: http.OutgoingHttpHeaders = {}) {
-  return (_request: http.IncomingMessage, response: http.ServerResponse): void => {
-    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
-  };
-}
-
-function stream(...events: string[]) {
-  return (_request: http.IncomingMessage, response: http.ServerResponse): http.ServerResponse => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(events.join(''));
-    return response;
-  };
-}
 
 let world: ProxyWorld;
 beforeEach(async () => {
@@ -250,7 +203,7 @@ describe('a client that leaves', () => {
     send(world, { ...MESSAGE, onData: (_chunk, leave) => leave() });
     const response = await held.promise;
     setTimeout(() => goOn(response), 50);
-    await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'estimated' });
+    await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'counted' });
   });
 
   it('while its hold is being reserved: nothing is forwarded', async () => {
@@ -330,7 +283,8 @@ describe('a provider that fails', () => {
   );
 
   it.each([
-    ['that has reported nothing: nothing is charged', STREAM, TEXT, 0],
+    // 1 in ("hi") and 1 out ("hello"): (1 * 0.15 + 1 * 0.6) * 1.2, rounded
+    ['that has reported nothing: the fewest tokens that passed are charged', STREAM, TEXT, 1],
     // (2000 * 3 + 1 * 15) * 1.2
     ['that has reported its input: that is charged', MESSAGE, MESSAGE_START + MESSAGE_TEXT, 7_218],
   ])('dies in the middle of a stream %s', async (_, request, sent, cost) => {
@@ -341,7 +295,7 @@ describe('a provider that fails', () => {
     const got = await send(world, request).got;
     expect(got).toMatchObject({ status: 200, broken: true });
     expect(got?.body.toString()).toBe(sent);
-    await expectEnd({ outcome: 'upstream_died', cost, evidence: 'estimated' });
+    await expectEnd({ outcome: 'upstream_died', cost, evidence: 'counted' });
   });
 
   it.each([
@@ -363,7 +317,7 @@ describe('a provider that fails', () => {
     await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: null });
   });
 
-  it('dies in the middle of JSON: nothing is charged and the client sees it broken', async () => {
+  it('dies in the middle of JSON: the input is charged and the client sees it broken', async () => {
     world.answer = (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': CHAT_JSON.length });
       response.write(CHAT_JSON.slice(0, 100));
@@ -371,7 +325,8 @@ describe('a provider that fails', () => {
     };
     const got = await send(world).got;
     expect(got).toMatchObject({ status: 200, broken: true });
-    await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: 'estimated' });
+    await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: 'counted' });
+    expect(world.usages()[0]?.data.lines).toMatchObject([{ meter: 'input_tokens', quantity: '1' }]);
   });
 });
 
@@ -469,7 +424,7 @@ describe('a gateway that stops', () => {
     await begun.promise;
     await world.stopProxy();
     expect(await got).toMatchObject({ status: 200, broken: true });
-    await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'estimated' });
+    await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'counted' });
   });
 
   it('releases a call whose answer has not begun', async () => {

@@ -138,7 +138,7 @@ export class Hold {
     const model = reading.model ?? this.subject.request.model;
     const charge = this.charge(reading);
     this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
-    if (reading.state === 'none' && !reading.failed) this.missingReport(end);
+    if (reading.state === 'none' && !reading.failed && end.evidence !== 'counted') this.missingReport(end);
     const { id, caller, connection, provider, route, request, amount, startedAtMs } = this.subject;
     const measured = this.event('UsageMeasured.v1', id, {
       id,

@@ -68,11 +68,32 @@ describe('a request that two readers could read differently', () => {
     expect(world.reserved).toEqual([]);
   });
 
-  it('an absolute target is no route of ours', async () => {
-    const path = 'http://openai-proxy.localhost/v1/chat/completions';
-    const got = await raw(head(['Connection: close', 'Content-Length: 0'], path));
-    expect(got).toMatch(/^HTTP\/1.1 404 /);
+  it.each([
+    [
+      'an absolute target',
+      head(['Content-Length: 0'], 'http://openai-proxy.localhost/v1'),
+      400,
+      'invalid_request',
+    ],
+    ['no host', head(['Content-Length: 0']).replace('Host: localhost\r\n', ''), 400, 'invalid_request'],
+    ['no HTTP at all', 'hello\r\n\r\n', 400, 'invalid_request'],
+    ['headers over the limit', head([`X-Long: ${'x'.repeat(20_000)}`]), 431, 'headers_too_large'],
+    ['a tunnel', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n', 405, 'method_not_allowed'],
+    ['an unknown expectation', head(['Expect: wonders', 'Content-Length: 0']), 417, 'expectation_failed'],
+    [
+      'a huge chunk size',
+      `${head(['Transfer-Encoding: chunked'])}fffffffffffffffff\r\n`,
+      400,
+      'invalid_request',
+    ],
+  ])('%s: is refused with our error, nothing is reserved', async (_, bytes, status, code) => {
+    const got = await raw(bytes);
+    expect(got).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(got.toLowerCase()).toContain('connection: close');
+    expect(got.toLowerCase()).toContain('access-control-allow-origin: *');
+    expect(JSON.parse(got.slice(got.indexOf('\r\n\r\n') + 4)).error.code).toBe(code);
     expect(world.seen).toEqual([]);
+    expect(world.reserved).toEqual([]);
   });
 
   it('a folded header arrives as one line', async () => {

@@ -15,6 +15,8 @@ export interface Sent {
   path?: string;
   headers?: http.OutgoingHttpHeaders;
   body?: string | Buffer;
+  /** Told the headers, before the first chunk. */
+  onHead?: (response: http.IncomingMessage) => void;
   /** Told every chunk, with a way to leave. */
   onData?: (chunk: Buffer, leave: () => void) => void;
 }
@@ -50,6 +52,7 @@ export function send(world: ProxyWorld, sent: Sent = {}): { got: Promise<Got | n
     });
     response.on('end', () => end(!response.complete));
     response.on('error', () => end(true));
+    sent.onHead?.(response);
   });
   request.end(body);
   return { got: promise, leave };

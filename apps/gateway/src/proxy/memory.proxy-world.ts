@@ -107,10 +107,14 @@ export class ProxyWorld {
   rates: RateBook = new RateBook(RATES, MARGINS, 1);
   connection: Connection = CONNECTION;
   upstreamOrigin = '';
-  /** Read at the start. */
+  /** These are read at the start. */
   upstreamTimeoutMs = 400;
+  stalledMs = 60_000;
+  stopGraceMs = 50;
+  drains = { total: 256, perTenant: 32 };
   gatewayPort = 0;
   private open = 0;
+  private drained = 0;
   private frames = 0;
   /** What the last chunk of an answer waits for; null: nothing. */
   synced: Promise<void> | null = null;
@@ -183,6 +187,11 @@ export class ProxyWorld {
     return this.open;
   }
 
+  /** Answers that are read on without a client, as the metric has them. */
+  draining(): number {
+    return this.drained;
+  }
+
   /** Prices so high that a huge count costs more than a JSON integer holds. */
   dearRates(): RateBook {
     const dear = RATES.map((one) => ({ ...one, unitCostUsd: Rational.of(1_000_000n) }));
@@ -195,12 +204,17 @@ export class ProxyWorld {
       this.open = Number(open);
       this.changed();
     };
+    metrics.draining.set = (draining: unknown) => {
+      this.drained = Number(draining);
+      this.changed();
+    };
     const log = (fields: unknown): void => void this.logged.push(fields);
     return new ProxyService(
       {
         maxBodyBytes: 100_000,
-        bounds: { drainMs: 300, drainBytes: 200_000, stalledMs: 60_000 },
-        stopGraceMs: 50,
+        bounds: { drainMs: 300, drainBytes: 200_000, stalledMs: this.stalledMs },
+        drains: this.drains,
+        stopGraceMs: this.stopGraceMs,
       },
       {
         callers: this.callers(),

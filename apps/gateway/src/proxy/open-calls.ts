@@ -12,7 +12,7 @@ const TICK_MS = 1_000;
 export class OpenCalls {
   private readonly calls = new Set<OpenCall>();
   private readonly timer: NodeJS.Timeout;
-  private whenEmpty: (() => void) | null = null;
+  private endWait: (() => void) | null = null;
   private isStopping = false;
 
   constructor(
@@ -35,7 +35,7 @@ export class OpenCalls {
   delete(call: OpenCall): void {
     if (!this.calls.delete(call)) return;
     this.changed(this.calls.size);
-    if (this.calls.size === 0) this.whenEmpty?.();
+    if (this.calls.size === 0) this.endWait?.();
   }
 
   /** Gives open calls `graceMs` to end, then cuts those that are left. New ones are to be refused from now on. */
@@ -46,11 +46,16 @@ export class OpenCalls {
     for (const call of [...this.calls]) call.cut();
   }
 
+  /** Ends the time that a stop gives to open calls. */
+  hurry(): void {
+    this.endWait?.();
+  }
+
   private emptyWithin(ms: number): Promise<void> {
     if (this.calls.size === 0) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
-    this.whenEmpty = () => {
+    this.endWait = () => {
       clearTimeout(timer);
       resolve();
     };

@@ -6,7 +6,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { LedgerClient } from '@vendo/ledger-api';
-import { Clock, LOGGER, type Logger, Metrics } from '@vendo/runtime';
+import { Clock, Health, LOGGER, type Logger, Metrics } from '@vendo/runtime';
 import { Callers } from '../callers/callers.js';
 import { CredentialVault } from '../credentials/credential-vault.js';
 import { Spool } from '../spool/spool.js';
@@ -25,7 +25,10 @@ export interface ProxyModuleConfig extends ProxyConfig {
 /** Provides ProxyService. Ends open calls in the first phase of a shutdown, before anything that they need. */
 @Module({})
 export class ProxyModule implements OnModuleDestroy {
-  constructor(@Inject(ProxyService) private readonly proxy: ProxyService) {}
+  constructor(
+    @Inject(ProxyService) private readonly proxy: ProxyService,
+    @Inject(Health) private readonly health: Health,
+  ) {}
 
   static from(config: ProxyModuleConfig): DynamicModule {
     return {
@@ -58,6 +61,8 @@ export class ProxyModule implements OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
+    // Load balancers shall leave at once, while open calls go on.
+    this.health.down('gateway', 'stopping');
     await this.proxy.stop();
   }
 }

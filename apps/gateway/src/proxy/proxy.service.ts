@@ -12,6 +12,7 @@ import { providerBySlug } from '../providers/registry.js';
 import { matchRoute } from '../providers/route-table.js';
 import type { Spool } from '../spool/spool.js';
 import { Call } from './call.js';
+import { type DrainLimits, Drains } from './drains.js';
 import { ClientLeft, Exchange } from './exchange.js';
 import { requestHeaders } from './headers.js';
 import { Hold } from './hold.js';
@@ -25,6 +26,7 @@ export interface ProxyConfig {
   /** Largest request body, bytes. */
   maxBodyBytes: number;
   bounds: RelayBounds;
+  drains: DrainLimits;
   /** How long a stop waits for open calls, milliseconds. */
   stopGraceMs: number;
 }
@@ -49,6 +51,7 @@ interface Quote {
 /** The walk of one call, in the order in which a client may rely on its refusals (docs/metering.md). */
 export class ProxyService {
   private readonly open: OpenCalls;
+  private readonly drains: Drains;
 
   constructor(
     private readonly config: ProxyConfig,
@@ -59,6 +62,7 @@ export class ProxyService {
       () => clock.monotonicMs(),
       (open) => metrics.open.set(open),
     );
+    this.drains = new Drains(config.drains, (draining) => metrics.draining.set(draining));
   }
 
   /** Answers one request. Never throws, never rejects. */
@@ -77,6 +81,11 @@ export class ProxyService {
   async stop(): Promise<void> {
     await this.open.stop(this.config.stopGraceMs);
     await this.parts.upstreams.close();
+  }
+
+  /** A stop that is under way waits no longer for open calls. */
+  hurry(): void {
+    this.open.hurry();
   }
 
   private async walk(call: Call, target: ProxyTarget, exchange: Exchange): Promise<void> {
@@ -214,11 +223,11 @@ export class ProxyService {
       identity: metering?.mayDrop ?? false,
     });
     provider.authorize(headers, secret);
-    const { clock, metrics, upstreams } = this.parts;
+    const { clock, upstreams } = this.parts;
     const relay = new Relay(call, exchange, metering, {
       bounds: this.config.bounds,
       nowMs: () => clock.monotonicMs(),
-      draining: (change) => metrics.draining.inc(change),
+      drains: this.drains,
       closed: (closed) => {
         this.open.delete(closed);
         call.finish();

@@ -3,6 +3,7 @@ import http from 'node:http';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { Dispatcher } from 'undici';
 import type { Call } from './call.js';
+import { Drains } from './drains.js';
 import type { Exchange } from './exchange.js';
 import { KEY, ProxyWorld } from './memory.proxy-world.js';
 import { type Metering, Relay } from './relay.js';
@@ -63,12 +64,17 @@ it('an answer whose head cannot be read ends its hold', () => {
   const response = { on: () => undefined, off: () => undefined, destroy: () => undefined };
   const call = { answered: () => undefined, handedOver: () => undefined } as unknown as Call;
   const metering = { hold: { release: (outcome: string) => void released.push(outcome) } };
-  const relay = new Relay(call, { response } as unknown as Exchange, metering as unknown as Metering, {
-    bounds: { drainMs: 1, drainBytes: 1, stalledMs: 1 },
-    nowMs: () => 0,
-    closed: () => undefined,
-    draining: () => undefined,
-  });
+  const relay = new Relay(
+    call,
+    { response, onStill: () => undefined } as unknown as Exchange,
+    metering as unknown as Metering,
+    {
+      bounds: { drainMs: 1, drainBytes: 1, stalledMs: 1 },
+      nowMs: () => 0,
+      closed: () => undefined,
+      drains: new Drains({ total: 1, perTenant: 1 }, () => undefined),
+    },
+  );
   const headers = {
     get 'content-type'(): string {
       throw new Error('unreadable');

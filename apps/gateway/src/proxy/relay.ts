@@ -4,6 +4,7 @@ import type { Evidence, Outcome } from '@vendo/events';
 import type { Dispatcher } from 'undici';
 import type { Reading, UsageMeter } from '../providers/provider.js';
 import type { Call } from './call.js';
+import type { Drain, Drains } from './drains.js';
 import type { Exchange } from './exchange.js';
 import { responseHeaders } from './headers.js';
 import type { Hold } from './hold.js';
@@ -24,17 +25,20 @@ export interface RelayBounds {
   /** An answer without a client is read on for so long, and so far. */
   drainMs: number;
   drainBytes: number;
-  /** A client that takes nothing for so long counts as gone. */
+  /** A client that takes no byte for so long, while there are bytes for it, counts as gone. */
   stalledMs: number;
 }
 
 export interface RelaySurroundings {
   bounds: RelayBounds;
   nowMs: () => number;
+  drains: Drains;
   /** Told once, when nothing more can happen. */
   closed: (relay: Relay) => void;
-  draining: (change: 1 | -1) => void;
 }
+
+/** How an answer ended. */
+type Ending = 'completed' | 'upstream_died' | 'client_aborted';
 
 const NO_READING: Reading = {
   model: null,
@@ -51,7 +55,7 @@ const NO_READING: Reading = {
  * (docs/metering.md has the table): end, error, the client's leaving, a bound of time, the gateway's stop. The hold
  * takes the first of them and ignores the rest.
  */
-export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
+export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Drain {
   private controller: Dispatcher.DispatchController | null = null;
   private status: number | null = null;
   private upstreamRequestId: string | null = null;
@@ -63,9 +67,8 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
   private breaksOff = false;
   private ended = false;
   private tapIsBusy = false;
-  private clientIsFullSince: number | null = null;
+  private clientIsFull = false;
   private clientLeftAt: number | null = null;
-  private isDraining = false;
   private drainedBytes = 0;
 
   constructor(
@@ -76,6 +79,11 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
   ) {
     exchange.response.on('close', this.clientClosed);
     exchange.response.on('drain', this.clientDrained);
+    exchange.onStill(around.bounds.stalledMs, this.clientStill);
+  }
+
+  get tenantId(): string {
+    return this.call.caller?.tenantId ?? '';
   }
 
   // ---- what the provider does
@@ -159,29 +167,30 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     this.call.clientLeft = true;
     this.clientLeftAt = this.around.nowMs();
     this.pending = [];
-    this.clientIsFullSince = null;
+    this.clientIsFull = false;
     const nothingToMeasure = this.metering === null || (this.status !== null && this.tap === null);
     if (nothingToMeasure) {
       this.hangUp();
     } else {
-      this.isDraining = true;
-      this.around.draining(1);
       this.flow();
+      this.around.drains.begin(this);
     }
   }
 
+  /** Nothing has moved on its connection for a while; that is the provider's silence unless bytes wait for it. */
+  private readonly clientStill = (): void => {
+    if (this.clientIsFull) this.exchange.response.destroy();
+  };
+
   private readonly clientDrained = (): void => {
-    this.clientIsFullSince = null;
+    this.clientIsFull = false;
     this.flow();
   };
 
   // ---- what time does
 
   tick(nowMs: number): void {
-    const { drainMs, stalledMs } = this.around.bounds;
-    if (this.clientLeftAt !== null && nowMs - this.clientLeftAt > drainMs) this.hangUp();
-    else if (this.clientIsFullSince !== null && nowMs - this.clientIsFullSince > stalledMs)
-      this.exchange.response.destroy();
+    if (this.clientLeftAt !== null && nowMs - this.clientLeftAt > this.around.bounds.drainMs) this.hangUp();
   }
 
   cut(): void {
@@ -214,19 +223,19 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     );
   }
 
-  private settle(ended: 'completed' | 'upstream_died' | 'client_aborted'): void {
+  private settle(ended: Ending): void {
     if (!this.metering || this.status === null) return;
     if (this.tap === null) {
       // An error answer, whose hold has ended; or one whose head was more than we could read, which ends it here.
       this.metering.hold.release('upstream_died');
       return;
     }
-    const { hold } = this.metering;
+    const { hold, meter } = this.metering;
     if (hold.end !== null) return;
-    const reading = this.read(this.metering.meter);
+    const { reading, evidence } = this.measured(meter, ended);
     hold.settle(reading, {
       outcome: this.outcomeOf(ended, reading),
-      evidence: this.evidenceOf(reading),
+      evidence,
       status: this.status,
       upstreamRequestId: this.upstreamRequestId,
       ttfbMs: this.call.ttfbMs,
@@ -244,23 +253,25 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     });
   }
 
-  private read(meter: UsageMeter): Reading {
+  /** The provider's report; where the answer was cut off before it was final, what has certainly passed. */
+  private measured(meter: UsageMeter, ended: Ending): { reading: Reading; evidence: Evidence } {
     try {
-      return meter.reading();
+      const reading = meter.reading();
+      if (reading.state === 'final')
+        return { reading, evidence: this.clientLeftAt === null ? 'exact' : 'drained' };
+      const isCutOff = ended !== 'completed' && !reading.failed;
+      return isCutOff
+        ? { reading: meter.counted(), evidence: 'counted' }
+        : { reading, evidence: 'estimated' };
     } catch {
-      return NO_READING;
+      return { reading: NO_READING, evidence: 'estimated' };
     }
   }
 
-  private outcomeOf(ended: 'completed' | 'upstream_died' | 'client_aborted', reading: Reading): Outcome {
+  private outcomeOf(ended: Ending, reading: Reading): Outcome {
     if (ended === 'completed' && this.clientLeftAt !== null) return 'client_aborted';
     if (ended === 'completed' && reading.failed) return 'upstream_error';
     return ended;
-  }
-
-  private evidenceOf({ state }: Reading): Evidence {
-    if (state !== 'final') return 'estimated';
-    return this.clientLeftAt === null ? 'exact' : 'drained';
   }
 
   /** The provider gave no answer: ours says so. */
@@ -284,6 +295,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     if (this.isOver) return;
     if (this.status === null)
       this.metering?.hold.release(this.controller ? 'upstream_died' : 'not_forwarded');
+    this.tap?.giveUp();
     this.settle('client_aborted');
     this.close();
     this.controller?.abort(new Error('the call is over'));
@@ -305,11 +317,8 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
   /** The answer is complete. The call is over when the client has taken all of it: 'close' comes then as well. */
   private end(): void {
     this.ended = true;
-    if (this.clientLeftAt !== null) {
-      this.close();
-    } else {
-      this.flush();
-    }
+    if (this.clientLeftAt !== null) this.close();
+    else this.flush();
   }
 
   private finishTap(done: () => void): void {
@@ -336,12 +345,12 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
     if (this.clientLeftAt !== null || response.writableEnded || response.destroyed) return;
     const bytes = this.takePending();
     if (this.ended) {
-      this.clientIsFullSince = this.around.nowMs();
+      this.clientIsFull = true;
       response.end(bytes ?? undefined);
     } else if (bytes === null) {
       response.flushHeaders();
     } else if (!response.write(bytes)) {
-      this.clientIsFullSince = this.around.nowMs();
+      this.clientIsFull = true;
       this.flow();
     }
   };
@@ -355,7 +364,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
 
   private flow(): void {
     if (!this.controller || this.isOver) return;
-    const mustWait = this.tapIsBusy || this.clientIsFullSince !== null;
+    const mustWait = this.tapIsBusy || this.clientIsFull;
     if (mustWait === this.controller.paused) return;
     if (mustWait) this.controller.pause();
     else this.controller.resume();
@@ -364,7 +373,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall {
   private close(): void {
     if (this.isOver) return;
     this.isOver = true;
-    if (this.isDraining) this.around.draining(-1);
+    this.around.drains.end(this);
     this.exchange.response.off('drain', this.clientDrained);
     this.around.closed(this);
   }

@@ -56,7 +56,7 @@ interface Told {
 
 function read(route: string, stream: string, options: { skipping: boolean }): Told {
   const meter = meterOf(route);
-  if (!options.skipping) meter.skips = () => false;
+  if (!options.skipping) meter.glance = () => false;
   const reader = new SseReader(meter);
   const kept = Buffer.concat([...reader.feed(Buffer.from(stream)), ...reader.end()]).toString();
   return { reading: meter.reading(), terminal: reader.terminal, kept };
@@ -88,6 +88,6 @@ describe('what is skipped unread', () => {
   it('is most of a chat', () => {
     const meter = meterOf('openai /v1/chat/completions');
     meter.onEvent({ event: '', data: `${HEAD}}` });
-    expect(meter.skips(`data: ${HEAD},"choices":[{"delta":{"content":"a"}}],"usage":null}\n\n`)).toBe(true);
+    expect(meter.glance(`data: ${HEAD},"choices":[{"delta":{"content":"a"}}],"usage":null}\n\n`)).toBe(true);
   });
 });

@@ -37,7 +37,7 @@ export class SseReader {
   end(): Buffer[] {
     const rest = this.splitter.rest();
     if (rest.length === 0) return [];
-    if (this.broken) return [rest];
+    if (this.broken || this.meter.glance(rest.toString('latin1'))) return [rest];
     this.drop = false;
     this.parse(`${rest.toString('utf8')}\n\n`);
     return this.drop ? [] : [rest];
@@ -50,7 +50,7 @@ export class SseReader {
     let keptFrom = 0;
     let start = 0;
     for (const end of ends) {
-      if (this.meter.skips(text.slice(start, end))) {
+      if (this.meter.glance(text.slice(start, end))) {
         start = end;
         continue;
       }

@@ -11,7 +11,7 @@ class SpyMeter implements UsageMeter {
   skipped = 0;
   body: unknown;
 
-  skips(lines: string): boolean {
+  glance(lines: string): boolean {
     this.skipped += lines.includes('skip') ? 1 : 0;
     return lines.includes('skip');
   }
@@ -25,7 +25,15 @@ class SpyMeter implements UsageMeter {
     this.body = json;
   }
 
+  onTornBody(text: string): void {
+    this.body = text;
+  }
+
   reading(): Reading {
+    throw new Error('not asked here');
+  }
+
+  counted(): Reading {
     throw new Error('not asked here');
   }
 }

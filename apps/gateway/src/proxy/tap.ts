@@ -21,6 +21,8 @@ export interface Tap {
   push(chunk: Buffer): void;
   /** The answer has ended, whole or not: folds and releases what is left, then calls `done`. */
   finish(done: () => void): void;
+  /** Nobody waits for the rest any more: folds what there is, now. */
+  giveUp(): void;
 }
 
 export interface Answer {
@@ -78,6 +80,10 @@ class PlainTap implements Tap {
     this.sink.release(chunk);
   }
 
+  giveUp(): void {
+    this.reader.end();
+  }
+
   finish(done: () => void): void {
     this.reader.end();
     done();
@@ -98,6 +104,10 @@ class DroppingTap implements Tap {
 
   push(chunk: Buffer): void {
     this.pass(this.reader.feed(chunk));
+  }
+
+  giveUp(): void {
+    this.reader.end();
   }
 
   finish(done: () => void): void {
@@ -131,6 +141,10 @@ class CompressedTap implements Tap {
     if (this.failed) this.sink.release(chunk);
     else if (this.received === this.contentLength) this.readLast(chunk);
     else this.read(chunk);
+  }
+
+  giveUp(): void {
+    this.reader.end();
   }
 
   finish(done: () => void): void {

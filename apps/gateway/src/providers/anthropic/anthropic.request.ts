@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { isObject, listOf, objectOf } from '../foreign-json.js';
+import { type Foreign, isObject, listOf, objectOf } from '../foreign-json.js';
 import type { CostBound, MeteredRequest } from '../provider.js';
-import { invalid, readRequestBody } from '../request-body.js';
+import { invalid, readAgain, readRequestBody } from '../request-body.js';
+import { tokenFloor } from '../token-floor.js';
 import { tierOf } from './anthropic.models.js';
 import { MessagesMeter } from './anthropic.usage.js';
 
@@ -42,7 +43,7 @@ export function readMessages(body: Buffer): MeteredRequest {
     body,
     bound: bound(request, body.length),
     accountObjects: accountObjects(request),
-    meter: () => new MessagesMeter(asked),
+    meter: () => new MessagesMeter(asked, () => promptFloor(readAgain(body))),
   };
 }
 
@@ -80,6 +81,17 @@ function blocksOf({ messages, system }: MessagesBody): unknown[] {
     isObject(message) ? listOf(message.content) : [message],
   );
   return [...listOf(system), ...spoken];
+}
+
+/** The fewest tokens that the prompt can be; nothing is known of one that Anthropic may shorten. */
+function promptFloor(request: Foreign): number {
+  if (has(request.context_management) || has(request.compaction) || has(request.thread)) return 0;
+  const said = [request.system, ...listOf(request.messages).map((message) => objectOf(message).content)];
+  return tokenFloor(
+    said
+      .flatMap((content) => [content, ...listOf(content).map((block) => objectOf(block).text)])
+      .filter((text) => typeof text === 'string'),
+  );
 }
 
 const PLAIN_BLOCKS = new Set(['text', 'thinking', 'redacted_thinking', 'tool_use']);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { UsageMeter } from '../provider.js';
-import { counted, feedStream, readRequest } from '../read-answer.contract.js';
+import { feedStream, readRequest, reported } from '../read-answer.contract.js';
 import { anthropic } from './anthropic.provider.js';
 
 const TALK = [{ role: 'user', content: 'hi' }];
@@ -80,7 +80,7 @@ describe('anthropic usage', () => {
 
   it('takes each field from the last delta that has it, and the rest from the start', () => {
     const meter = streamed(fixture('delta-raises-and-lowers.sse.txt'));
-    expect(counted(meter)).toEqual({
+    expect(reported(meter)).toEqual({
       input_tokens: 404_500,
       cache_write_tokens: 200,
       cache_write_1h_tokens: 300,
@@ -103,18 +103,18 @@ describe('anthropic usage', () => {
 
   it('bills a refusal that came after output', () => {
     const meter = whole({ stop_reason: 'refusal', usage: { input_tokens: 5, output_tokens: 3 } });
-    expect(counted(meter)).toEqual({ input_tokens: 5, output_tokens: 3 });
+    expect(reported(meter)).toEqual({ input_tokens: 5, output_tokens: 3 });
   });
 
   it('keeps what was reported before an error in the stream', () => {
     const meter = streamed(fixture('error-mid-stream.sse.txt'));
-    expect(counted(meter)).toEqual({ input_tokens: 120, output_tokens: 1 });
+    expect(reported(meter)).toEqual({ input_tokens: 120, output_tokens: 1 });
     expect(meter.reading()).toMatchObject({ state: 'partial', failed: true, upstreamId: 'msg_3' });
   });
 
   it('counts all cache writes without a split as five minutes', () =>
     expect(
-      counted(whole({ usage: { input_tokens: 1, cache_creation_input_tokens: 9, output_tokens: 1 } })),
+      reported(whole({ usage: { input_tokens: 1, cache_creation_input_tokens: 9, output_tokens: 1 } })),
     ).toEqual({ input_tokens: 1, cache_write_tokens: 9, output_tokens: 1 }));
 
   it('bills the sum of the iterations, each at its own model, and the largest of them as context', () => {
@@ -131,7 +131,7 @@ describe('anthropic usage', () => {
         ],
       },
     });
-    expect(counted(meter)).toEqual({
+    expect(reported(meter)).toEqual({
       input_tokens: 530,
       cache_read_tokens: 600,
       output_tokens: 23,
@@ -144,12 +144,12 @@ describe('anthropic usage', () => {
 
   it('never bills less than the top level, whatever the iterations say', () => {
     const usage = { input_tokens: 30, output_tokens: 3, iterations: [{ input_tokens: 1 }, null, 'x', {}] };
-    expect(counted(whole({ usage }))).toEqual({ input_tokens: 30, output_tokens: 3 });
+    expect(reported(whole({ usage }))).toEqual({ input_tokens: 30, output_tokens: 3 });
   });
 
   it.each([-1, 1.5, '12', 2 ** 53, {}])('ignores %p, which is no count', (output_tokens) => {
     const meter = whole({ usage: { input_tokens: 5, output_tokens } });
-    expect(counted(meter)).toMatchObject({ input_tokens: 5 });
+    expect(reported(meter)).toMatchObject({ input_tokens: 5 });
     expect(meter.reading().state).toBe('partial');
   });
 
@@ -162,7 +162,7 @@ describe('anthropic usage', () => {
 
   it('counts a container as a session', () =>
     expect(
-      counted(whole({ container: { id: 'c' }, usage: { input_tokens: 1, output_tokens: 1 } })).code_sessions,
+      reported(whole({ container: { id: 'c' }, usage: { input_tokens: 1, output_tokens: 1 } })).code_sessions,
     ).toBe(1));
 
   it('never throws, whatever comes', () =>

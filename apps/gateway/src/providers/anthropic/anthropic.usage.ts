@@ -12,11 +12,13 @@ import {
 } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { quantitiesOf } from '../quantities.js';
+import { OutputFloor } from '../token-floor.js';
 import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
 
 const PASS: EventVerdict = { terminal: false, drop: false };
 const TERMINAL: EventVerdict = { terminal: true, drop: false };
 
+const OUTPUT = ['text', 'thinking', 'partial_json'];
 const CONTENT_OR_PING = /^event: (?:content_block_delta|content_block_stop|ping)\n/;
 
 /** Messages: `usage` in the body; in a stream the input side in message_start, then cumulative in message_delta. */
@@ -30,12 +32,20 @@ export class MessagesMeter implements UsageMeter {
   private usesContainer = false;
   private ended = false;
   private failed = false;
+  private readonly output = new OutputFloor(OUTPUT);
 
-  /** @param asked speed and place of the request, which hold where the answer does not say. */
-  constructor(private readonly asked: Circumstances) {}
+  /**
+   * @param asked speed and place of the request, which hold where the answer does not say.
+   * @param inputFloor the fewest tokens that the request can be.
+   */
+  constructor(
+    private readonly asked: Circumstances,
+    private readonly inputFloor: () => number,
+  ) {}
 
   /** Deltas are most of a stream, and their name says that they are. */
-  skips(lines: string): boolean {
+  glance(lines: string): boolean {
+    if (lines.includes('content_block_delta')) this.output.take(lines);
     return isNamed(lines, CONTENT_OR_PING);
   }
 
@@ -67,9 +77,29 @@ export class MessagesMeter implements UsageMeter {
     this.ended = isObject(body.usage);
   }
 
+  onTornBody(text: string): void {
+    // What a tool at Anthropic said is input, though it stands in the answer.
+    if (!text.includes('tool_result')) this.output.takeBody(text);
+  }
+
   reading(): Reading {
-    const spent = spentOf(this.usage, this.model);
-    const unbilled = this.refused && (!this.produced || countOf(this.usage.output_tokens) === 0);
+    return this.read(this.usage);
+  }
+
+  /** The input is reported in the first event; the output is what was reported of it, or what has passed. */
+  counted(): Reading {
+    const { output_tokens, ...reported } = this.usage;
+    const output = Math.max(countOf(output_tokens) ?? 0, this.output.tokens);
+    return this.read({
+      ...(reported.input_tokens === undefined ? { input_tokens: this.inputFloor() } : {}),
+      ...reported,
+      output_tokens: output,
+    });
+  }
+
+  private read(usage: Foreign): Reading {
+    const spent = spentOf(usage, this.model);
+    const unbilled = this.refused && (!this.produced || countOf(usage.output_tokens) === 0);
     return {
       model: this.model,
       tier: spent ? this.tier() : null,

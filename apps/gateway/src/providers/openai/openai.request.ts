@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { isObject, listOf, objectOf } from '../foreign-json.js';
+import { type Foreign, isObject, listOf, objectOf } from '../foreign-json.js';
 import { topLevelMembers } from '../json-members.js';
 import type { CostBound, MeteredRequest } from '../provider.js';
-import { invalid, readRequestBody } from '../request-body.js';
+import { invalid, readAgain, readRequestBody } from '../request-body.js';
+import { tokenFloor } from '../token-floor.js';
 import { requestedTier } from './openai.models.js';
 import { ChatMeter, EmbeddingsMeter, ResponsesMeter } from './openai.usage.js';
 
@@ -57,14 +58,15 @@ export function readChat(body: Buffer): MeteredRequest {
   const chat = readRequestBody(body, ChatBody);
   const stream = chat.stream === true;
   const asked = stream && chat.stream_options?.include_usage !== true;
+  const forwarded = asked ? withUsageAsked(body, chat.stream_options) : body;
   return {
     model: chat.model,
     stream,
     tier: requestedTier(chat.service_tier),
-    body: asked ? withUsageAsked(body, chat.stream_options) : body,
+    body: forwarded,
     bound: chatBound(chat, body.length),
     accountObjects: partsOf(chat.messages).some(namesFile) ? ['file_id'] : [],
-    meter: () => new ChatMeter(asked),
+    meter: () => new ChatMeter(asked, () => chatFloor(readAgain(forwarded))),
   };
 }
 
@@ -80,7 +82,7 @@ export function readResponses(body: Buffer): MeteredRequest {
     body,
     bound: responsesBound(request, body.length),
     accountObjects: accountObjects(request),
-    meter: () => new ResponsesMeter(),
+    meter: () => new ResponsesMeter(() => responsesFloor(readAgain(body))),
   };
 }
 
@@ -94,7 +96,7 @@ export function readEmbeddings(body: Buffer): MeteredRequest {
     body,
     bound: { kind: 'tokens', input: body.length, output: 0 },
     accountObjects: [],
-    meter: () => new EmbeddingsMeter(),
+    meter: () => new EmbeddingsMeter(() => embeddingsFloor(readAgain(body).input)),
   };
 }
 
@@ -172,6 +174,43 @@ function isPlainItem(item: unknown): boolean {
   if (type === 'message') return listOf(item.content).every(isPlainPart);
   if (TOOL_OUTPUTS.has(String(type))) return listOf(item.output).every(isPlainPart);
   return PLAIN_ITEMS.has(String(type));
+}
+
+/** The fewest tokens that the prompt can be. */
+function chatFloor({ messages }: Foreign): number {
+  return tokenFloor(textsOf(listOf(messages)));
+}
+
+/** The fewest tokens that the prompt can be; nothing is known of one that OpenAI may shorten. */
+function responsesFloor(request: Foreign): number {
+  const mayShrink = request.truncation === 'auto' || listOf(request.context_management).length > 0;
+  if (mayShrink) return 0;
+  const spoken = listOf(request.input).filter(isMessage);
+  return tokenFloor([...[request.instructions, request.input].filter(isText), ...textsOf(spoken)]);
+}
+
+/** Of reasoning that comes back, OpenAI decides what it reads again; messages are read. */
+function isMessage(item: unknown): boolean {
+  return isObject(item) && (item.type ?? 'message') === 'message';
+}
+
+/** Texts, lists of texts, and lists of token ids. */
+function embeddingsFloor(input: unknown): number {
+  const inputs = Array.isArray(input) ? input : [input];
+  const ids = inputs.flat().filter((one) => typeof one === 'number').length;
+  return ids + tokenFloor(inputs.filter(isText));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+/** The text of messages: their content is one, or a list of parts. */
+function textsOf(messages: readonly unknown[]): string[] {
+  return messages
+    .map((message) => objectOf(message).content)
+    .flatMap((content) => [content, ...listOf(content).map((part) => objectOf(part).text)])
+    .filter(isText);
 }
 
 /** What a Responses request reads from the account that it runs in. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { counted, feedStream, readRequest } from '../read-answer.contract.js';
+import { feedStream, readRequest, reported } from '../read-answer.contract.js';
 import { openai } from './openai.provider.js';
 
 const CHAT = '/v1/chat/completions';
@@ -160,7 +160,7 @@ describe('a streamed chat without usage', () => {
   it('leaves the extra chunk to a client that asked for it', () => {
     const meter = read(CHAT, '{"model":"m","stream":true,"stream_options":{"include_usage":true}}').meter();
     expect(meter.onEvent({ event: '', data: usage }).drop).toBe(false);
-    expect(counted(meter)).toEqual({ input_tokens: 9, output_tokens: 2 });
+    expect(reported(meter)).toEqual({ input_tokens: 9, output_tokens: 2 });
   });
 });
 
@@ -179,7 +179,7 @@ describe('openai usage', () => {
       prompt_tokens_details: { cached_tokens: 40, cache_write_tokens: 30, audio_tokens: 60 },
       completion_tokens_details: { reasoning_tokens: 20, audio_tokens: 5, rejected_prediction_tokens: 3 },
     };
-    expect(counted(report(usage))).toEqual({
+    expect(reported(report(usage))).toEqual({
       input_tokens: 0,
       cache_read_tokens: 40,
       cache_write_tokens: 30,
@@ -192,7 +192,7 @@ describe('openai usage', () => {
 
   it.each([-1, 1.5, '12', null, 2 ** 53, {}, []])('leaves out %p, which is no count', (completion_tokens) => {
     const meter = report({ prompt_tokens: 10, completion_tokens });
-    expect(counted(meter)).toEqual({ input_tokens: 10 });
+    expect(reported(meter)).toEqual({ input_tokens: 10 });
     expect(meter.reading().state).toBe('partial');
   });
 
@@ -201,14 +201,14 @@ describe('openai usage', () => {
     const verdicts = feedStream(meter, fixture('chat-usage-after-error.sse.txt'));
     expect(verdicts.map(({ terminal }) => terminal)).toEqual([false, false, false, true]);
     expect(meter.reading()).toMatchObject({ failed: true, state: 'final', upstreamId: 'chatcmpl-1' });
-    expect(counted(meter)).toEqual({ input_tokens: 10, output_tokens: 3 });
+    expect(reported(meter)).toEqual({ input_tokens: 10, output_tokens: 3 });
   });
 
   it('of a response has its searches, files and containers, and the tier that was billed', () => {
     const meter = read(RESPONSES, { model: 'm' }).meter();
     const verdicts = feedStream(meter, fixture('responses-tools.sse.txt'));
     expect(verdicts.map(({ terminal }) => terminal)).toEqual([false, false, true]);
-    expect(counted(meter)).toEqual({
+    expect(reported(meter)).toEqual({
       input_tokens: 50,
       cache_read_tokens: 30,
       cache_write_tokens: 20,
@@ -229,7 +229,7 @@ describe('openai usage', () => {
     const output = [{ type: 'web_search_call' }];
     const usage = { input_tokens: 1, output_tokens: 1 };
     meter.onBody({ output, usage, tool_usage: { web_search: { num_requests: 3 } } });
-    expect(counted(meter).web_searches).toBe(3);
+    expect(reported(meter).web_searches).toBe(3);
   });
 
   it.each([

@@ -13,6 +13,7 @@ import {
 } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { type Counts, quantitiesOf } from '../quantities.js';
+import { OutputFloor } from '../token-floor.js';
 import { billedTier } from './openai.models.js';
 
 const PASS: EventVerdict = { terminal: false, drop: false };
@@ -22,16 +23,27 @@ const TERMINAL: EventVerdict = { terminal: true, drop: false };
 /** What a chunk of a chat must hold to count. One expression: it is the quickest search there is. */
 const CHAT_COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;
 
+/** Where a chat says something, in deltas as in whole messages. */
+const CHAT_OUTPUT = ['content', 'arguments', 'refusal', 'reasoning', 'reasoning_content'];
+
 /** Chat completions: `usage` in the body, or in a chunk of its own before `[DONE]`. */
 export class ChatMeter implements UsageMeter {
   private readonly answer = new Answer();
+  private readonly output = new OutputFloor(CHAT_OUTPUT);
   private begun = false;
 
-  /** @param asked the usage chunk was asked for by us, so the client must not see it. */
-  constructor(private readonly asked: boolean) {}
+  /**
+   * @param asked the usage chunk was asked for by us, so the client must not see it.
+   * @param inputFloor the fewest tokens that the request can be.
+   */
+  constructor(
+    private readonly asked: boolean,
+    private readonly inputFloor: () => number,
+  ) {}
 
   /** The first chunk names the answer; after it most say nothing of usage, or that it is null. */
-  skips(lines: string): boolean {
+  glance(lines: string): boolean {
+    this.output.take(lines);
     return this.begun && !CHAT_COUNTS.test(lines);
   }
 
@@ -54,8 +66,16 @@ export class ChatMeter implements UsageMeter {
     if (isObject(body.usage)) this.answer.report(promptCounts(body.usage, CHAT), body.usage.prompt_tokens);
   }
 
+  onTornBody(text: string): void {
+    this.output.takeBody(text);
+  }
+
   reading(): Reading {
     return this.answer.reading();
+  }
+
+  counted(): Reading {
+    return this.answer.counted({ input_tokens: this.inputFloor(), output_tokens: this.output.tokens });
   }
 }
 
@@ -65,14 +85,24 @@ function isUsageChunk({ choices, usage }: Foreign): boolean {
 }
 
 const DELTA = /^event: response\.[a-z_.]{1,64}\.delta\n/;
+/** Sound is no text. */
+const AUDIO_DELTA = /^event: response\.(?:output_)?audio\.delta\n/;
+const RESPONSES_DELTA = ['delta'];
+/** In a whole body the same text stands elsewhere. */
+const RESPONSES_OUTPUT = ['text', 'arguments', 'refusal'];
 const RESPONSE_ENDS = new Set(['response.completed', 'response.incomplete', 'response.failed']);
 
 /** Responses: `usage` in the body, or in the response of the terminal event, which is one of three. */
 export class ResponsesMeter implements UsageMeter {
   private readonly answer = new Answer();
+  private output = new OutputFloor(RESPONSES_DELTA);
+
+  /** @param inputFloor the fewest tokens that the request can be. */
+  constructor(private readonly inputFloor: () => number) {}
 
   /** Deltas are most of a stream, and their name says that they are. */
-  skips(lines: string): boolean {
+  glance(lines: string): boolean {
+    if (!AUDIO_DELTA.test(lines)) this.output.take(lines);
     return isNamed(lines, DELTA);
   }
 
@@ -97,8 +127,17 @@ export class ResponsesMeter implements UsageMeter {
       );
   }
 
+  onTornBody(text: string): void {
+    this.output = new OutputFloor(RESPONSES_OUTPUT);
+    this.output.takeBody(text);
+  }
+
   reading(): Reading {
     return this.answer.reading();
+  }
+
+  counted(): Reading {
+    return this.answer.counted({ input_tokens: this.inputFloor(), output_tokens: this.output.tokens });
   }
 }
 
@@ -106,7 +145,10 @@ export class ResponsesMeter implements UsageMeter {
 export class EmbeddingsMeter implements UsageMeter {
   private readonly answer = new Answer();
 
-  skips(): boolean {
+  /** @param inputFloor the fewest tokens that the request can be. */
+  constructor(private readonly inputFloor: () => number) {}
+
+  glance(): boolean {
     return true;
   }
 
@@ -122,8 +164,16 @@ export class EmbeddingsMeter implements UsageMeter {
     if (isObject(body.usage)) this.answer.report({ input_tokens: countOf(prompt_tokens) }, prompt_tokens);
   }
 
+  onTornBody(): void {
+    // Vectors are no tokens.
+  }
+
   reading(): Reading {
     return this.answer.reading();
+  }
+
+  counted(): Reading {
+    return this.answer.counted({ input_tokens: this.inputFloor() });
   }
 }
 
@@ -136,6 +186,7 @@ class Answer {
   private quantities: readonly Quantity[] = [];
   private contextTokens = 0;
   private state: Reading['state'] = 'none';
+  private sound: Counts = {};
 
   identify(body: Foreign): void {
     this.id = nameOf(body.id) ?? this.id;
@@ -145,8 +196,8 @@ class Answer {
 
   /** A count that is null was reported as nonsense: it is left out, and the report is not complete. */
   report(counts: Readonly<Record<string, number | null>>, contextTokens: unknown): void {
-    const sound = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== null)) as Counts;
-    this.quantities = quantitiesOf(sound);
+    this.sound = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== null)) as Counts;
+    this.quantities = quantitiesOf(this.sound);
     this.contextTokens = countOf(contextTokens) ?? 0;
     this.state = Object.values(counts).includes(null) ? 'partial' : 'final';
   }
@@ -154,6 +205,17 @@ class Answer {
   reading(): Reading {
     const { id: upstreamId, model, tier, quantities, contextTokens, state, failed } = this;
     return { upstreamId, model, tier, quantities, contextTokens, state, failed };
+  }
+
+  /** What was reported, and `floor` for what was not. */
+  counted(floor: Counts): Reading {
+    const reading = this.reading();
+    if (reading.state === 'final') return reading;
+    return {
+      ...reading,
+      quantities: quantitiesOf({ ...floor, ...this.sound }),
+      contextTokens: reading.contextTokens || (floor.input_tokens ?? 0),
+    };
   }
 }
 
