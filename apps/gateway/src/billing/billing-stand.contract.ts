@@ -86,7 +86,7 @@ export function billingStand() {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    pool = createPool(database.url, { app: 'billing spec' });
+    pool = createPool(database.url, { app: 'billing spec', settings: { search_path: 'read' } });
     await migrateReadModels(pool);
     const readModels = ReadModelsModule.from({ databaseUrl: database.url });
     const operator = OperatorModule.from({ adminToken: 'an admin token', providers: ['openai'] }, [

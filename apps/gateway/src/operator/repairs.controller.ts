@@ -36,7 +36,8 @@ export class RepairsController {
       'Of the ledger (`ledger-12`): answered when it is done. Of a projection (`projection-5`): the projector folds it within seconds; while it stays in the list, its reason says why.',
     path: z.strictObject({ id: z.string() }),
     answer: { status: 200, body: z.strictObject({ replayed: z.string() }) },
-    refuses: ['not_found', 'still_parked', 'billing_unavailable'],
+    // Asks for nothing but its path; a body that is no JSON is refused all the same.
+    refuses: ['invalid_body', 'not_found', 'still_parked', 'billing_unavailable'],
   })
   @Post('parked/:id/replay')
   @HttpCode(200)
