@@ -7,7 +7,7 @@ import { ClientStream, type SeenAnswer, type StreamRequest } from './streams.js'
 const CLIENTS = 12;
 /** As long as the SDKs wait before their first retry. */
 const RETRY_AFTER_MS = 500;
-const REST_MS = 3_000;
+const REST_MS = 2_000;
 
 /** Clients of a load balancer that try a failed call once more, at the next gateway. */
 class RetryingClients {

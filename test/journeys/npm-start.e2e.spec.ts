@@ -242,7 +242,7 @@ describe('npm start', () => {
     },
   );
 
-  it('says in one line that a port or the data folder is in use, and exits 1', async () => {
+  it('says in one line that a port or the data folder of another is in use, and runs beside it with its own', async () => {
     const first = start();
     await ready(first);
     const samePort = start({ VENDO_DATA_DIR: `${folder}-other` });
@@ -257,11 +257,7 @@ describe('npm start', () => {
     expect(sameFolder.output().trim().split('\n')).toEqual([
       expect.stringContaining(`is in use by process ${first.process.pid}`),
     ]);
-  });
 
-  it('runs a second instance beside the first on other ports and another folder', async () => {
-    const first = start();
-    await ready(first);
     const second = start({
       GATEWAY_PORT: String(await freePort()),
       LEDGER_PORT: String(await freePort()),

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { createPool, migrate } from '@vendo/runtime';
+import { atBoot, createPool, migrate } from '@vendo/runtime';
 import { DataSource } from 'typeorm';
 import { App } from './entities/app.js';
 import { Audit } from './entities/audit.js';
@@ -21,8 +21,12 @@ export async function migrateRegistry(databaseUrl: string): Promise<void> {
   }
 }
 
-/** An open DataSource over the registry's tables, which must exist. The caller destroys it. */
+/** An open DataSource over the registry's tables, which must exist. The caller destroys it. Throws as `atBoot`. */
 export function openRegistry(databaseUrl: string): Promise<DataSource> {
+  return atBoot(() => dataSource(databaseUrl).initialize());
+}
+
+function dataSource(databaseUrl: string): DataSource {
   return new DataSource({
     type: 'postgres',
     url: databaseUrl,
@@ -34,5 +38,5 @@ export function openRegistry(databaseUrl: string): Promise<DataSource> {
     // Gateways look 30 s back for what changed, so no writer may stay open for longer than 10 s.
     extra: { options: '-c transaction_timeout=10s -c lock_timeout=5s' },
     poolErrorHandler: () => undefined,
-  }).initialize();
+  });
 }

@@ -1,3 +1,4 @@
+export { atBoot } from './at-boot.js';
 export { type BootOptions, type MainOptions, runMain, SAME_SIGNAL_MS, startApp } from './boot.js';
 export { Clock, SystemClock } from './clock.js';
 export { ConfigError, configFields, parseConfig } from './config.js';

@@ -1,17 +1,18 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type pg from 'pg';
+import { atBoot } from './at-boot.js';
 
 /**
  * Brings one schema up to date from numbered SQL files (`0001_name.sql`, forward only, each in one transaction),
  * under an advisory lock so that several instances may start at once. The schema is created when it is missing.
  * `0001_name.after.sql` beside a migration holds assertions that run in the same transaction.
- * Throws when a file fails, or when the database knows a migration that the folder does not (an older program).
+ * Throws ConfigError when Postgres refuses or does not answer (`atBoot`); throws when a file fails, or when the database knows a migration that the folder does not (an older program).
  */
 export async function migrate(pool: pg.Pool, schema: string, folder: string): Promise<void> {
   const files = (await readdir(folder)).filter((name) => /^\d{4}_.+\.sql$/.test(name)).sort();
   const steps = files.filter((name) => !name.endsWith('.after.sql'));
-  const client = await pool.connect();
+  const client = await atBoot(() => pool.connect());
   try {
     await client.query('select pg_advisory_lock(hashtext($1))', [`vendo-migrate-${schema}`]);
     await client.query(`create schema if not exists ${schema}`);

@@ -49,9 +49,10 @@ export class CachedCallers extends Callers {
     this.bindings = new EntryCache((key) => this.readBindings(key), this.pollAge, clock);
   }
 
-  /** Polls once, then every 500 ms until `stop`. */
+  /** Polls every 500 ms until `stop`; resolves with the first poll that was good: before it nobody can be priced. */
   async start(): Promise<void> {
-    await this.poll();
+    for (await this.poll(); this.failing && !this.stopping.signal.aborted; await this.poll())
+      await this.clock.sleep(POLL_EVERY_MS, this.stopping.signal);
     this.loops.push(
       this.every(POLL_EVERY_MS, () => this.poll()),
       this.every(MISSES_EVERY_MS, () => this.writeMisses()),

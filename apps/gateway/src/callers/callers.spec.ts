@@ -439,3 +439,19 @@ describe('rate misses', () => {
     ]);
   });
 });
+
+it('has started when it knows the prices, not before', async () => {
+  const late = new CutSource(pool);
+  late.cut = true;
+  const starting = new CachedCallers(late, clock, createLogger('spec', 'silent'));
+  let started = false;
+  const start = starting.start().then(() => {
+    started = true;
+  });
+  await clock.sleep(600);
+  expect(started).toBe(false);
+  late.cut = false;
+  await start;
+  expect(starting.rates().version).toBeGreaterThanOrEqual(0);
+  await starting.stop();
+});

@@ -417,6 +417,15 @@ describe('billing that fails', () => {
 });
 
 describe('a gateway that stops', () => {
+  it('refuses new calls and closes their connection, so that the next try comes to another gateway', async () => {
+    await world.stopProxy();
+    expect(await send(world, { headers: { connection: 'keep-alive' } }).got).toMatchObject({
+      status: 503,
+      headers: { connection: 'close' },
+    });
+    expect(world.reserved).toEqual([]);
+  });
+
   it('settles an open stream from its tap and breaks it off', async () => {
     world.answer = (...exchange) => void stream(MESSAGE_START)(...exchange);
     const begun = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
 import { VendoError } from '@vendo/errors';
 import { SHARD_COUNT } from '@vendo/events';
-import type { Clock, Health, Logger } from '@vendo/runtime';
+import { atBoot, type Clock, type Health, type Logger } from '@vendo/runtime';
 import type { Journal } from '../journal/journal.js';
 import type { Lease, Leases, Member, Surroundings, Taking } from '../journal/leases.js';
 import { LEASE_MS } from './book.js';
@@ -40,10 +40,10 @@ export class Shards {
 
   constructor(private readonly parts: ShardsParts) {}
 
-  /** Takes what is to be had and goes on looking. Throws when Postgres cannot be reached. */
+  /** Takes what is to be had and goes on looking. Throws as `atBoot`. */
   async start(): Promise<void> {
     this.parts.writer.start();
-    await this.look();
+    await atBoot(() => this.look());
     this.running = this.run();
   }
 
