@@ -15,6 +15,7 @@ const PASSED_ON: Record<AppName, readonly string[]> = {
     'VENDO_SPOOL_SYNC',
     'VENDO_SPOOL_MAX_BYTES',
     'VENDO_MAX_JSON_BYTES',
+    'VENDO_MAX_BODIES_BYTES',
     'VENDO_UPSTREAM_TIMEOUT_MS',
     'GATEWAY_HOST',
   ],

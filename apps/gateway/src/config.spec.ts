@@ -16,6 +16,7 @@ describe('the configuration', () => {
       GATEWAY_HOST: '127.0.0.1',
       VENDO_DOMAIN: 'localhost',
       VENDO_MAX_JSON_BYTES: 33_554_432,
+      VENDO_MAX_BODIES_BYTES: 536_870_912,
       upstreams: {},
       pool: {},
     });
@@ -47,6 +48,7 @@ describe('the configuration', () => {
     ['VENDO_ADMIN_TOKEN', 'short'],
     ['VENDO_SPOOL_SYNC', 'yes'],
     ['VENDO_SPOOL_MAX_BYTES', '0'],
+    ['VENDO_MAX_BODIES_BYTES', '33554431'],
     ['UPSTREAM_OPENAI_URL', 'http://127.0.0.1/v1'],
     ['UPSTREAM_NOBODY_URL', 'http://127.0.0.1'],
     ['POOL_NOBODY_API_KEY', 'k'],

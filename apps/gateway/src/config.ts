@@ -59,6 +59,8 @@ const Variables = z.object({
   VENDO_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Largest request body, bytes. */
   VENDO_MAX_JSON_BYTES: positive.default(33_554_432),
+  /** All request bodies of calls in memory together, bytes; above it calls get 503. */
+  VENDO_MAX_BODIES_BYTES: positive.default(536_870_912),
   /** Bytes of the spool above which new metered calls get 503. */
   VENDO_SPOOL_MAX_BYTES: positive.default(1_073_741_824),
   /** Until the headers of a provider's answer, and between two of its chunks. */
@@ -73,10 +75,12 @@ export interface GatewayConfig extends z.infer<typeof Variables> {
   pool: Record<string, string>;
 }
 
-/** Throws ConfigError, also for a pool key or an upstream of a provider that does not exist. */
+/** Throws ConfigError, also for a pool key or an upstream of a provider that does not exist, and for bodies without room. */
 export function gatewayConfig(env: Record<string, string | undefined>): GatewayConfig {
   refuseUnknownProviders(env);
   const parsed = parseConfig(Env, env) as z.infer<typeof Variables> & Record<string, unknown>;
+  if (parsed.VENDO_MAX_BODIES_BYTES < parsed.VENDO_MAX_JSON_BYTES)
+    throw new ConfigError('VENDO_MAX_BODIES_BYTES: must not be below VENDO_MAX_JSON_BYTES');
   return {
     ...parsed,
     upstreams: bySlug(parsed, upstreamVariable),

@@ -66,6 +66,11 @@ export const ERRORS = {
     header: false,
     message: 'Billing is unavailable for the moment. Try again.',
   },
+  overloaded: {
+    status: 503,
+    header: true,
+    message: 'The gateway holds as many requests as it can. Try again.',
+  },
   upstream_timeout: { status: 504, header: true, message: 'The provider did not answer in time.' },
 } as const satisfies Record<string, { status: number; header: boolean; message: string }>;
 

@@ -1,11 +1,48 @@
-/** Where the counter stands in its text. */
-type At = 'space' | 'letters' | 'digits' | 'mark' | 'marks' | 'break' | 'apostrophe';
-
 const SLASH = 0x2f;
 const APOSTROPHE = 0x27;
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
+const LOWER_A = 0x61;
 const LOWER_U = 0x75;
+const ASCII_CODES = 0x80;
+
+/** Where the counter stands in its text. */
+const STATES = ['space', 'letters', 'digits', 'mark', 'marks', 'break', 'apostrophe'] as const;
+type At = (typeof STATES)[number];
+const SPACE = STATES.indexOf('space');
+/** In a step, the bits of the state that it leads to; what is above them counts the piece that it begins. */
+const STATE_BITS = 3;
+const STATE_MASK = 0b111;
+
+/** What an ASCII character does where the counter stands. */
+function stepOf(at: At, code: number): { to: At; begins: boolean } {
+  const afterMarks = at === 'mark' || at === 'marks';
+  if (isLetter(code))
+    return { to: 'letters', begins: at !== 'letters' && at !== 'mark' && at !== 'apostrophe' };
+  if (code >= 0x30 && code <= 0x39) return { to: 'digits', begins: at !== 'digits' };
+  if (code <= 0x20 || code === 0x7f) {
+    const isBreak = code === 0x0a || code === 0x0d;
+    return { to: isBreak && (afterMarks || at === 'break') ? 'break' : 'space', begins: false };
+  }
+  if (code === APOSTROPHE && at === 'letters') return { to: 'apostrophe', begins: false };
+  if (code === SLASH && at === 'break') return { to: 'break', begins: false };
+  return afterMarks ? { to: 'marks', begins: false } : { to: 'mark', begins: true };
+}
+
+function isLetter(code: number): boolean {
+  return (code >= LOWER_A && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
+}
+
+/** `stepOf` for every state and character, because the output of every stream takes it character by character. */
+const STEPS = Uint8Array.from({ length: STATES.length * ASCII_CODES }, (_, index) => {
+  const { to, begins } = stepOf(STATES[Math.floor(index / ASCII_CODES)] ?? 'space', index % ASCII_CODES);
+  return STATES.indexOf(to) | (Number(begins) << STATE_BITS);
+});
+
+/** @param code of one UTF-16 unit or one byte of UTF-8; beyond ASCII it is a letter. */
+function nextStep(at: number, code: number): number {
+  return STEPS[at * ASCII_CODES + (code < ASCII_CODES ? code : LOWER_A)] ?? 0;
+}
 
 /**
  * The fewest tokens that a text can be. Every tokenizer in use cuts a text into pieces before it looks for tokens, and
@@ -13,59 +50,60 @@ const LOWER_U = 0x75;
  * behind them. Pieces are counted here as coarsely as the coarsest of those tokenizers cuts (cl100k, o200k and the
  * like): an apostrophe joins words, digits are one number, and everything beyond ASCII is a letter.
  */
-export class PieceCounter {
+class PieceCounter {
   pieces = 0;
-  private at: At = 'space';
+  private at = SPACE;
 
-  /** @param code of one UTF-16 unit, or of one byte of UTF-8: what is beyond ASCII is all the same. */
-  take(code: number): void {
-    if (code > 0x7f || isLetter(code)) this.letter();
-    else if (code >= 0x30 && code <= 0x39) this.begin('digits', this.at === 'digits');
-    else if (code <= 0x20 || code === 0x7f) this.space(code);
-    else this.mark(code);
+  /** A whole text. */
+  takeText(text: string): void {
+    this.at = SPACE;
+    for (let index = 0; index < text.length; index += 1) {
+      const step = nextStep(this.at, text.charCodeAt(index));
+      this.at = step & STATE_MASK;
+      this.pieces += step >> STATE_BITS;
+    }
+  }
+
+  /**
+   * More of a text: the inside of a string of JSON, from `start` up to its quote or the end of what there is. Stands on
+   * the way of every stream, hence the local variables.
+   * @param lines bytes of UTF-8 as characters: what is beyond ASCII is all the same.
+   * @returns where the string ends.
+   */
+  takeString(lines: string, start: number): number {
+    let { at, pieces } = this;
+    let index = start;
+    for (; index < lines.length; index += 1) {
+      let code = lines.charCodeAt(index);
+      if (code === QUOTE) break;
+      if (code === BACKSLASH) {
+        index += 1;
+        if (index >= lines.length) break;
+        code = lines.charCodeAt(index);
+        // What is written as \uXXXX counts as a letter, as everything that must be written so.
+        if (code === LOWER_U) index += 4;
+        code = ESCAPES.get(code) ?? code;
+      }
+      const step = nextStep(at, code);
+      at = step & STATE_MASK;
+      pieces += step >> STATE_BITS;
+    }
+    this.at = at;
+    this.pieces = pieces;
+    return Math.min(index, lines.length);
   }
 
   /** Another text begins. */
   cut(): void {
-    this.at = 'space';
+    this.at = SPACE;
   }
-
-  private letter(): void {
-    this.begin('letters', this.at === 'letters' || this.at === 'mark' || this.at === 'apostrophe');
-  }
-
-  private space(code: number): void {
-    const isBreak = code === 0x0a || code === 0x0d;
-    const afterMarks = this.at === 'mark' || this.at === 'marks' || this.at === 'break';
-    this.at = isBreak && afterMarks ? 'break' : 'space';
-  }
-
-  private mark(code: number): void {
-    if (code === APOSTROPHE && this.at === 'letters') this.at = 'apostrophe';
-    else if (code === SLASH && this.at === 'break') return;
-    else if (this.at === 'mark' || this.at === 'marks') this.at = 'marks';
-    else this.begin('mark', false);
-  }
-
-  private begin(at: At, goesOn: boolean): void {
-    if (!goesOn) this.pieces += 1;
-    this.at = at;
-  }
-}
-
-function isLetter(code: number): boolean {
-  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
 }
 
 /** The fewest tokens that a prompt of these texts can be. */
 export function tokenFloor(texts: Iterable<string>): number {
-  let tokens = 0;
-  for (const text of texts) {
-    const counter = new PieceCounter();
-    for (let at = 0; at < text.length; at += 1) counter.take(text.charCodeAt(at));
-    tokens += counter.pieces;
-  }
-  return tokens;
+  const counter = new PieceCounter();
+  for (const text of texts) counter.takeText(text);
+  return counter.pieces;
 }
 
 /**
@@ -94,7 +132,7 @@ export class OutputFloor {
   /** One event's raw lines, which may break off: the first string of output in them that is not empty. */
   take(lines: string): void {
     for (let start = this.find(lines); start !== null; ) {
-      const end = this.read(lines, start);
+      const end = this.text.takeString(lines, start);
       if (end > start) {
         this.deltas += 1;
         return;
@@ -106,7 +144,7 @@ export class OutputFloor {
   /** What came of a JSON body: all strings of output in it. */
   takeBody(text: string): void {
     for (let start = this.findFrom(text, 0); start !== null; ) {
-      const end = this.read(text, start);
+      const end = this.text.takeString(text, start);
       this.text.cut();
       start = this.findFrom(text, end);
     }
@@ -125,26 +163,6 @@ export class OutputFloor {
     if (!found) return null;
     this.usualPlace = found.index;
     return this.search.lastIndex;
-  }
-
-  /** @returns where the string ends. */
-  private read(lines: string, start: number): number {
-    let at = start;
-    for (; at < lines.length; at += 1) {
-      const code = lines.charCodeAt(at);
-      if (code === QUOTE) return at;
-      if (code !== BACKSLASH) {
-        this.text.take(code);
-        continue;
-      }
-      at += 1;
-      if (at >= lines.length) break;
-      const escaped = lines.charCodeAt(at);
-      this.text.take(ESCAPES.get(escaped) ?? escaped);
-      // What is written as \uXXXX counts as a letter, as everything that must be written so.
-      if (escaped === LOWER_U) at += 4;
-    }
-    return lines.length;
   }
 }
 

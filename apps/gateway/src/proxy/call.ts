@@ -2,6 +2,7 @@ import { microsToWire } from '@vendo/money';
 import { type Clock, type Logger } from '@vendo/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../callers/callers.js';
+import type { BodyShare } from './body-budget.js';
 import type { Hold } from './hold.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 
@@ -32,6 +33,8 @@ export class Call {
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly metrics: ProxyMetrics,
+    /** Of the memory for request bodies; given back when the call is over. */
+    readonly body: BodyShare,
   ) {
     this.startedAtMs = clock.wallMs();
     this.startedAt = clock.monotonicMs();
@@ -56,6 +59,7 @@ export class Call {
   finish(): void {
     if (this.finished) return;
     this.finished = true;
+    this.body.giveBack();
     const { provider, route, status, caller, hold } = this;
     const outcome = this.outcome();
     const status_class = status === null ? 'none' : `${Math.floor(status / 100)}xx`;

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { type ErrorResponse, VendoError } from '@vendo/errors';
 import { CORS_HEADERS } from '../edge/cors.js';
 import { waitsToContinue } from '../edge/edge.js';
+import type { BodyShare } from './body-budget.js';
 import { ByteCollector } from './byte-collector.js';
 
 /** The client left before it got an answer: there is nobody to answer. */
@@ -45,10 +46,10 @@ export class Exchange {
   }
 
   /**
-   * The whole request body. Throws VendoError `body_too_large` above `maxBytes`, `invalid_body` for a compressed one
-   * (what is billed must be readable), ClientLeft when it breaks off.
+   * The whole request body. Throws VendoError `body_too_large` above `maxBytes`, `overloaded` when `share` finds no room
+   * for it, `invalid_body` for a compressed one (what is billed must be readable), ClientLeft when it breaks off.
    */
-  readBody(maxBytes: number): Promise<Buffer> {
+  readBody(maxBytes: number, share: BodyShare): Promise<Buffer> {
     const coding = this.header('content-encoding');
     if (coding !== null && coding.trim().toLowerCase() !== 'identity')
       throw new VendoError(
@@ -67,6 +68,7 @@ export class Exchange {
     };
     const take = (chunk: Buffer): void => {
       if (body.length + chunk.length > maxBytes) stop(tooLarge(maxBytes));
+      else if (!share.take(chunk.length)) stop(new VendoError('overloaded'));
       else body.add(chunk);
     };
     this.request.on('data', take);

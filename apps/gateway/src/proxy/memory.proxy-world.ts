@@ -111,9 +111,11 @@ export class ProxyWorld {
   upstreamTimeoutMs = 400;
   stalledMs = 60_000;
   stopGraceMs = 50;
+  maxBodiesBytes = 10_000_000;
   drains = { total: 256, perTenant: 32 };
   gatewayPort = 0;
   private open = 0;
+  private bodies = 0;
   private drained = 0;
   private frames = 0;
   /** What the last chunk of an answer waits for; null: nothing. */
@@ -192,6 +194,11 @@ export class ProxyWorld {
     return this.drained;
   }
 
+  /** Bytes of request bodies in memory, as the metric has them. */
+  bodyBytes(): number {
+    return this.bodies;
+  }
+
   /** Prices so high that a huge count costs more than a JSON integer holds. */
   dearRates(): RateBook {
     const dear = RATES.map((one) => ({ ...one, unitCostUsd: Rational.of(1_000_000n) }));
@@ -208,10 +215,15 @@ export class ProxyWorld {
       this.drained = Number(draining);
       this.changed();
     };
+    metrics.bodyBytes.set = (bytes: unknown) => {
+      this.bodies = Number(bytes);
+      this.changed();
+    };
     const log = (fields: unknown): void => void this.logged.push(fields);
     return new ProxyService(
       {
         maxBodyBytes: 100_000,
+        maxBodiesBytes: this.maxBodiesBytes,
         bounds: { drainMs: 300, drainBytes: 200_000, stalledMs: this.stalledMs },
         drains: this.drains,
         stopGraceMs: this.stopGraceMs,

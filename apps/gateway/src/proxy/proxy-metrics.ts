@@ -9,6 +9,7 @@ export class ProxyMetrics {
   readonly ttfb;
   readonly open;
   readonly draining;
+  readonly bodyBytes;
   readonly reserveFailures;
   readonly spoolFailures;
   readonly pricingFailures;
@@ -36,6 +37,7 @@ export class ProxyMetrics {
     );
     this.open = metrics.gauge('vendo_proxy_open_calls', 'Calls that are under way, drains included');
     this.draining = metrics.gauge('vendo_proxy_draining_calls', 'Answers read to their end without a client');
+    this.bodyBytes = metrics.gauge('vendo_proxy_body_bytes', 'Request bodies in memory');
     this.reserveFailures = metrics.counter(
       'vendo_proxy_reserve_failures_total',
       'Metered calls that got no hold because billing was unavailable',

@@ -11,6 +11,7 @@ import type { FreeRoute, MeteredRequest, MeteredRoute, Provider, Route } from '.
 import { providerBySlug } from '../providers/registry.js';
 import { matchRoute } from '../providers/route-table.js';
 import type { Spool } from '../spool/spool.js';
+import { BodyBudget } from './body-budget.js';
 import { Call } from './call.js';
 import { type DrainLimits, Drains } from './drains.js';
 import { ClientLeft, Exchange } from './exchange.js';
@@ -25,6 +26,8 @@ import type { Upstreams } from './upstreams.js';
 export interface ProxyConfig {
   /** Largest request body, bytes. */
   maxBodyBytes: number;
+  /** All request bodies that are in memory together, bytes. */
+  maxBodiesBytes: number;
   bounds: RelayBounds;
   drains: DrainLimits;
   /** How long a stop waits for open calls, milliseconds. */
@@ -52,6 +55,7 @@ interface Quote {
 export class ProxyService {
   private readonly open: OpenCalls;
   private readonly drains: Drains;
+  private readonly bodies: BodyBudget;
 
   constructor(
     private readonly config: ProxyConfig,
@@ -63,12 +67,13 @@ export class ProxyService {
       (open) => metrics.open.set(open),
     );
     this.drains = new Drains(config.drains, (draining) => metrics.draining.set(draining));
+    this.bodies = new BodyBudget(config.maxBodiesBytes, (bytes) => metrics.bodyBytes.set(bytes));
   }
 
   /** Answers one request. Never throws, never rejects. */
   readonly serve = (target: ProxyTarget, request: IncomingMessage, response: ServerResponse): void => {
     const { clock, logger, metrics } = this.parts;
-    const call = new Call(clock, logger, metrics);
+    const call = new Call(clock, logger, metrics, this.bodies.open());
     const exchange = new Exchange(request, response);
     const walking: OpenCall = { tick: () => undefined, cut: () => this.cutShort(call, exchange) };
     this.open.add(walking);
@@ -113,7 +118,7 @@ export class ProxyService {
     path: string,
     exchange: Exchange,
   ): Promise<void> {
-    const body = await exchange.readBody(this.config.maxBodyBytes);
+    const body = await exchange.readBody(this.config.maxBodyBytes, call.body);
     if (route.method === 'GET' && body.length > 0)
       throw new VendoError('invalid_body', 'This route takes no body.');
     const connection = await this.connect(call, caller, provider, exchange, 'free');
@@ -130,7 +135,7 @@ export class ProxyService {
     path: string,
     exchange: Exchange,
   ): Promise<void> {
-    const body = await exchange.readBody(this.config.maxBodyBytes);
+    const body = await exchange.readBody(this.config.maxBodyBytes, call.body);
     const request = route.read(body);
     // A mistake that happens, and the model stands in log lines, events and rate misses.
     if (carriesKey(request.model)) throw new VendoError('invalid_body', 'The model is an API key.');

@@ -66,7 +66,7 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await test.writer.stop();
+  await test.stop();
   await sessions.end();
   await pool.end();
   await database.drop();

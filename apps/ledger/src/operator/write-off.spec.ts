@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await test.writer.stop();
+  await test.stop();
   await sessions.end();
   await pool.end();
   await database.drop();
