@@ -53,7 +53,7 @@ export {
   replayRequests,
   unpark,
 } from './replays.js';
-export { swapGenerations } from './swap.js';
+export { REBUILD_SETTINGS, swapGenerations } from './swap.js';
 export { addToRollups, insertUsageEvents, USAGE_TABLES } from './usage-writes.js';
 export {
   type BalanceRow,

@@ -3,12 +3,19 @@ import { type Generation, inTransaction, type ReadModelTable, schemaOf } from '.
 
 const CATCH_UP_MS = 800;
 const LOOK_EVERY_MS = 10;
+const LOCK_WITHIN_MS = 250;
+
+/**
+ * For the connections that fold a rebuild: no commit waits for the disk. A crash takes back the last moments of rows and
+ * checkpoints alike, and they are folded again.
+ */
+export const REBUILD_SETTINGS = { synchronous_commit: 'off' };
 
 /**
  * Makes a rebuild the live generation, in one transaction: the tables change places and the pointer moves. A reader sees
  * one or the other, because a statement that reads a table keeps the swap away until it ends.
  * The live generation stands still meanwhile, less than a second. False when the rebuild does not catch up with it in
- * that time, or somebody reads or vacuums the tables just now: try again.
+ * that time, or somebody reads or vacuums the tables all the time: try again.
  * @param from the state in which the rebuild is to be.
  */
 export async function swapGenerations(
@@ -19,6 +26,8 @@ export async function swapGenerations(
 ): Promise<boolean> {
   try {
     return await inTransaction(pool, async (tx) => {
+      // What rebuilds commit may be lost in a crash (see `REBUILD_SETTINGS`), but not once it is live.
+      await tx.query('set local synchronous_commit to on');
       const live = await lockGenerations(tx, rebuild);
       if (live === null) return false;
       const old = { projection: rebuild.projection, generation: live };
@@ -79,7 +88,10 @@ async function caughtUp(
   return false;
 }
 
-/** `nowait`: to wait for a reader while others wait for us could end in a deadlock, which a reader would pay for. */
+/**
+ * Waits a little for the readers of now, while those who come later wait for us. Less than `deadlock_timeout` (1 s): where
+ * a reader and we wait for each other, we give up before the server ends the reader.
+ */
 async function moveTables(
   tx: pg.PoolClient,
   old: Omit<Generation, 'state'>,
@@ -87,7 +99,8 @@ async function moveTables(
   tables: readonly ReadModelTable[],
 ): Promise<void> {
   const names = tables.flatMap(({ name }) => [`read.${name}`, `${schemaOf(rebuild)}.${name}`]);
-  await tx.query(`lock table ${names.join(', ')} in access exclusive mode nowait`);
+  await tx.query(`set local lock_timeout to '${LOCK_WITHIN_MS}ms'`);
+  await tx.query(`lock table ${names.join(', ')} in access exclusive mode`);
   await tx.query(`create schema if not exists ${schemaOf(old)}`);
   for (const { name } of tables) {
     await tx.query(`alter table read.${name} set schema ${schemaOf(old)}`);
