@@ -1,3 +1,4 @@
+export { changesByTenant, endWatch, watchChanges } from './changes.js';
 export {
   type ChargeRow,
   type ChargeWithoutUsage,

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { endWatch } from './changes.js';
 import { type Generation, inTransaction, type ReadModelTable, schemaOf } from './generations.js';
 
 const CATCH_UP_MS = 800;
@@ -16,13 +17,14 @@ export const REBUILD_SETTINGS = { synchronous_commit: 'off' };
  * one or the other, because a statement that reads a table keeps the swap away until it ends.
  * The live generation stands still meanwhile, less than a second. False when the rebuild does not catch up with it in
  * that time, or somebody reads or vacuums the tables all the time: try again.
- * @param from the state in which the rebuild is to be.
+ * @param mayMove decides at the last moment, where nobody writes into either generation.
  */
 export async function swapGenerations(
   pool: pg.Pool,
   rebuild: Generation,
   tables: readonly ReadModelTable[],
   sleep: (ms: number) => Promise<void>,
+  mayMove: (tx: pg.PoolClient) => Promise<boolean>,
 ): Promise<boolean> {
   try {
     return await inTransaction(pool, async (tx) => {
@@ -34,6 +36,12 @@ export async function swapGenerations(
       await holdCheckpoints(tx, old);
       if (!(await caughtUp(tx, rebuild, live, sleep))) return false;
       await holdCheckpoints(tx, rebuild);
+      await tx.query(`set local lock_timeout to '${LOCK_WITHIN_MS}ms'`);
+      // Nobody writes from here on, not even by hand; everybody reads.
+      await lockTables(tx, rebuild, tables, 'share row exclusive');
+      if (!(await mayMove(tx))) return false;
+      await lockTables(tx, rebuild, tables, 'access exclusive');
+      await endWatch(tx, rebuild);
       await moveTables(tx, old, rebuild, tables);
       await movePointer(tx, old, rebuild);
       return true;
@@ -92,15 +100,22 @@ async function caughtUp(
  * Waits a little for the readers of now, while those who come later wait for us. Less than `deadlock_timeout` (1 s): where
  * a reader and we wait for each other, we give up before the server ends the reader.
  */
+async function lockTables(
+  tx: pg.PoolClient,
+  rebuild: Generation,
+  tables: readonly ReadModelTable[],
+  mode: 'share row exclusive' | 'access exclusive',
+): Promise<void> {
+  const names = tables.flatMap(({ name }) => [`read.${name}`, `${schemaOf(rebuild)}.${name}`]);
+  await tx.query(`lock table ${names.join(', ')} in ${mode} mode`);
+}
+
 async function moveTables(
   tx: pg.PoolClient,
   old: Omit<Generation, 'state'>,
   rebuild: Generation,
   tables: readonly ReadModelTable[],
 ): Promise<void> {
-  const names = tables.flatMap(({ name }) => [`read.${name}`, `${schemaOf(rebuild)}.${name}`]);
-  await tx.query(`set local lock_timeout to '${LOCK_WITHIN_MS}ms'`);
-  await tx.query(`lock table ${names.join(', ')} in access exclusive mode`);
   await tx.query(`create schema if not exists ${schemaOf(old)}`);
   for (const { name } of tables) {
     await tx.query(`alter table read.${name} set schema ${schemaOf(old)}`);
