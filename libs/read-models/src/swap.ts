@@ -4,7 +4,7 @@ import { type Generation, inTransaction, type ReadModelTable, schemaOf } from '.
 
 const CATCH_UP_MS = 800;
 const LOOK_EVERY_MS = 10;
-const LOCK_WITHIN_MS = 250;
+const LOCK_WITHIN_MS = 700;
 
 /**
  * For the connections that fold a rebuild: no commit waits for the disk. A crash takes back the last moments of rows and
