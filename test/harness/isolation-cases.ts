@@ -55,6 +55,8 @@ const HEADERS = [
   'openai-organization',
 ];
 const QUERIES = ['app_id', 'tenant_id', 'connection_id', 'key_id', 'key', 'api_key', 'after', 'min_seq'];
+/** A key in this parameter is a credential like a header's: whoever sends another's is that other. */
+const CREDENTIAL_QUERY = 'key';
 const HOSTS = ['openai-proxy.localhost', 'anthropic-proxy.localhost', 'vendo.run', 'localhost'];
 
 /** The proxy's routes, which are in no document of ours. */
@@ -99,7 +101,9 @@ export function requestOf(given: Case, own: Party, other: Party, model: string):
     used += 1;
     return place ? encodeURIComponent(what(place)) : 'none';
   });
-  const asked = query.map(({ name, place }) => `${name}=${encodeURIComponent(what(place))}`).join('&');
+  const shown = (name: string, place: Place): string =>
+    what(name === CREDENTIAL_QUERY ? { ...place, whose: 'own' } : place);
+  const asked = query.map(({ name, place }) => `${name}=${encodeURIComponent(shown(name, place))}`).join('&');
   const writes = !['GET', 'DELETE', 'OPTIONS'].includes(operation.method);
   return {
     method: operation.method,

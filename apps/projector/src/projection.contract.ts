@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { type EventLog, openEventLog } from '@vendo/event-log';
 import { type EventRecord, encodeEvent, shardOf, type Topic, type VendoEvent } from '@vendo/events';
-import { connectionName, migrateReadModels } from '@vendo/read-models';
+import { connectionName, migrateReadModels, REBUILD_SETTINGS } from '@vendo/read-models';
 import { createLogger, createPool, Health, Metrics, SystemClock } from '@vendo/runtime';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
@@ -68,7 +68,7 @@ export class ProjectionStand {
     const id = randomUUID();
     const app = connectionName(id);
     const pool = createPool(this.database.url, { app, max: 8 });
-    const rebuildPool = createPool(this.database.url, { app, max: 4 });
+    const rebuildPool = createPool(this.database.url, { app, max: 4, settings: REBUILD_SETTINGS });
     const surroundings = { clock: new SystemClock(), logger: this.logger, metrics: new Metrics('spec') };
     const parts = { id, log: this.log, pool, rebuildPool, health: this.health, ...surroundings };
     const projector = new Projector(parts, projections, this.partitions);

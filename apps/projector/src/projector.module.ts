@@ -8,7 +8,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { EventLog, EventLogModule, eventLogConfig } from '@vendo/event-log';
-import { connectionName, migrateReadModels } from '@vendo/read-models';
+import { connectionName, migrateReadModels, REBUILD_SETTINGS } from '@vendo/read-models';
 import { Clock, createPool, Health, LOGGER, type Logger, Metrics, RuntimeModule } from '@vendo/runtime';
 import type pg from 'pg';
 import type { ProjectorConfig } from './config.js';
@@ -73,7 +73,7 @@ function openDatabase(url: string): Database {
     id,
     url,
     pool: createPool(url, { app, max: 8, settings }),
-    rebuildPool: createPool(url, { app, max: 4, settings }),
+    rebuildPool: createPool(url, { app, max: 4, settings: { ...settings, ...REBUILD_SETTINGS } }),
   };
 }
 

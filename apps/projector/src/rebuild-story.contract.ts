@@ -9,10 +9,11 @@ const TENANTS = Array.from({ length: 40 }, () => randomUUID());
 const [KEY, CONNECTION] = [randomUUID(), randomUUID()];
 const COST = 30;
 
-/** The n-th event: spread over tenants and the last ten days. */
+/** The n-th event: spread over tenants and every minute of ten days. */
 export function usageRecord(n: number): EventRecord {
   const tenant_id = TENANTS[n % TENANTS.length] ?? '';
-  const at = new Date(Date.UTC(2026, 10, 12 + (n % 10), n % 24, n % 60, 0, n % 1000)).toISOString();
+  const [day, hour, minute] = [n % 10, Math.floor(n / 10) % 24, Math.floor(n / 240) % 60];
+  const at = new Date(Date.UTC(2026, 10, 12 + day, hour, minute, 0, n % 1000)).toISOString();
   const line = { unit_cost_usd: '1', per: '1', margin_pct: '0', cost_micros_exact: '15/1', cost_micros: 15 };
   const data: UsageMeasuredV1 = {
     id: randomUUID(),

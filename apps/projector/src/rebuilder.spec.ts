@@ -15,6 +15,7 @@ import { usage } from './projections/usage/usage.projection.js';
 import { appendUsage, rebuildUnderLoad, stateOf, usageRecord } from './rebuild-story.contract.js';
 
 const EVENTS = 400;
+const VICTIM = 'hold_id = (select min(hold_id::text)::uuid from read.usage_events)';
 
 // Several rebuilds in one test, on a machine that does other things as well.
 jest.setTimeout(60_000);
@@ -116,11 +117,39 @@ describe('a rebuild', () => {
     });
   });
 
+  it.each([
+    [
+      'a row changed',
+      `update read.usage_events set cost_micros = cost_micros + 1 where ${VICTIM}`,
+      'cost_micros',
+    ],
+    ['a row lost', `delete from read.usage_events where ${VICTIM}`, 'rows'],
+    [
+      'a roll-up of a tenant and a day that were not there',
+      `insert into read.usage_hourly
+       select '2020-02-02 10:00Z', gen_random_uuid(), app_id, connection_id, provider, model, meter, quantity, cost_micros
+       from read.usage_hourly limit 1`,
+      'rows',
+    ],
+  ])('is not swapped when it is found only after everything was compared: %s', async (_, sql, column) => {
+    const reader = await stand.pool.connect();
+    await reader.query('begin; select from read.usage_events limit 1');
+    await start();
+    const projector = await stand.start();
+    const waits = "select from pg_locks where mode = 'AccessExclusiveLock' and not granted";
+    await eventually(async () => (await stand.rows(waits)).length > 0);
+    await stand.pool.query(sql);
+    await reader.query('commit');
+    reader.release();
+    await eventually(rebuilt(2));
+    await projector.stop();
+    const [, blocked] = await generationsOf(stand.pool, usage.name);
+    expect(blocked).toMatchObject({ state: 'blocked', report: { count: 1, first: [{ column }] } });
+    expect(await stand.rows("select from pg_trigger where tgname = 'note_change'")).toEqual([]);
+  });
+
   it('that is blocked goes on being folded, and becomes live when an operator accepts it, or is given up', async () => {
-    await plant(
-      'usage_events',
-      'cost_micros = 7 where hold_id = (select min(hold_id::text)::uuid from read.usage_events)',
-    );
+    await plant('usage_events', `cost_micros = 7 where ${VICTIM}`);
     await start();
     await stand.project(rebuilt(2));
     await expect(start()).rejects.toThrow(new RebuildError('generation 2 of usage is blocked'));

@@ -1,12 +1,16 @@
+import { shardOf } from '@vendo/events';
 import {
   blockRebuild,
   Comparison,
+  changesByTenant,
   type Difference,
+  endWatch,
   followedGenerations,
   type Generation,
   generationsOf,
   reportOf,
   swapGenerations,
+  watchChanges,
 } from '@vendo/read-models';
 import type { Clock, Logger, Metrics } from '@vendo/runtime';
 import type pg from 'pg';
@@ -18,6 +22,8 @@ const LOOK_EVERY_MS = 500;
 const TRY_AGAIN_MS = 25;
 /** A rebuild that is this close to the live generation is compared with it. */
 const NEAR_OFFSETS = 100n;
+/** So many changed minutes of tenants are compared while everything stands still. */
+const FEW_CHANGES = 4_000;
 /** Differences that a log line names. */
 const TOLD_MAX = 20;
 
@@ -85,9 +91,9 @@ export class Rebuilder {
   }
 
   private async judge(projection: Projection, rebuild: Generation, signal: AbortSignal): Promise<void> {
-    const differences = await this.differences(projection, rebuild, signal);
+    const differences = await this.compareAndSwap(projection, rebuild, signal);
     if (differences === null) return;
-    if (differences.length === 0) return this.swap(projection, rebuild, signal);
+    await endWatch(this.parts.pool, rebuild);
     const report = reportOf(differences);
     if (!(await blockRebuild(this.parts.pool, rebuild, report))) return;
     this.differing.set({ projection: rebuild.projection }, report.count);
@@ -97,8 +103,12 @@ export class Rebuilder {
     );
   }
 
-  /** Null when the signal aborts, or the rebuild was given up, before the end. */
-  private async differences(
+  /**
+   * Compares everything, then again and again what was written meanwhile, until so little is left that it is compared
+   * while both generations stand still, and the tables are swapped in the same transaction.
+   * Null when they were, or when the signal aborts or the rebuild is given up before; else what differs.
+   */
+  private async compareAndSwap(
     projection: Projection,
     rebuild: Generation,
     signal: AbortSignal,
@@ -110,18 +120,59 @@ export class Rebuilder {
       return !signal.aborted && (await this.isWanted(rebuild));
     };
     while (!(await this.isNear(comparison))) if (!(await goesOn())) return null;
+    await watchChanges(pool, rebuild, projection.tables);
+    let found = await this.compareAll(comparison, goesOn);
+    while (found?.length === 0) {
+      found = await this.compareChanges(comparison, rebuild, goesOn);
+      if (found?.length !== 0) return found;
+      let rest: Difference[] = [];
+      const isEqual = async (tx: pg.PoolClient): Promise<boolean> => {
+        rest = await comparison.compareRest(tx);
+        return rest.length === 0;
+      };
+      if (await this.swap(projection, rebuild, signal, isEqual)) return null;
+      if (rest.length > 0) return rest;
+      if (!(await goesOn())) return null;
+    }
+    return found;
+  }
+
+  private async compareAll(
+    comparison: Comparison,
+    goesOn: () => Promise<boolean>,
+  ): Promise<Difference[] | null> {
     const found: Difference[] = [];
     const tenants = await comparison.tenants(this.partitions);
     for (const [partition, mine] of tenants.entries()) {
-      const slices = await comparison.slices(partition, mine);
+      const slices = await comparison.slices(mine);
       for (let at = 0; at < slices.length; ) {
-        const some = await comparison.compareSome(partition, slices, at, clock);
+        const some = await comparison.compareSome(partition, slices, at, this.parts.clock);
         found.push(...(some?.differences ?? []));
         at = some?.next ?? at;
         if (!(await goesOn())) return null;
       }
     }
     return found;
+  }
+
+  /** Partition by partition, until few changes are left. */
+  private async compareChanges(
+    comparison: Comparison,
+    rebuild: Generation,
+    goesOn: () => Promise<boolean>,
+  ): Promise<Difference[] | null> {
+    const found: Difference[] = [];
+    for (;;) {
+      const changes = await changesByTenant(this.parts.pool, rebuild);
+      if (found.length > 0 || sum(changes.values()) <= FEW_CHANGES) return found;
+      const byPartition = Map.groupBy(changes.keys(), (tenant) => shardOf(tenant, this.partitions));
+      for (const [partition, tenants] of byPartition)
+        for (let some: Difference[] | null = null; some === null; ) {
+          some = await comparison.compareChanges(partition, tenants, this.parts.clock);
+          found.push(...(some ?? []));
+          if (!(await goesOn())) return null;
+        }
+    }
   }
 
   /** The live generation is held for the comparison only when what is left is soon read. */
@@ -139,14 +190,24 @@ export class Rebuilder {
     );
   }
 
-  private async swap(projection: Projection, rebuild: Generation, signal: AbortSignal): Promise<void> {
+  /** One try. */
+  private async swap(
+    projection: Projection,
+    rebuild: Generation,
+    signal: AbortSignal,
+    mayMove: (tx: pg.PoolClient) => Promise<boolean> = async () => true,
+  ): Promise<boolean> {
     const { pool, clock, logger } = this.parts;
     const sleep = (ms: number): Promise<void> => clock.sleep(ms, signal);
-    while (!(await swapGenerations(pool, rebuild, projection.tables, sleep))) {
-      if (signal.aborted || !(await this.isWanted(rebuild))) return;
-      await sleep(TRY_AGAIN_MS);
-    }
+    if (!(await swapGenerations(pool, rebuild, projection.tables, sleep, mayMove))) return false;
     this.swapped.inc({ projection: rebuild.projection });
     logger.info({ ...rebuild, state: 'live' }, 'a rebuilt projection is live');
+    return true;
   }
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
 }

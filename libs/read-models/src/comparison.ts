@@ -1,6 +1,7 @@
 import { shardOf } from '@vendo/events';
 import type { Clock } from '@vendo/runtime';
 import type pg from 'pg';
+import { type Change, takeChanges } from './changes.js';
 import { type Generation, inTransaction, type ReadModelTable, schemaOf } from './generations.js';
 
 /** Where two generations differ. `live` and `rebuilt` are counts and sums; null for what cannot be summed. */
@@ -64,9 +65,9 @@ export class Comparison {
     );
   }
 
-  /** The slices of a partition, each small enough for one short transaction. */
-  async slices(partition: number, tenants: readonly string[]): Promise<Slice[]> {
-    const slices: Slice[] = [{ pair: this.parkedPair(partition), tenants: [], day: null }];
+  /** The slices of some tenants, each small enough for one short transaction. */
+  async slices(tenants: readonly string[]): Promise<Slice[]> {
+    const slices: Slice[] = [];
     for (const pair of this.tables.map((table) => this.pairOf(table)))
       for (const day of pair.time === null ? [null] : await this.daysOf(pair, tenants))
         slices.push({ pair, tenants, day });
@@ -92,6 +93,39 @@ export class Comparison {
     first: number,
     clock: Clock,
   ): Promise<{ next: number; differences: Difference[] } | null> {
+    return this.together(partition, clock, async (tx) => {
+      const together = clock.monotonicMs();
+      const differences: Difference[] = [];
+      let next = first;
+      for (const slice of slices.slice(first)) {
+        differences.push(...(await this.differences(tx, slice)));
+        next += 1;
+        if (clock.monotonicMs() - together > HOLD_MS) break;
+      }
+      return { next, differences };
+    });
+  }
+
+  /** Compares what these tenants of a partition were changed in since they were compared. Null as above. */
+  compareChanges(partition: number, tenants: readonly string[], clock: Clock): Promise<Difference[] | null> {
+    return this.together(partition, clock, async (tx) => {
+      const changes = await takeChanges(tx, this.rebuild, tenants);
+      return this.changesThatDiffer(tx, changes);
+    });
+  }
+
+  /** Compares what was changed and not compared again, and what is parked, where both generations stand still. */
+  async compareRest(tx: pg.PoolClient): Promise<Difference[]> {
+    const parked = await this.differences(tx, { pair: this.parkedPair(), tenants: [], day: null });
+    return [...parked, ...(await this.changesThatDiffer(tx, await takeChanges(tx, this.rebuild, null)))];
+  }
+
+  /** Works in a transaction in which both generations stand at the same place of the partition. */
+  private together<T>(
+    partition: number,
+    clock: Clock,
+    work: (tx: pg.PoolClient) => Promise<T>,
+  ): Promise<T | null> {
     return inTransaction(this.pool, async (tx) => {
       await tx.query(
         `select from read.checkpoints where projection = $1 and partition = $2
@@ -103,15 +137,7 @@ export class Comparison {
         if (clock.monotonicMs() - held > CATCH_UP_MS) return null;
         await clock.sleep(LOOK_EVERY_MS);
       }
-      const together = clock.monotonicMs();
-      const differences: Difference[] = [];
-      let next = first;
-      for (const slice of slices.slice(first)) {
-        differences.push(...(await this.differences(tx, slice)));
-        next += 1;
-        if (clock.monotonicMs() - together > HOLD_MS) break;
-      }
-      return { next, differences };
+      return work(tx);
     });
   }
 
@@ -154,6 +180,30 @@ export class Comparison {
       if (live?.[0] !== rebuilt?.[0])
         found.push({ ...at, column: 'rows', live: live?.[0] ?? '0', rebuilt: rebuilt?.[0] ?? '0' });
       else found.push(...(await this.columnsThatDiffer(tx, { ...slice, tenants: [tenant_id] }, at)));
+    }
+    return found;
+  }
+
+  /** By tenant and minute first, because a whole day may be too much to be read while everything stands still. */
+  private async changesThatDiffer(tx: pg.PoolClient, changes: readonly Change[]): Promise<Difference[]> {
+    const found: Difference[] = [];
+    for (const pair of this.tables.map((table) => this.pairOf(table))) {
+      const mine = changes.filter(({ table }) => table === pair.table);
+      const fold = (relation: string): string =>
+        `lateral (select ${foldOf(pair)} from ${relation} where t.tenant_id = change.tenant_id${
+          pair.time === null
+            ? ''
+            : ` and t.${pair.time} >= change.minute and t.${pair.time} < change.minute + interval '1 minute'`
+        })`;
+      const { rows } = await tx.query<{ tenant_id: string; day: string | null }>(
+        `select distinct change.tenant_id, to_char(change.minute at time zone 'UTC', 'YYYY-MM-DD') as day
+         from unnest($1::uuid[], $2::timestamptz[]) as change (tenant_id, minute)
+         cross join ${fold(pair.live)} live cross join ${fold(pair.rebuilt)} rebuilt
+         where live.fold is distinct from rebuilt.fold order by 1, 2 limit ${GROUPS_MAX}`,
+        [mine.map(({ tenant_id }) => tenant_id), mine.map(({ minute }) => minute)],
+      );
+      for (const { tenant_id, day } of rows)
+        found.push(...(await this.differences(tx, { pair, tenants: [tenant_id], day })));
     }
     return found;
   }
@@ -204,11 +254,11 @@ export class Comparison {
   }
 
   /** What is parked is no row of a table, and must be the same records. */
-  private parkedPair(partition: number): Pair {
+  private parkedPair(): Pair {
     const { projection, generation } = this.rebuild;
     const of = (which: string): string =>
       `(select tenant_id, record_offset from read.parked
-        where projection = '${projection}' and partition = ${partition} and generation = ${which}) t`;
+        where projection = '${projection}' and generation = ${which}) t`;
     const live = `(select generation from read.generations where projection = '${projection}' and state = 'live')`;
     return {
       table: 'parked',

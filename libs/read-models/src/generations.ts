@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { endWatch } from './changes.js';
 
 /** A table of a projection, as the comparison of two generations looks at it. Every one has a column `tenant_id`. */
 export interface ReadModelTable {
@@ -130,11 +131,12 @@ export async function dropRebuild(pool: pg.Pool, projection: string): Promise<vo
 }
 
 /** Drops what the last swap or a rebuild left; false when there is none in this state. */
-export function dropGeneration(
+export async function dropGeneration(
   pool: pg.Pool,
   projection: string,
   state: Exclude<GenerationState, 'live'>,
 ): Promise<boolean> {
+  for (const one of await generationsOf(pool, projection)) if (one.state === state) await endWatch(pool, one);
   return inTransaction(pool, async (tx) => {
     const { rows } = await tx.query<{ generation: number }>(
       'delete from read.generations where projection = $1 and state = $2 returning generation',

@@ -1,3 +1,4 @@
+export { changesByTenant, endWatch, watchChanges } from './changes.js';
 export {
   type ChargeRow,
   type ChargeWithoutUsage,
@@ -53,7 +54,7 @@ export {
   replayRequests,
   unpark,
 } from './replays.js';
-export { swapGenerations } from './swap.js';
+export { REBUILD_SETTINGS, swapGenerations } from './swap.js';
 export { addToRollups, insertUsageEvents, USAGE_TABLES } from './usage-writes.js';
 export {
   type BalanceRow,

@@ -1,30 +1,47 @@
 import type pg from 'pg';
+import { endWatch } from './changes.js';
 import { type Generation, inTransaction, type ReadModelTable, schemaOf } from './generations.js';
 
 const CATCH_UP_MS = 800;
 const LOOK_EVERY_MS = 10;
+const LOCK_WITHIN_MS = 700;
+
+/**
+ * For the connections that fold a rebuild: no commit waits for the disk. A crash takes back the last moments of rows and
+ * checkpoints alike, and they are folded again.
+ */
+export const REBUILD_SETTINGS = { synchronous_commit: 'off' };
 
 /**
  * Makes a rebuild the live generation, in one transaction: the tables change places and the pointer moves. A reader sees
  * one or the other, because a statement that reads a table keeps the swap away until it ends.
  * The live generation stands still meanwhile, less than a second. False when the rebuild does not catch up with it in
- * that time, or somebody reads or vacuums the tables just now: try again.
- * @param from the state in which the rebuild is to be.
+ * that time, or somebody reads or vacuums the tables all the time: try again.
+ * @param mayMove decides at the last moment, where nobody writes into either generation.
  */
 export async function swapGenerations(
   pool: pg.Pool,
   rebuild: Generation,
   tables: readonly ReadModelTable[],
   sleep: (ms: number) => Promise<void>,
+  mayMove: (tx: pg.PoolClient) => Promise<boolean>,
 ): Promise<boolean> {
   try {
     return await inTransaction(pool, async (tx) => {
+      // What rebuilds commit may be lost in a crash (see `REBUILD_SETTINGS`), but not once it is live.
+      await tx.query('set local synchronous_commit to on');
       const live = await lockGenerations(tx, rebuild);
       if (live === null) return false;
       const old = { projection: rebuild.projection, generation: live };
       await holdCheckpoints(tx, old);
       if (!(await caughtUp(tx, rebuild, live, sleep))) return false;
       await holdCheckpoints(tx, rebuild);
+      await tx.query(`set local lock_timeout to '${LOCK_WITHIN_MS}ms'`);
+      // Nobody writes from here on, not even by hand; everybody reads.
+      await lockTables(tx, rebuild, tables, 'share row exclusive');
+      if (!(await mayMove(tx))) return false;
+      await lockTables(tx, rebuild, tables, 'access exclusive');
+      await endWatch(tx, rebuild);
       await moveTables(tx, old, rebuild, tables);
       await movePointer(tx, old, rebuild);
       return true;
@@ -79,15 +96,26 @@ async function caughtUp(
   return false;
 }
 
-/** `nowait`: to wait for a reader while others wait for us could end in a deadlock, which a reader would pay for. */
+/**
+ * Waits a little for the readers of now, while those who come later wait for us. Less than `deadlock_timeout` (1 s): where
+ * a reader and we wait for each other, we give up before the server ends the reader.
+ */
+async function lockTables(
+  tx: pg.PoolClient,
+  rebuild: Generation,
+  tables: readonly ReadModelTable[],
+  mode: 'share row exclusive' | 'access exclusive',
+): Promise<void> {
+  const names = tables.flatMap(({ name }) => [`read.${name}`, `${schemaOf(rebuild)}.${name}`]);
+  await tx.query(`lock table ${names.join(', ')} in ${mode} mode`);
+}
+
 async function moveTables(
   tx: pg.PoolClient,
   old: Omit<Generation, 'state'>,
   rebuild: Generation,
   tables: readonly ReadModelTable[],
 ): Promise<void> {
-  const names = tables.flatMap(({ name }) => [`read.${name}`, `${schemaOf(rebuild)}.${name}`]);
-  await tx.query(`lock table ${names.join(', ')} in access exclusive mode nowait`);
   await tx.query(`create schema if not exists ${schemaOf(old)}`);
   for (const { name } of tables) {
     await tx.query(`alter table read.${name} set schema ${schemaOf(old)}`);

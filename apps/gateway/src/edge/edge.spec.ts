@@ -222,6 +222,12 @@ describe('a body', () => {
     expect(got?.status).toBe(413);
   });
 
+  it('never repeats a path that is no URL', async () => {
+    const got = await send(world, { method: 'GET', path: '/api/%zz/vendo_sk_secret' }).got;
+    expect([got?.status, codeOf(got)]).toEqual([400, 'invalid_request']);
+    expect(got?.body.toString()).not.toContain('vendo_sk_secret');
+  });
+
   it('names no objects in the account that tenants share', async () => {
     const { connection } = world;
     world.connection = { ...connection, profile: 'vendo_managed_pool', sealedCredential: null };

@@ -22,8 +22,15 @@ export type ServeProxy = (
   response: http.ServerResponse,
 ) => void;
 
+/** Fastify's, as far as it is used. */
+interface RouterReply {
+  raw: http.ServerResponse;
+  hijack(): unknown;
+}
+
 type Listener = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
+const MAX_PATH = http.maxHeaderSize;
 /** Idle connections of clients stay open longer than the 60 s of usual load balancers in front. */
 const KEEP_ALIVE_MS = 65_000;
 const REQUEST_WITHIN_MS = 300_000;
@@ -40,6 +47,13 @@ export class Edge {
   constructor(private readonly options: EdgeOptions) {
     this.adapter = new FastifyAdapter({
       bodyLimit: options.bodyLimit,
+      // An id that is too long is like any other that nobody has; how long a path can be, the parser says.
+      routerOptions: { maxParamLength: MAX_PATH },
+      // The framework's own answers repeat the path, in which there may be a secret.
+      frameworkErrors: (_error: Error, _request: unknown, reply: RouterReply) => {
+        reply.hijack();
+        refuse(reply.raw, new VendoError('invalid_request', 'The path is not a valid URL.'));
+      },
       // A connection on which no request came yet does not count as idle for Node: it would keep a stop waiting. The
       // proxy's open calls have ended before the listener closes.
       forceCloseConnections: true,

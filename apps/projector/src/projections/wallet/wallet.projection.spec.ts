@@ -9,7 +9,7 @@ import {
   shardOf,
   type VendoEvent,
 } from '@vendo/events';
-import { ReadModels } from '@vendo/read-models';
+import { generationsOf, ReadModels, startRebuild } from '@vendo/read-models';
 import {
   brokenRecord,
   eventually,
@@ -186,6 +186,42 @@ describe('the wallet projection', () => {
     await stand.project();
     for (const tenant of tenants) await expectModelsOf(tenant);
     await expectParked(stand, []);
+  });
+
+  it('is rebuilt to the same rows, and stays as it is when a row is found that the journal does not tell', async () => {
+    const tenants = [new Tenant(journal), new Tenant(journal), new Tenant(journal)];
+    for (const tenant of tenants) await stand.append(LEDGER_TOPIC, life(tenant, 50));
+    await stand.project();
+    const all = () =>
+      Promise.all(wallet.tables.map(({ name }) => stand.rows(`select * from read.${name} order by 1, 2, 3`)));
+    const rebuilt = async (): Promise<void> => {
+      const generation = await startRebuild(stand.pool, wallet.name, wallet.tables);
+      await stand.project(async () =>
+        (await generationsOf(stand.pool, wallet.name)).some(
+          (one) => one.generation === generation && one.state !== 'building',
+        ),
+      );
+    };
+    const before = await all();
+    await rebuilt();
+    expect(await all()).toEqual(before);
+    for (const tenant of tenants) await expectModelsOf(tenant);
+
+    await stand.pool.query(
+      'update read.wallet_balances set held_micros = held_micros + 1 where tenant_id = $1',
+      [tenants[1]?.id],
+    );
+    await rebuilt();
+    const difference = {
+      table: 'wallet_balances',
+      tenant_id: tenants[1]?.id,
+      day: null,
+      column: 'held_micros',
+    };
+    expect(await generationsOf(stand.pool, wallet.name)).toMatchObject([
+      { state: 'live' },
+      { state: 'blocked', report: { count: 1, first: [difference] } },
+    ]);
   });
 
   it('makes an entry of every posting and of nothing else', async () => {
