@@ -1,6 +1,6 @@
 import { VendoError } from '@vendo/errors';
 import type { EventType, Evidence, Outcome, UsageLine, VendoEvent } from '@vendo/events';
-import type { ReserveAnswer, ReserveCommand } from '@vendo/ledger-api';
+import type { ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
 import { type Micros, microsFromWire, microsToWire } from '@vendo/money';
 import type { PriceContext, RateBook } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
@@ -88,8 +88,8 @@ export class Hold {
   }
 
   /** Takes the ledger's answer. Throws VendoError: the refusal's code, or `billing_unavailable`. */
-  take(answer: ReserveAnswer): void {
-    if (answer.status === 'failed' || answer.status === 'moved') throw new VendoError('billing_unavailable');
+  take(answer: ReserveDecision): void {
+    if (answer.status === 'failed') throw new VendoError('billing_unavailable');
     if (answer.status === 'refused') throw refusalOf(answer);
     this.reservedAt = answer.reserved_at;
     this.rateVersion = answer.rate_version;
@@ -271,7 +271,7 @@ export class Hold {
   }
 }
 
-function refusalOf({ code, retry_after }: Extract<ReserveAnswer, { status: 'refused' }>): VendoError {
+function refusalOf({ code, retry_after }: Extract<ReserveDecision, { status: 'refused' }>): VendoError {
   // The gateway made the id, so a conflict about it is a fault of ours, not of the caller.
   if (code === 'hold_conflict' || code === 'hold_ended') return new VendoError('billing_unavailable');
   return new VendoError(code, undefined, retry_after === undefined ? {} : { retry_after });

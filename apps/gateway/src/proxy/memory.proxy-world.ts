@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { VendoError } from '@vendo/errors';
 import { decodeEvent, encodeEvent, type VendoEvent } from '@vendo/events';
-import type { LedgerClient, ReserveAnswer, ReserveCommand } from '@vendo/ledger-api';
+import type { LedgerClient, ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
 import { Rational } from '@vendo/money';
 import { type Margin, type Rate, RateBook } from '@vendo/pricing';
 import { Metrics, RuntimeModule, SystemClock } from '@vendo/runtime';
@@ -92,7 +92,7 @@ export class ProxyWorld {
   readonly rateMisses: { model: string; meter: string | null }[] = [];
   readonly clock = new SkippingClock();
   answer: Answer = (_request, response) => response.end('{}');
-  reserve: (command: ReserveCommand) => Promise<ReserveAnswer> = async ({ hold_id, rate_version }) => ({
+  reserve: (command: ReserveCommand) => Promise<ReserveDecision> = async ({ hold_id, rate_version }) => ({
     status: 'open',
     hold_id,
     reserved_at: RESERVED_AT,

@@ -37,6 +37,8 @@ let beats: SpoolBeats;
 let expiry: Expiry;
 let open: Map<string, Hold>;
 let takenAtMs: number;
+/** What happens to the process between the look at one hold's lease and at its spool. */
+let stopAtHold: () => void;
 
 beforeEach(() => {
   clock = new HandClock();
@@ -44,8 +46,14 @@ beforeEach(() => {
   beats = new SpoolBeats(clock, unused);
   open = new Map();
   takenAtMs = 0;
+  stopAtHold = () => undefined;
   const writer = {
-    openHolds: () => [...open.values()].map((hold) => ({ hold, watchedSinceMs: takenAtMs })),
+    *openHolds() {
+      for (const hold of [...open.values()]) {
+        stopAtHold();
+        yield { hold, watchedSinceMs: takenAtMs };
+      }
+    },
     ledgerNowMs: () => clock.ms,
     submitAll: async (commands: WalletCommand[]) => {
       for (const command of commands) if ('holdId' in command) open.delete(command.holdId);
@@ -94,6 +102,17 @@ describe('expiry', () => {
     expect(open.size).toBe(1);
     await pass(2);
     expect(open.size).toBe(0);
+  });
+
+  it('counts nobody’s silence across a break in the middle of its look', async () => {
+    open = new Map([['h1', hold('h1', 'alive')]]);
+    await pass(50, ['alive']);
+    stopAtHold = () => {
+      clock.ms += 90_000;
+      stopAtHold = () => undefined;
+    };
+    await pass(2);
+    expect(open.size).toBe(1);
   });
 
   it('counts silence anew from the taking of the shard', async () => {

@@ -54,22 +54,23 @@ export class Expiry {
     const nowMs = this.clock.monotonicMs();
     if (nowMs - this.tickedAtMs > BREAK_MS) this.beats.resumed();
     this.tickedAtMs = nowMs;
-    await this.expire();
+    await this.expire(nowMs);
     this.beats.forget(FORGET_MS, new Set([...this.writer.openHolds()].map(({ hold }) => hold.spoolId ?? '')));
   }
 
-  private async expire(): Promise<void> {
-    const due = this.dueHolds();
+  private async expire(monotonicMs: number): Promise<void> {
+    const due = this.dueHolds(monotonicMs);
     if (due.length === 0) return;
     await this.writer.submitAll(due);
     this.logger.warn({ holds: due.length }, 'holds expired');
   }
 
-  private dueHolds(): Expire[] {
+  /** @param monotonicMs read before anything else: whatever stops the process from there on is nobody's silence. */
+  private dueHolds(monotonicMs: number): Expire[] {
     const nowMs = this.writer.ledgerNowMs();
     const due: Expire[] = [];
     for (const { hold, watchedSinceMs } of this.writer.openHolds()) {
-      const reason = this.reasonToEnd(hold, watchedSinceMs, nowMs);
+      const reason = this.reasonToEnd(hold, monotonicMs - watchedSinceMs, monotonicMs, nowMs);
       if (reason) due.push({ type: 'expire', holdId: hold.id, tenantId: hold.tenantId, reason });
       if (due.length === EXPIRE_AT_ONCE) break;
     }
@@ -78,11 +79,11 @@ export class Expiry {
 
   private reasonToEnd(
     { spoolId, reservedAtMs }: Hold,
-    watchedSinceMs: number,
+    watchedMs: number,
+    monotonicMs: number,
     nowMs: number,
   ): Expire['reason'] | null {
-    const watchedMs = this.clock.monotonicMs() - watchedSinceMs;
-    if (spoolId !== null && Math.min(watchedMs, this.beats.silentMs(spoolId)) > SILENCE_MS)
+    if (spoolId !== null && Math.min(watchedMs, this.beats.silentMs(spoolId, monotonicMs)) > SILENCE_MS)
       return 'spool_silent';
     return nowMs - reservedAtMs >= MAX_HOLD_AGE_MS ? 'max_age' : null;
   }

@@ -53,10 +53,13 @@ export class SpoolBeats {
     this.resumedAtMs = this.clock.monotonicMs();
   }
 
-  /** How long the spool's writer has been silent, milliseconds. A spool never heard of is silent since the last break. */
-  silentMs(spoolId: string): number {
+  /**
+   * How long the spool's writer has been silent at a moment of the monotonic clock, milliseconds. A spool never heard of
+   * is silent since the last break.
+   */
+  silentMs(spoolId: string, atMs: number): number {
     const heardAtMs = this.spools.get(spoolId)?.atMs ?? Number.NEGATIVE_INFINITY;
-    return this.clock.monotonicMs() - Math.max(heardAtMs, this.resumedAtMs);
+    return atMs - Math.max(heardAtMs, this.resumedAtMs);
   }
 
   /** Forgets spools that nobody has beaten for a while and that hold nothing any more. */

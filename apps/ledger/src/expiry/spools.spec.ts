@@ -229,7 +229,7 @@ describe('the answer to a beat', () => {
     beats = new SpoolBeats(clock, stub);
     clock.ms += 5_000;
     await expect(beats.beat(writer)).rejects.toBe(away);
-    expect(beats.silentMs(writer.id)).toBe(0);
+    expect(beats.silentMs(writer.id, clock.monotonicMs())).toBe(0);
     fails = false;
     expect(await beats.beat(writer)).toMatchObject({ adopted: false });
   });

@@ -29,7 +29,10 @@ export class PostgresLeases extends Leases {
     };
   }
 
-  /** Once a second is enough; who has been gone for a minute is forgotten. */
+  /**
+   * Once a second is enough, and the looks in between write nothing: `on conflict` alone would lock the row and so flush
+   * the log each time. Who has been gone for a minute is forgotten.
+   */
   private async tell({ id, url }: Member): Promise<void> {
     await this.pool.query(
       `with gone as (
@@ -37,9 +40,11 @@ export class PostgresLeases extends Leases {
            select id from ledger.members where seen_at < clock_timestamp() - interval '1 minute'
            for update skip locked)
        )
-       insert into ledger.members as m (id, url, seen_at) values ($1, $2, clock_timestamp())
-       on conflict (id) do update set url = excluded.url, seen_at = excluded.seen_at
-         where m.url is distinct from excluded.url or m.seen_at < clock_timestamp() - interval '900 milliseconds'`,
+       insert into ledger.members (id, url, seen_at) select $1::text, $2::text, clock_timestamp()
+         where not exists (
+           select from ledger.members m where m.id = $1 and m.url is not distinct from $2
+             and m.seen_at >= clock_timestamp() - interval '900 milliseconds')
+       on conflict (id) do update set url = excluded.url, seen_at = excluded.seen_at`,
       [id, url],
     );
   }

@@ -31,6 +31,12 @@ export class WorkQueue {
     return [...commands, ...reports].sort((a, b) => a.order - b.order).map(({ work }) => work);
   }
 
+  /** Takes out what is no longer to be decided; the rest keeps its order. */
+  keep(wanted: (work: Work) => boolean): void {
+    this.commands = this.commands.filter(({ work }) => wanted(work));
+    this.reports = this.reports.filter(({ work }) => wanted(work));
+  }
+
   /** Empties the queue. */
   drain(): Work[] {
     const all = [...this.commands, ...this.reports].map(({ work }) => work);

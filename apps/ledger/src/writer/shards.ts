@@ -7,6 +7,8 @@ import { LEASE_MS } from './book.js';
 import type { Writer } from './writer.js';
 
 const LOOK_EVERY_MS = 250;
+/** How long one that could not load what it took leaves it to the others. */
+const UNFIT_MS = 10_000;
 const ALL = Array.from({ length: SHARD_COUNT }, (_, shard) => shard);
 
 export interface ShardsParts {
@@ -35,8 +37,8 @@ export class Shards {
   /** The origin of each shard's owner, as last seen in the database. */
   private urls = new Map<number, string>();
   private seenAtMs = Number.NEGATIVE_INFINITY;
-  /** What it took last it could also load: it may be counted on. */
-  private fit = true;
+  /** What it took last it could not load: until then it is not counted on. */
+  private unfitUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly parts: ShardsParts) {}
 
@@ -109,7 +111,7 @@ export class Shards {
   private async look(): Promise<void> {
     const { leases, clock, health } = this.parts;
     const seenAtMs = clock.monotonicMs();
-    const around = await leases.look(this.self(), this.fit);
+    const around = await leases.look(this.self(), this.isFit());
     const { surplus, wanted } = this.plan(around);
     await this.giveUp(surplus);
     const taken = await this.take(wanted);
@@ -126,8 +128,10 @@ export class Shards {
     const share = place < 0 ? owned.length : shareOf(place, living.length);
     const surplus = [...owned].sort((a, b) => Number(suits(b)) - Number(suits(a))).slice(share);
     const lacking = leases.filter(({ shard }) => !owned.includes(shard));
+    // Kept from others that could load them otherwise, for as long as the lease is taken again and again.
+    const yields = !this.isFit() && living.some((other) => other !== id);
     // Ours in the database and not in memory, or nobody's for too long: whatever the share is.
-    const must = lacking.filter(({ owner, orphaned }) => owner === id || orphaned);
+    const must = lacking.filter(({ owner, orphaned }) => orphaned || (owner === id && !yields));
     const free = lacking
       .filter((lease) => lease.free && !must.includes(lease))
       .sort((a, b) => Number(suits(b.shard)) - Number(suits(a.shard)))
@@ -150,9 +154,9 @@ export class Shards {
     const sentAtMs = clock.monotonicMs();
     const takings = await leases.take(this.self(), wanted);
     if (takings.length === 0) return [];
-    this.fit = false;
-    const loaded = await journal.load(takings);
-    this.fit = true;
+    const loaded = await journal.load(takings).catch((thrown: unknown) => this.unfit(thrown));
+    if (!loaded) return [];
+    this.unfitUntilMs = Number.NEGATIVE_INFINITY;
     writer.add(loaded, sentAtMs);
     taken(takings);
     const shards = loaded.map(({ head }) => head.shard);
@@ -160,6 +164,17 @@ export class Shards {
     const url = this.parts.url();
     for (const shard of shards) if (url !== null) this.urls.set(shard, url);
     return shards;
+  }
+
+  private unfit(thrown: unknown): null {
+    const { logger, clock } = this.parts;
+    if (this.isFit()) logger.error({ err: thrown }, 'shards: what was taken could not be loaded');
+    this.unfitUntilMs = clock.monotonicMs() + UNFIT_MS;
+    return null;
+  }
+
+  private isFit(): boolean {
+    return this.parts.clock.monotonicMs() >= this.unfitUntilMs;
   }
 
   /** Notes whose the other shards are. Our own that are not in memory are nobody's for now. */

@@ -196,6 +196,27 @@ describe('fences and outages', () => {
     await until(() => test.writer.owned().length === 16);
     await ship(settled(tenant, uuidv4(), 1n));
   });
+
+  it('of records that wait for a shard which is lost and taken again, none is skipped', async () => {
+    const other = await fundedElsewhere(await funded(100n));
+    await funded(100n);
+    const shipped = new ShippedPartition(tenant);
+    const { partition } = shipped;
+    await test.stop();
+    // The shard is back before the batch that lost it has ended, and records of it still wait for the next batch.
+    const back = () => giveBack(partition);
+    test = await startWriter({ ...ports(), journal: new Interposed(new PostgresJournal(sessions), back) });
+    const before = offsetOf(partition);
+    await steal(partition);
+    const records = Array.from({ length: 1_001 }, () => shipped.report(settled(tenant, uuidv4(), 0n)));
+    const reserved = test.writer.submit(reserve(other, 1n));
+    await expect(test.writer.settle(records)).rejects.toMatchObject({ name: 'StateDroppedError' });
+    expect(await reserved).toMatchObject({ status: 'done' });
+    // A batch of its own, so that everything which waited has been decided.
+    await test.writer.submit(reserve(other, 1n));
+    expect(test.fences.map(({ shards }) => shards)).toEqual([[partition]]);
+    expect(offsetOf(partition)).toBe(before);
+  });
 });
 
 describe('the clock', () => {
@@ -228,6 +249,10 @@ async function steal(shard: number): Promise<void> {
 async function giveBack(shard: number): Promise<void> {
   await new PostgresLeases(pool).giveBack({ id: 'another', url: null }, [shard]);
   await until(() => test.writer.owned().includes(shard));
+}
+
+function offsetOf(shard: number): bigint | undefined {
+  return test.writer.offsets().find(({ partition }) => partition === shard)?.next;
 }
 
 async function fundedElsewhere(than: string): Promise<string> {
@@ -300,5 +325,31 @@ class LosingJournal extends Journal {
     this.faulty.fail = false;
     await this.faulty.meanwhile?.();
     throw new OutageError('the answer was lost');
+  }
+}
+
+/** Does something between a fence and the commit of the rest of that batch. */
+class Interposed extends Journal {
+  private fenced = false;
+
+  constructor(
+    private readonly real: Journal,
+    private readonly between: () => Promise<void>,
+  ) {
+    super();
+  }
+  load(taken: Parameters<Journal['load']>[0]) {
+    return this.real.load(taken);
+  }
+  read(question: Parameters<Journal['read']>[0]) {
+    return this.real.read(question);
+  }
+  async commit(batch: BatchCommit) {
+    if (this.fenced) await this.between();
+    this.fenced = false;
+    await this.real.commit(batch).catch((thrown: unknown) => {
+      this.fenced = true;
+      throw thrown;
+    });
   }
 }

@@ -235,9 +235,12 @@ export class Writer {
     this.drop(error.shards);
   }
 
+  /** With what waits for them: decided after a new taking, a rest of some records would move the offset past the others. */
   private drop(shards: Iterable<number>): void {
     const dropped = this.book.drop(shards);
-    if (dropped.length > 0) this.observer.lost(dropped);
+    if (dropped.length === 0) return;
+    this.queue.keep((work) => this.keeps(work));
+    this.observer.lost(dropped);
   }
 
   private async refuseAlone(work: Work, error: DataError): Promise<void> {
