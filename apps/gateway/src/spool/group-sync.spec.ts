@@ -71,6 +71,21 @@ describe('VENDO_SPOOL_SYNC', () => {
     expect(syncs.begun).toBe(2);
   });
 
+  it('wait: a close does not release those whose sync it finds waiting before that has ended', async () => {
+    const syncs = heldSyncs();
+    const spool = world.openSpool({ sync: 'wait' });
+    spool.append([eventNamed('a')]);
+    const first = spool.synced();
+    spool.append([eventNamed('b')]);
+    const second = spool.synced();
+    const closed = spool.close();
+    syncs.end();
+    await first;
+    expect(await isSettled(second)).toBe(false);
+    syncs.end();
+    await Promise.all([second, closed]);
+  });
+
   it('wait: a failed sync releases those who wait, and new calls are refused until one succeeds', async () => {
     const syncs = heldSyncs();
     const spool = world.openSpool({ sync: 'wait' });
