@@ -90,6 +90,9 @@ export class AdoptedSpool implements FrameSource {
   private async end(): Promise<void> {
     await this.stop();
     this.isAtEnd = true;
+    // Its writer has ended well between the look at the folder and the adoption, and took it along.
+    this.isDeleted = (await this.folders.headerOf(this.id)) === null;
+    if (this.isDeleted) return;
     const { disk, logger, clock } = this.parts;
     const nowMs = clock.wallMs();
     const file = path.join(this.folders.pathOf(this.id), SHIPPED_FILE);

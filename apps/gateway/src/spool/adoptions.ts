@@ -8,6 +8,8 @@ import { proofThatGone } from './writer-process.js';
 
 /** How often the data folder is looked through for spools whose writer is gone, milliseconds. */
 export const LOOK_MS = 10_000;
+/** How long a stop waits for what is under way, milliseconds. */
+const STOP_MS = 500;
 /** Spools shipped on at once; each may keep one lane buffer per partition in memory. */
 const SHIPPING_AT_ONCE = 4;
 /** What one beat may ask for (the schema's limit); the others have their turn when these are at their end. */
@@ -95,9 +97,11 @@ export class Adoptions {
     });
   }
 
+  /** Does not wait for a ledger that is away: what it would say is left to the next start. */
   async stop(): Promise<void> {
     this.stopped = true;
-    await this.working;
+    await this.letGo();
+    await Promise.race([this.working, this.parts.clock.sleep(STOP_MS)]);
     await this.letGo();
   }
 

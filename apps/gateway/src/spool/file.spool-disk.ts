@@ -86,9 +86,14 @@ export class FileSpoolDisk extends SpoolDisk {
 
   async list(folder: string): Promise<DiskEntry[]> {
     const names = await orWhenMissing(readdir(folder), []);
-    return Promise.all(
-      names.sort().map(async (name) => ({ name, bytes: (await stat(path.join(folder, name))).size })),
+    const entries = await Promise.all(
+      names.sort().map(async (name) => {
+        // Other processes delete what is theirs, perhaps just now.
+        const found = await orWhenMissing(stat(path.join(folder, name)), null);
+        return found === null ? [] : [{ name, bytes: found.size }];
+      }),
     );
+    return entries.flat();
   }
 
   readText(file: string): Promise<string | null> {

@@ -136,6 +136,21 @@ describe('FileSpool', () => {
     expect(segmentFiles(spool)).toHaveLength(left);
   });
 
+  it('deletes a segment whose partitions have passed it in different answers, for an answer may lack a ledger', () => {
+    const spool = world.openSpool({ segmentBytes: 1_300 });
+    spool.append([eventNamed('a', 1)]);
+    spool.append([eventNamed('b', 2)]);
+    const [first] = segmentFiles(spool);
+    for (const marks of [{ 1: 1 }, { 2: 1 }]) {
+      spool.marked(marks);
+      expect(segmentFiles(spool)).toEqual([first]);
+    }
+    spool.append([eventNamed('c', 1)]);
+    expect(segmentFiles(spool)).toHaveLength(2);
+    spool.marked({});
+    expect(segmentFiles(spool)).not.toContain(first);
+  });
+
   it('syncs all writes of 20 ms together, and refuses calls while a sync fails', async () => {
     let syncs = 0;
     const spool = world.openSpool();

@@ -131,7 +131,7 @@ export class FileSpool extends Spool implements WrittenSpool {
     this.marks = grown(this.marks, marks);
     this.renewCheckpoint();
     const finished = this.segments.slice(0, -1);
-    for (const segment of finished.filter(({ last }) => passed(marks, last))) this.delete(segment);
+    for (const segment of finished.filter(({ last }) => passed(this.marks, last))) this.delete(segment);
   }
 
   oldestUnmarkedMs(): number {

@@ -50,6 +50,7 @@ describe('VENDO_SPOOL_SYNC', () => {
     const second = spool.synced();
     syncs.end();
     await first;
+    expect(spool.beatSent()).toBe(1);
     expect(await isSettled(second)).toBe(false);
     syncs.end();
     await second;
@@ -71,6 +72,21 @@ describe('VENDO_SPOOL_SYNC', () => {
     expect(syncs.begun).toBe(2);
   });
 
+  it('wait: a close does not release those whose sync it finds waiting before that has ended', async () => {
+    const syncs = heldSyncs();
+    const spool = world.openSpool({ sync: 'wait' });
+    spool.append([eventNamed('a')]);
+    const first = spool.synced();
+    spool.append([eventNamed('b')]);
+    const second = spool.synced();
+    const closed = spool.close();
+    syncs.end();
+    await first;
+    expect(await isSettled(second)).toBe(false);
+    syncs.end();
+    await Promise.all([second, closed]);
+  });
+
   it('wait: a failed sync releases those who wait, and new calls are refused until one succeeds', async () => {
     const syncs = heldSyncs();
     const spool = world.openSpool({ sync: 'wait' });
@@ -84,6 +100,21 @@ describe('VENDO_SPOOL_SYNC', () => {
     expect(spool.synced()).toBeNull();
     world.disk.syncFault = null;
     await world.until(() => spool.refusal() === null, 'synced again');
+  });
+
+  it('wait: what a failed sync had is synced again before calls are admitted', async () => {
+    const syncs = heldSyncs();
+    const spool = world.openSpool({ sync: 'wait' });
+    spool.append([eventNamed('a')]);
+    const synced = spool.synced();
+    syncs.end(spoolError('EIO'));
+    await synced;
+    let again = 0;
+    world.disk.syncFault = async () => {
+      again += 1;
+    };
+    await world.until(() => spool.refusal() === null, 'synced again');
+    expect(again).toBe(1);
   });
 
   it('wait: a disk that is stuck holds nobody for longer than 2 s, and new calls are refused until it goes on', async () => {

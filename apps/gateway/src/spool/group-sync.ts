@@ -71,7 +71,8 @@ export class GroupSync {
 
   /** Syncs what is left; the files stay open. */
   async close(): Promise<void> {
-    await this.running;
+    // What ends may begin the next one, for those who wait.
+    while (this.running !== null) await this.running;
     this.cancelTimer();
     await this.run();
     this.closeForgotten();

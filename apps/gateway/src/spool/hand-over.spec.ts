@@ -48,18 +48,24 @@ const points = Object.keys(POINTS) as Point[];
 
 /** What holds the writer, and how it is let go. */
 const HOLDS = {
-  stopped: { hold: (writer) => writer.gate.close(), letGo: (writer) => writer.gate.open() },
+  stopped: { hold: (writer) => writer.gate.close(), letGo: async (writer) => writer.gate.open() },
   'cut off': {
     hold: (writer) => {
       writer.isCutOff = true;
       // The calls that are open end all the same.
       writer.report('while cut off', 1);
     },
-    letGo: (writer) => {
+    letGo: async (writer) => {
+      // By now all of it is on the disk, while the folder is there, and was followed by beats: nobody heard them, so they prove nothing.
+      const { writing } = writer.spool;
+      const isOnDisk = () => writing.beatSent() === writer.promised.length;
+      await stand.until(() => isOnDisk() || writing.refusal() !== null, 'on the disk');
+      const { unheardBeats } = writer;
+      await stand.until(() => writer.unheardBeats > unheardBeats + 1, 'unheard beats');
       writer.isCutOff = false;
     },
   },
-} satisfies Record<string, { hold(writer: StandGateway): void; letGo(writer: StandGateway): void }>;
+} satisfies Record<string, { hold(writer: StandGateway): void; letGo(writer: StandGateway): Promise<void> }>;
 type Hold = keyof typeof HOLDS;
 
 /** How far the adopter, on another host, has come when the writer is let go. */
@@ -164,7 +170,7 @@ describe('a writer', () => {
     stand.ledger.consumes = true;
     await COMEBACKS[comeback](writer, adopter);
     writer.report('first after', 1);
-    HOLDS[hold].letGo(writer);
+    await HOLDS[hold].letGo(writer);
     writer.report('second after');
     const isAdopted = comeback !== 'before the adoption';
     if (isAdopted) await stand.until(() => writer.spool.ref.id !== first, 'a new spool');
@@ -276,6 +282,9 @@ describe('an adopter', () => {
     await stand.pass(75_000);
     const { id } = writer.spool.ref;
     await stand.until(() => stand.ledger.owners.get(id) === next.spool.ref.id, 'taken over');
+    await shippedToItsEnd(id);
+    await stand.pass(20_000);
+    expect(folders()).toContain(id);
     await everythingIsCharged(writer, adopter, next);
     const taken = stand.ledger.adoptions.filter(
       ({ spool, adopter: by }) => spool.id === id && by.id === next.spool.ref.id,

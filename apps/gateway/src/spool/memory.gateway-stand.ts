@@ -82,6 +82,8 @@ export class StandGateway {
   private readonly reported: { name: string; isWritten: boolean }[] = [];
   /** Cut off from the ledger. */
   isCutOff = false;
+  /** Beats that it sent while it was. */
+  unheardBeats = 0;
   /** The log takes nothing of this gateway, or does not answer it. */
   logHolds: 'nothing' | 'appends' | 'answers' = 'nothing';
   /** The next write is torn: half of its bytes are in the file when the process stands still. */
@@ -175,7 +177,10 @@ export class StandGateway {
       return answer;
     };
     return {
-      beat: (beat: Beat): Promise<BeatAnswer> => over(() => ledger.beat(beat)),
+      beat: (beat: Beat): Promise<BeatAnswer> => {
+        if (this.isCutOff) this.unheardBeats += 1;
+        return over(() => ledger.beat(beat));
+      },
       adopt: (adoption: AdoptSpool): Promise<AdoptAnswer> => over(() => ledger.adopt(adoption)),
     };
   }

@@ -79,6 +79,25 @@ describe('Shipper', () => {
     expect(await shipped(spool.id, bytes, marks)).toEqual(expected);
   });
 
+  it('ships again from behind the mark, and only the partition that the ledger has read past', async () => {
+    const { spool } = fourFrames();
+    const found: string[] = [];
+    const append = async (partition: number, records: readonly { headers: Record<string, string> }[]) => {
+      for (const { headers } of records) found.push(`${partition}/${headers[NUMBER_HEADER]}`);
+      return 1n;
+    };
+    const shipper = new Shipper({ source: spool, dataDir: world.dataDir, append, isNew: true }, world.parts);
+    shipper.start();
+    try {
+      await world.until(() => found.length === 4 && shipper.isDone, 'shipped');
+      shipper.marked({ 0: 1, 1: 1 }, { 0: 99, 1: 0 });
+      await world.until(() => found.length > 4 && shipper.isDone, 'shipped again');
+    } finally {
+      await shipper.stop();
+    }
+    expect(found.slice(4)).toEqual(['0/2']);
+  });
+
   it('does not tell what the ledger has applied as lost', async () => {
     const { spool, bytes, starts } = fourFrames();
     expect(await shipped(spool.id, Buffer.from(bytes).fill(0, 0, starts[2]), { 0: 1, 1: 1 })).toEqual([

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { decodeEvent, NUMBER_HEADER, SPOOL_HEADER } from '@vendo/events';
@@ -128,6 +128,20 @@ describe('shipping', () => {
     await applied(spool, 1);
   });
 
+  it('stops in time while a ledger does not say whether a spool may be adopted', async () => {
+    appendAll(world.openSpool(), ['a']);
+    let asked = 0;
+    world.ledger.adopt = () => {
+      asked += 1;
+      return new Promise(() => undefined);
+    };
+    const spool = world.openSpool();
+    const shipping = await world.ship(spool, 30);
+    await world.until(() => asked === 1, 'asked');
+    await shipping.stop();
+    expect(existsSync(folderOf(spool))).toBe(false);
+  });
+
   it('ships on and beats again after the ledger was away', async () => {
     const spool = world.openSpool();
     world.ledger.answers = false;
@@ -209,6 +223,28 @@ describe('what an earlier process left', () => {
     expect(world.applied(dead.id)).toEqual(['a']);
   });
 
+  it('is nothing when its writer ended well while the folder was looked through', async () => {
+    const other = world.openSpool();
+    appendAll(other, ['a']);
+    const { adopt } = world.ledger;
+    world.ledger.adopt = async (adoption) => {
+      await world.disk.removeFolder(folderOf(other));
+      return adopt.call(world.ledger, adoption);
+    };
+    await restart();
+    await world.until(() => world.ledger.beats.some(({ ask }) => ask.includes(other.id)), 'adopted');
+    const asked = () => world.ledger.beats.at(-1)?.ask;
+    await world.until(() => asked()?.length === 0, 'forgotten');
+    expect(existsSync(folderOf(other))).toBe(false);
+  });
+
+  it('does not keep a process from starting when it goes while it is looked at', async () => {
+    await world.disk.writeFile(path.join(world.dataDir, 'spool', 'x'), '');
+    symlinkSync('gone', path.join(world.dataDir, 'spool', uuidv7()));
+    await world.ship(world.openSpool());
+    await world.until(() => world.ledger.beats.length > 0, 'started');
+  });
+
   it('is nothing when a writer that outlived the start has ended well', async () => {
     const other = world.openSpool();
     const next = world.openSpool();
@@ -217,6 +253,7 @@ describe('what an earlier process left', () => {
     writeFileSync(path.join(folderOf(other), 'header.json'), JSON.stringify(living));
     world.processes.alsoLiving = { pid: 77, started: living.started };
     await world.ship(next);
+    await world.until(() => world.ledger.beats.length > 1, 'looked');
     await other.close();
     world.processes.alsoLiving = null;
     world.clock.monotonicAheadMs += LOOK_MS;
