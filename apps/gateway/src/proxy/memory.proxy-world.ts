@@ -112,6 +112,8 @@ export class ProxyWorld {
   stalledMs = 60_000;
   stopGraceMs = 50;
   maxBodiesBytes = 10_000_000;
+  /** How long a request may take to arrive. */
+  arrival: { requestWithinMs?: number; headersWithinMs?: number } = {};
   drains = { total: 256, perTenant: 32 };
   gatewayPort = 0;
   private open = 0;
@@ -132,7 +134,7 @@ export class ProxyWorld {
     this.upstream.listen(0, '127.0.0.1');
     await once(this.upstream, 'listening');
     this.upstreamOrigin = `http://127.0.0.1:${(this.upstream.address() as AddressInfo).port}`;
-    const edge = new Edge({ domain: 'localhost', bodyLimit: 1_048_576 });
+    const edge = new Edge({ domain: 'localhost', bodyLimit: 1_048_576, ...this.arrival });
     this.proxy = this.openProxy();
     edge.serve(this.proxy.serve);
     const module = { module: WorldModule, imports: [RuntimeModule.forApp('gateway', 'silent')] };
