@@ -100,6 +100,8 @@ export class ProxyWorld {
   });
   /** Awaited before a key is known. */
   beforeIdentify: () => Promise<void> = async () => undefined;
+  /** Awaited before a connection is found. */
+  beforeConnect: () => Promise<void> = async () => undefined;
   /** Every log line that the proxy wrote. */
   readonly logged: unknown[] = [];
   /** Whether the n-th frame (from 1) is written; a frame that is not stays in memory and refuses new calls. */
@@ -266,7 +268,10 @@ export class ProxyWorld {
         if (key !== KEY) throw new VendoError('app_unknown');
         return CALLER;
       },
-      connect: async (_caller: Caller, provider: string) => ({ ...this.connection, provider }),
+      connect: async (_caller: Caller, provider: string) => {
+        await this.beforeConnect();
+        return { ...this.connection, provider };
+      },
       rates: () => this.rates,
       reportRateMiss: (miss: { model: string; meter: string | null }) => void this.rateMisses.push(miss),
     } as unknown as Callers;
