@@ -145,7 +145,8 @@ describe('a client that leaves', () => {
     const { leave } = send(world);
     const response = await held.promise;
     leave();
-    setTimeout(() => json(200, CHAT_JSON)(response.req, response), 50);
+    await world.until(() => world.draining() > 0, 'the gateway sees that the client left');
+    json(200, CHAT_JSON)(response.req, response);
     await expectEnd({ outcome: 'client_aborted', cost: CHAT_COST, evidence: 'drained' });
   });
 
@@ -154,7 +155,8 @@ describe('a client that leaves', () => {
     world.answer = (...exchange) => held.resolve(stream(TEXT)(...exchange));
     send(world, { ...STREAM, onData: (_, leave) => leave() });
     const response = await held.promise;
-    setTimeout(() => response.end(TEXT + USAGE_CHUNK + DONE), 100);
+    await world.until(() => world.draining() > 0, 'the gateway sees that the client left');
+    response.end(TEXT + USAGE_CHUNK + DONE);
     await expectEnd({ outcome: 'client_aborted', cost: CHAT_COST, evidence: 'drained' });
   });
 
@@ -184,7 +186,8 @@ describe('a client that leaves', () => {
     const { leave } = send(world);
     const response = await held.promise;
     leave();
-    setTimeout(() => json(529, '{"error":{}}')(response.req, response), 50);
+    await world.until(() => world.draining() > 0, 'the gateway sees that the client left');
+    json(529, '{"error":{}}')(response.req, response);
     await expectEnd({ outcome: 'upstream_error', cost: 0, evidence: null });
   });
 

@@ -95,13 +95,6 @@ describe('a request that two readers could read differently', () => {
     expect(world.seen).toEqual([]);
     expect(world.reserved).toEqual([]);
   });
-
-  it('a folded header arrives as one line', async () => {
-    const lines = [`Content-Length: ${BODY.length}`, 'X-Fold: a', ' X-Injected: b', 'Connection: close'];
-    const got = await raw(head(lines) + BODY);
-    if (got.startsWith('HTTP/1.1 200')) expect(world.seen[0]?.headers['x-injected']).toBeUndefined();
-    else expect(got).toMatch(/^HTTP\/1.1 400 /);
-  });
 });
 
 describe('a client of another kind', () => {

@@ -100,6 +100,8 @@ export class ProxyWorld {
   });
   /** Awaited before a key is known. */
   beforeIdentify: () => Promise<void> = async () => undefined;
+  /** Awaited before a connection is found. */
+  beforeConnect: () => Promise<void> = async () => undefined;
   /** Every log line that the proxy wrote. */
   readonly logged: unknown[] = [];
   /** Whether the n-th frame (from 1) is written; a frame that is not stays in memory and refuses new calls. */
@@ -112,6 +114,8 @@ export class ProxyWorld {
   stalledMs = 60_000;
   stopGraceMs = 50;
   maxBodiesBytes = 10_000_000;
+  /** How long a request may take to arrive. */
+  arrival: { requestWithinMs?: number; headersWithinMs?: number } = {};
   drains = { total: 256, perTenant: 32 };
   gatewayPort = 0;
   private open = 0;
@@ -132,7 +136,7 @@ export class ProxyWorld {
     this.upstream.listen(0, '127.0.0.1');
     await once(this.upstream, 'listening');
     this.upstreamOrigin = `http://127.0.0.1:${(this.upstream.address() as AddressInfo).port}`;
-    const edge = new Edge({ domain: 'localhost', bodyLimit: 1_048_576 });
+    const edge = new Edge({ domain: 'localhost', bodyLimit: 1_048_576, ...this.arrival });
     this.proxy = this.openProxy();
     edge.serve(this.proxy.serve);
     const module = { module: WorldModule, imports: [RuntimeModule.forApp('gateway', 'silent')] };
@@ -264,7 +268,10 @@ export class ProxyWorld {
         if (key !== KEY) throw new VendoError('app_unknown');
         return CALLER;
       },
-      connect: async (_caller: Caller, provider: string) => ({ ...this.connection, provider }),
+      connect: async (_caller: Caller, provider: string) => {
+        await this.beforeConnect();
+        return { ...this.connection, provider };
+      },
       rates: () => this.rates,
       reportRateMiss: (miss: { model: string; meter: string | null }) => void this.rateMisses.push(miss),
     } as unknown as Callers;

@@ -1,0 +1,193 @@
+import http from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Auditor } from '../harness/books.js';
+import { HELD_MODEL, HELD_SCENES, type HeldScene, REPORTED } from '../harness/held-answers.js';
+import { HoldingUpstream } from '../harness/holding-upstream.js';
+import { type Customer, type ProductUnderTest, productForTests } from '../harness/index.js';
+import { chargeByHand, LIST_PRICES } from './charge-by-hand.js';
+
+/** Where in its answer a call is when the gateway is killed: so many parts have come to the client. */
+const POINTS = {
+  'before the headers': null,
+  'at the first byte': 0,
+  'after the first part': 1,
+  'before the usage report': 2,
+  'after the usage report': 3,
+  'after the last byte': 4,
+} as const;
+
+/** What the gateway tells of a call, in order; of one that it could not end the first alone. */
+const FRAMES = ['HoldReserved.v1', 'UsageMeasured.v1', 'HoldSettled.v1'];
+/** The holds of a gateway that is gone end after 60 s of its silence. */
+const EXPIRED_WITHIN_MS = 75_000;
+const COST = chargeByHand(
+  { input: REPORTED.input_tokens, cacheRead: 0, cacheWrite: 0, output: REPORTED.output_tokens },
+  LIST_PRICES.sandbox,
+);
+
+interface Cell {
+  name: string;
+  scene: HeldScene;
+  parts: number | null;
+  /** The end of the call was on the disk before the client had what it has. */
+  settled: boolean;
+}
+
+const CELLS: Cell[] = Object.entries(HELD_SCENES).flatMap(([scene, of]) =>
+  Object.entries(POINTS).map(([point, parts]) => ({
+    name: `${scene}, ${point}`,
+    scene: of,
+    parts,
+    settled: parts !== null && parts >= of.endsWith,
+  })),
+);
+
+/** A call whose client waits for what the provider sends before it stops. */
+interface StandingCall {
+  cell: Cell;
+  customer: Customer;
+  received: () => string | null;
+}
+
+describe(`a gateway is killed while ${CELLS.length} calls stand at every point of their answers`, () => {
+  let upstream: HoldingUpstream;
+  let product: ProductUnderTest;
+  let auditor: Auditor;
+  const standing = new Map<string, StandingCall>();
+  const kinds = new Map<string, string[]>();
+  const balances = new Map<string, number>();
+  const CREDIT_MICROS = 10_000_000;
+
+  beforeAll(async () => {
+    upstream = await HoldingUpstream.start();
+    product = await productForTests({ upstreams: { openai: upstream.url, anthropic: upstream.url } });
+    auditor = new Auditor(product.urls.database);
+    await product.admin.importRates(
+      ['openai', 'anthropic'].flatMap((provider) => [
+        { provider, model: HELD_MODEL, meter: 'input_tokens', unit_cost_usd: '1.07', per: '1000000' },
+        { provider, model: HELD_MODEL, meter: 'output_tokens', unit_cost_usd: '3.33', per: '1000000' },
+      ]),
+    );
+    const customers = await Promise.all(CELLS.map(() => product.customer({ creditMicros: CREDIT_MICROS })));
+    const bystander = await product.customer();
+    for (const provider of ['openai', 'anthropic'])
+      await product.ratesAreIn(provider, HELD_MODEL, bystander.key);
+    CELLS.forEach((cell, nth) => {
+      standing.set(cell.name, call(cell, customers[nth] as Customer));
+    });
+    for (const { cell, received } of standing.values())
+      await product.waitUntil(() => received() === sentOf(cell), `${cell.name}: what the client shall have`);
+    await product.kill('gateway', 'SIGKILL');
+    await product.start('gateway');
+    await product.waitUntil(
+      async () => (await auditor.openHolds()).length === 0,
+      'no hold is open',
+      EXPIRED_WITHIN_MS,
+      500,
+    );
+    await product.waitUntil(async () => (await auditor.onItsWay()).length === 0, 'nothing is on its way');
+    for (const { cell, customer } of standing.values()) {
+      const rows = await auditor.rows<{ kind: string }>(
+        `select kind from ledger.journal where tenant_id = $1 and hold_id is not null order by seq`,
+        [customer.tenantId],
+      );
+      kinds.set(
+        cell.name,
+        rows.map(({ kind }) => kind),
+      );
+      const [wallet] = await auditor.rows<{ balance: number; held: number }>(
+        `select balance_micros::int as balance, held_micros::int as held from read.wallet_balances where tenant_id = $1`,
+        [customer.tenantId],
+      );
+      expect(wallet?.held).toBe(0);
+      balances.set(cell.name, wallet?.balance ?? Number.NaN);
+    }
+  }, 150_000);
+
+  afterAll(async () => {
+    await auditor?.close();
+    await product?.stop();
+    await upstream?.stop();
+  });
+
+  function call(cell: Cell, { key, ...customer }: Customer): StandingCall {
+    const { scene, name } = cell;
+    const whole = scene.parts.join('');
+    upstream.hold(name, {
+      contentType: scene.stream ? 'text/event-stream' : 'application/json',
+      sent: sentOf(cell),
+      length: scene.stream ? null : Buffer.byteLength(whole),
+      whole: cell.parts === scene.parts.length,
+    });
+    const { hostname, port } = new URL(product.urls.gateway);
+    let received: string | null = null;
+    const request = http.request(
+      {
+        hostname,
+        port,
+        path: `/proxy/${scene.provider}${scene.path}`,
+        method: 'POST',
+        agent: false,
+        headers: {
+          authorization: `Bearer ${key}`,
+          'content-type': 'application/json',
+          'anthropic-version': '2023-06-01',
+          [HoldingUpstream.HEADER]: name,
+        },
+      },
+      (response) => {
+        received = response.statusCode === 200 ? '' : `status ${response.statusCode}`;
+        response.on('data', (chunk: Buffer) => {
+          received += chunk.toString();
+        });
+        response.on('error', () => undefined);
+      },
+    );
+    request.on('error', () => undefined);
+    request.end(
+      JSON.stringify({ model: HELD_MODEL, ...(scene.stream ? { stream: true } : {}), ...scene.request }),
+    );
+    // Without an answer it stands where it shall as soon as the provider has it.
+    return {
+      cell,
+      customer: { key, ...customer },
+      received: () => (cell.parts === null && !upstream.hasSeen(name) ? '' : received),
+    };
+  }
+
+  it.each(CELLS)('$name: is settled once where its end had been written, else its hold expires', (cell) => {
+    expect(kinds.get(cell.name)).toEqual(['opened', cell.settled ? 'settled' : 'expired']);
+    expect(balances.get(cell.name)).toBe(CREDIT_MICROS - (cell.settled ? COST : 0));
+  });
+
+  it('has lost and doubled nothing: invariants 1 to 5', async () => {
+    const settled = CELLS.filter((cell) => cell.settled).length;
+    expect(await auditor.books()).toMatchObject({
+      violations: [],
+      openHolds: 0,
+      usageEvents: settled,
+      expired: CELLS.length - settled,
+    });
+  });
+
+  // Behind the books: on Kafka those copy the topic to where this reads it. A spool may ship a frame again.
+  it('has told finance of every call that reached the provider', async () => {
+    const rows = await auditor.rows<{ tenant: string; type: string }>(
+      `select tenant, type from (
+         select distinct on (headers ->> 'ce_id') headers ->> 'ce_subject' as tenant, headers ->> 'ce_type' as type, "offset"
+         from log.records where topic = 'gateway.events' and headers ->> 'ce_type' = any($1)
+         order by headers ->> 'ce_id', "offset") told
+       order by "offset"`,
+      [FRAMES],
+    );
+    for (const { cell, customer } of standing.values())
+      expect(rows.filter(({ tenant }) => tenant === customer.tenantId).map(({ type }) => type)).toEqual(
+        cell.settled ? FRAMES : FRAMES.slice(0, 1),
+      );
+  });
+});
+
+/** Null: the provider sends no headers. */
+function sentOf({ scene, parts }: Cell): string | null {
+  return parts === null ? null : scene.parts.slice(0, parts).join('');
+}
