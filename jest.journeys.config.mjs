@@ -4,7 +4,7 @@ const log = process.env.VENDO_TEST_LOG || 'postgres';
 
 /** Journeys that say the same on either log, or are about one of them: they run once. */
 const ONLY_ON = {
-  postgres: ['npm-start', 'fuzz'],
+  postgres: ['npm-start', 'fuzz', 'rebuild'],
   kafka: ['kafka', 'kafka-outage'],
 };
 const once = Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names));
