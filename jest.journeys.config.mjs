@@ -16,6 +16,9 @@ const ONLY_ON = {
     'race',
     'burst',
     'outage',
+    'status-table',
+    'killed-at',
+    'rebuild',
   ],
   kafka: ['kafka', 'kafka-outage'],
 };

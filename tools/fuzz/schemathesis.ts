@@ -11,6 +11,8 @@ const INSTALL_WITHIN_MS = 240_000;
 const GRACE_MS = 90_000;
 const OUTPUT_MAX = 16 * 1024 * 1024;
 const SEED = '20260521';
+/** What its summary says of a run in which no operation was left out. */
+const TESTED = /Selected: (\d+)\/\d+\s+Tested: \1\s/;
 const CHECKS = [
   'not_a_server_error',
   'status_code_conformance',
@@ -73,12 +75,15 @@ export async function fuzz(
     ...['--suppress-health-check', 'all', '--continue-on-failure', '--no-color', '--warnings', 'off'],
   ];
   try {
-    await run(command, options, {
+    const { stdout } = await run(command, options, {
       maxBuffer: OUTPUT_MAX,
       timeout: seconds * 1_000 + GRACE_MS,
+      // It leaves a folder where it runs.
+      cwd: path.dirname(command),
       env: { ...process.env, NO_PROXY: '*', PYTHONHASHSEED: '0' },
     });
-    return null;
+    // A run that sent nothing found nothing either.
+    return TESTED.test(stdout) ? null : stdout;
   } catch (thrown) {
     const { stdout = '', stderr = '' } = thrown as { stdout?: string; stderr?: string };
     return `${stdout}${stderr}` || String(thrown);

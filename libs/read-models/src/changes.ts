@@ -47,18 +47,6 @@ export async function watchChanges(
   }
 }
 
-/** Ends the watch, table by table as well; in a transaction that has locked the tables, it ends with that. */
-export async function endWatch(db: pg.Pool | pg.PoolClient, rebuild: Rebuild): Promise<void> {
-  const schema = schemaOf(rebuild);
-  const { rows } = await db.query<{ name: string }>(
-    'select proname as name from pg_proc where pronamespace = to_regnamespace($1)',
-    [schema],
-  );
-  // With each function goes its trigger on both tables.
-  for (const { name } of rows) await db.query(`drop function ${schema}.${name} cascade`);
-  await db.query(`drop table if exists ${schema}.changes`);
-}
-
 /** How many places are noted by tenant, each counted once. */
 export async function changesByTenant(pool: pg.Pool, rebuild: Rebuild): Promise<Map<string, number>> {
   const { rows } = await pool.query<{ tenant_id: string; changes: string }>(

@@ -1,5 +1,4 @@
 import type pg from 'pg';
-import { endWatch } from './changes.js';
 
 /** A table of a projection, as the comparison of two generations looks at it. Every one has a column `tenant_id`. */
 export interface ReadModelTable {
@@ -151,6 +150,21 @@ export async function dropGeneration(
     await tx.query(`drop schema ${schemaOf({ projection, ...dropped })} cascade`);
     return true;
   });
+}
+
+/** Ends what `watchChanges` began, table by table as well; in a transaction that has locked the tables, it ends with that. */
+export async function endWatch(
+  db: pg.Pool | pg.PoolClient,
+  rebuild: Omit<Generation, 'state'>,
+): Promise<void> {
+  const schema = schemaOf(rebuild);
+  const { rows } = await db.query<{ name: string }>(
+    'select proname as name from pg_proc where pronamespace = to_regnamespace($1)',
+    [schema],
+  );
+  // With each function goes its trigger on both tables.
+  for (const { name } of rows) await db.query(`drop function ${schema}.${name} cascade`);
+  await db.query(`drop table if exists ${schema}.changes`);
 }
 
 /** Stores what the comparison found, and stops the swap. False when somebody else has decided meanwhile. */

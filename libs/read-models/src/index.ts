@@ -1,4 +1,4 @@
-export { changesByTenant, endWatch, watchChanges } from './changes.js';
+export { changesByTenant, watchChanges } from './changes.js';
 export {
   type ChargeRow,
   type ChargeWithoutUsage,
@@ -23,6 +23,7 @@ export {
   blockRebuild,
   dropGeneration,
   dropRebuild,
+  endWatch,
   followedGenerations,
   type Generation,
   generationsOf,

@@ -1,6 +1,5 @@
 import type pg from 'pg';
-import { endWatch } from './changes.js';
-import { type Generation, inTransaction, type ReadModelTable, schemaOf } from './generations.js';
+import { endWatch, type Generation, inTransaction, type ReadModelTable, schemaOf } from './generations.js';
 
 const CATCH_UP_MS = 800;
 const LOOK_EVERY_MS = 10;

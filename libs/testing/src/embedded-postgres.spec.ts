@@ -24,6 +24,7 @@ describe('the embedded Postgres', () => {
         for (const folder of [closed, ...moved]) await rm(folder, { recursive: true, force: true });
       }
     },
-    20_000,
+    // Two clusters are made: seconds on a quiet machine.
+    60_000,
   );
 });
