@@ -79,11 +79,6 @@ describe('a refusal after the ledger was asked ends the hold', () => {
     ['refused for the daily cap', 429, refusing('spend_cap_daily')],
     ['refused for the monthly cap', 429, refusing('spend_cap_monthly')],
     ['failed', 503, async ({ hold_id }) => ({ status: 'failed', hold_id })],
-    [
-      'moved, of which nobody hears in time',
-      503,
-      async ({ hold_id }) => ({ status: 'moved', hold_id, owner: null }),
-    ],
     ['not answered', 503, () => Promise.reject(new VendoError('billing_unavailable'))],
     ['broken by a bug of ours', 500, () => Promise.reject(new TypeError('a bug'))],
   ])('%s', async (_, status, reserve) => {
