@@ -165,7 +165,7 @@ export class FileSpool extends Spool implements WrittenSpool {
     }
   }
 
-  async close(): Promise<void> {
+  async close({ keepFolder = false }: { keepFolder?: boolean } = {}): Promise<void> {
     if (this.closing.signal.aborted) return;
     this.writeWaiting();
     this.closing.abort();
@@ -175,7 +175,8 @@ export class FileSpool extends Spool implements WrittenSpool {
         'the process ends with frames that could not be written',
       );
     await this.closeFiles();
-    if (this.isMarked() && this.unwritten.length === 0) await this.parts.disk.removeFolder(this.folder);
+    if (this.isMarked() && this.unwritten.length === 0 && !keepFolder)
+      await this.parts.disk.removeFolder(this.folder);
   }
 
   private async closeFiles(): Promise<void> {

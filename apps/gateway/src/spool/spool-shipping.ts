@@ -83,7 +83,7 @@ export class SpoolShipping {
       );
     await this.adoptions.stop();
     await this.shipper.stop();
-    await this.spool.writing.close();
+    await this.spool.writing.close({ keepFolder: this.adoptions.count > 0 });
   }
 
   private nextBeat(): NextBeat {

@@ -159,5 +159,5 @@ describe('the spool, whatever happens to disk, log, ledger and process', () => {
       }),
       { numRuns: 60 },
     );
-  }, 30_000);
+  }, 60_000);
 });

@@ -37,6 +37,9 @@ export interface WrittenSpool extends Spool, FrameSource {
   /** Stops writing and leaves the folder to whoever has adopted it. Never rejects. */
   abandon(): Promise<void>;
 
-  /** Tries once more to write what failed, syncs, and closes the files; a spool that is empty or applied deletes itself. */
-  close(): Promise<void>;
+  /**
+   * Tries once more to write what failed, syncs, and closes the files; a spool that is empty or applied deletes itself.
+   * `keepFolder`: not so; its header is what tells that this process, as the adopter of others' spools, is gone.
+   */
+  close(options?: { keepFolder?: boolean }): Promise<void>;
 }
