@@ -64,7 +64,7 @@ export class Rebuilder {
       try {
         await this.look(signal);
       } catch (thrown) {
-        this.parts.logger.debug({ err: thrown }, 'the rebuild could not be looked after');
+        this.parts.logger.warn({ err: thrown }, 'the rebuild could not be looked after');
       }
       await this.parts.clock.sleep(LOOK_EVERY_MS, signal);
     }

@@ -49,7 +49,7 @@ export class Replayer {
       try {
         for (const request of await replayRequests(this.parts.pool)) await this.replay(request);
       } catch (thrown) {
-        this.parts.logger.debug({ err: thrown }, 'parked records could not be replayed');
+        this.parts.logger.warn({ err: thrown }, 'parked records could not be replayed');
       }
       await this.parts.clock.sleep(LOOK_EVERY_MS, signal);
     }
