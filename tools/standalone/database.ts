@@ -40,8 +40,14 @@ export async function embeddedDatabase(
       if (server === running) server = null;
       if (!wanted) return;
       died('postgres ended; starting it again');
-      await new Promise((resolve) => setTimeout(resolve, RESTART_AFTER_MS));
-      if (wanted) await start();
+      for (let running = false; wanted && !running; ) {
+        await new Promise((resolve) => setTimeout(resolve, RESTART_AFTER_MS));
+        if (wanted)
+          running = await start().then(
+            () => true,
+            () => false, // it was told
+          );
+      }
     });
   }
 

@@ -1,11 +1,43 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { startEmbeddedPostgres } from './embedded-postgres.js';
 
 const isRoot = process.getuid?.() === 0;
 
 describe('the embedded Postgres', () => {
+  it('starts after its postmaster was killed and a backend outlived it', async () => {
+    const folder = await mkdtemp('/var/tmp/vendo-outlived-');
+    await chmod(folder, 0o711); // as root, Postgres runs as another user, who must get through
+    const first = await startEmbeddedPostgres({ folder: path.join(folder, 'postgres') });
+    const client = new pg.Client(first.url);
+    client.on('error', () => undefined);
+    await client.connect();
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const backend = rows[0]?.pid ?? 0;
+    process.kill(backend, 'SIGSTOP');
+    let started = false;
+    try {
+      process.kill(first.pid, 'SIGKILL');
+      await first.exited;
+      const { port } = first;
+      const second = startEmbeddedPostgres({ folder: path.join(folder, 'postgres'), port });
+      void second.then(
+        () => {
+          started = true;
+        },
+        () => undefined,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect(started).toBe(false);
+      process.kill(backend, 'SIGCONT');
+      await (await second).stop();
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
+
   (isRoot ? it : it.skip)(
     'never takes the cluster of another folder that nobody may enter, however alike their names',
     async () => {

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { chmod, chown, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -81,28 +81,26 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     ...options.settings,
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const server = spawn(binary('postgres'), ['-D', folder, ...flags], {
-    ...as,
-    env: environment,
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    // A group of its own: Ctrl-C must not end the database before those who use it.
-    detached: true,
-  });
-  let errors = '';
-  server.stderr?.on('data', (chunk: Buffer) => {
-    errors = (errors + chunk.toString()).slice(-4_000);
-  });
-  const exited = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-  await answering(port, () => (server.exitCode === null && server.signalCode === null ? null : errors));
+  const launch = (): ChildProcess =>
+    spawn(binary('postgres'), ['-D', folder, ...flags], {
+      ...as,
+      env: environment,
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // A group of its own: Ctrl-C must not end the database before those who use it.
+      detached: true,
+    });
+  const server = await answering(launch, port);
 
-  const pid = server.pid;
-  if (pid === undefined) throw new Error('postgres did not start');
+  const hasExited = server.exitCode !== null || server.signalCode !== null;
+  const exited = new Promise<void>((resolve) =>
+    hasExited ? resolve() : server.once('exit', () => resolve()),
+  );
   return {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     port,
     folder,
-    pid,
+    pid: server.pid ?? 0,
     exited,
     async stop() {
       if (server.exitCode === null && server.signalCode === null) server.kill('SIGINT');
@@ -226,29 +224,50 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Resolves when Postgres answers its protocol on the port (not only TCP: it listens before it has recovered). */
-async function answering(port: number, died: () => string | null): Promise<void> {
-  const { default: pg } = await import('pg');
+/**
+ * Launches Postgres and resolves when it answers its protocol on the port (not only TCP: it listens before it has
+ * recovered). The backends of a postmaster that was killed may outlive it by seconds, and Postgres refuses to start
+ * beside them: it is launched again until they are gone.
+ */
+async function answering(launch: () => ChildProcess, port: number): Promise<ChildProcess> {
+  let server: ChildProcess | null = null;
+  let complaint = '';
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
-    const last = died();
-    if (last !== null) throw new Error(`postgres exited: ${last}`);
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port,
-      user: 'postgres',
-      database: 'postgres',
-      connectionTimeoutMillis: 1_000,
-    });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      await client.query('select 1');
-      await client.end();
-      return;
-    } catch {
-      await client.end().catch(() => undefined);
-      await new Promise((resolve) => setTimeout(resolve, 25));
+    if (server === null) {
+      complaint = '';
+      server = launch();
+      server.stderr?.on('data', (chunk: Buffer) => {
+        complaint = (complaint + chunk.toString()).slice(-4_000);
+      });
     }
+    if (await answers(port)) return server;
+    if (server.exitCode !== null || server.signalCode !== null) {
+      if (!complaint.includes('is still in use')) throw new Error(`postgres exited: ${complaint}`);
+      server = null;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  throw new Error('postgres did not answer within 60 s');
+  server?.kill('SIGKILL');
+  throw new Error(`postgres did not answer within 60 s: ${complaint}`);
+}
+
+async function answers(port: number): Promise<boolean> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    database: 'postgres',
+    connectionTimeoutMillis: 1_000,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 }
