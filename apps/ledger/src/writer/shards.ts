@@ -27,7 +27,7 @@ export interface ShardsParts {
 }
 
 /**
- * Which shards this ledger owns. Four times a second it looks who else lives and takes or gives up until each of the n
+ * Which shards this ledger owns. At least four times a second it looks who else lives and takes or gives up until each of the n
  * living has a nth of the shards: a shard moves only when it must, and those that are free go to whom they suit
  * (shard modulo n is the place among the living) first. Whatever two ledgers believe at once, the heads decide.
  */
@@ -93,11 +93,13 @@ export class Shards {
 
   private async run(): Promise<void> {
     const { signal } = this.stopping;
-    for (let failing = false; !signal.aborted; ) {
-      await this.parts.clock.sleep(LOOK_EVERY_MS, signal);
+    for (let failing = false, took = false; !signal.aborted; ) {
+      // The leases of one that died run out within a second: the next ones may have, while these were loaded.
+      if (!took) await this.parts.clock.sleep(LOOK_EVERY_MS, signal);
       if (signal.aborted) return;
+      took = false;
       try {
-        await this.look();
+        took = await this.look();
         failing = false;
       } catch (thrown) {
         this.doubt();
@@ -107,8 +109,8 @@ export class Shards {
     }
   }
 
-  /** One round. Throws when the database does not answer. */
-  private async look(): Promise<void> {
+  /** One round. Resolves with whether it took anything. Throws when the database does not answer. */
+  private async look(): Promise<boolean> {
     const { leases, clock, health } = this.parts;
     const seenAtMs = clock.monotonicMs();
     const around = await leases.look(this.self(), this.isFit());
@@ -118,6 +120,7 @@ export class Shards {
     this.note(around.leases.filter(({ shard }) => !surplus.includes(shard) && !taken.includes(shard)));
     this.seenAtMs = seenAtMs;
     health.up('database');
+    return taken.length > 0;
   }
 
   private plan({ living, leases }: Surroundings): { surplus: number[]; wanted: number[] } {
