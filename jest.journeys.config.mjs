@@ -5,7 +5,7 @@ const log = process.env.VENDO_TEST_LOG || 'postgres';
 /** Journeys that say the same on either log, or are about one of them: they run once. */
 const ONLY_ON = {
   // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. Ledger and
-  // Postgres that stay away for long say the same on either. `kill` and `several` have not ended well on Kafka yet.
+  // Postgres that stay away for long say the same on either.
   postgres: [
     'npm-start',
     'sdk-openai',
@@ -17,15 +17,18 @@ const ONLY_ON = {
     'burst',
     'outage',
     'status-table',
-    'killed-at',
-    'rebuild',
-    'kill',
-    'several',
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
+/** Journeys that measure times have the machine to themselves. `VENDO_JOURNEYS`: timed, untimed, or all. */
+const TIMED = ['lag', 'several', 'slow-clients'];
 const once = Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names));
+const which = process.env.VENDO_JOURNEYS || 'all';
 if (once.length > 0) process.stderr.write(`log: ${log}; run on the other log only: ${once.join(', ')}\n`);
+
+function fileOf(name) {
+  return `/${name}\\.e2e\\.spec\\.ts$`;
+}
 
 /**
  * The suite of `npm run test:journeys`: the whole product as its processes run it, one journey after the other, on the
@@ -35,12 +38,13 @@ export default {
   ...base,
   globalSetup: undefined,
   globalTeardown: undefined,
-  testRegex: 'test/.*\\.e2e\\.spec\\.ts$',
+  testRegex: which === 'timed' ? TIMED.map(fileOf) : 'test/.*\\.e2e\\.spec\\.ts$',
   testPathIgnorePatterns: [
     '/node_modules/',
     '/dist/',
     '/test/chaos/',
-    ...once.map((name) => `/${name}\\.e2e\\.spec\\.ts$`),
+    ...once.map(fileOf),
+    ...(which === 'untimed' ? TIMED.map(fileOf) : []),
   ],
   reporters: ['default', '<rootDir>/test/harness/times-reporter.mjs'],
   maxWorkers: 1,

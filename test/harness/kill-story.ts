@@ -13,7 +13,7 @@ import { STREAM_MODELS, STREAM_RATES } from './stream-models.js';
 import { openStreams, type SeenAnswer, Traffic } from './streams.js';
 
 export interface Kills extends Pick<ProductOptions, 'log' | 'instances'> {
-  /** How often each is killed, in rounds; of several processes of an app one after the other. */
+  /** How often each is killed, in the order of the parts; of several processes of an app one after the other. */
   rounds: number;
   parts: readonly (AppName | 'postgres' | 'kafka')[];
   /** How often each app is stopped (SIGSTOP) for 8 s. */
@@ -37,9 +37,9 @@ const EXPIRED_WITHIN_MS = 75_000;
 /** The one story of killed processes, told short in the journeys and long in test/chaos. */
 export function tellKills({ rounds, parts, stops, ...options }: Kills): void {
   const plan: { part: AppName | 'postgres' | 'kafka'; signal: 'SIGKILL' | 'SIGSTOP'; nth: number }[] = [
-    ...Array.from({ length: rounds }, (_, nth) =>
-      parts.map((part) => ({ part, signal: 'SIGKILL' as const, nth })),
-    ).flat(),
+    ...parts.flatMap((part) =>
+      Array.from({ length: rounds }, (_, nth) => ({ part, signal: 'SIGKILL' as const, nth })),
+    ),
     ...Array.from({ length: stops }, (_, nth) =>
       APPS.filter((app) => parts.includes(app)).map((part) => ({ part, signal: 'SIGSTOP' as const, nth })),
     ).flat(),

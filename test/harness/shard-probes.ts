@@ -3,7 +3,7 @@ import type { AdminClient } from './admin-client.js';
 import { ClientStream, type SeenAnswer } from './streams.js';
 
 const SHARDS = 16;
-const PAUSE_MS = 50;
+const PAUSE_MS = 150;
 
 /** An answer with the times of the client, `performance.now()`. */
 export interface ProbeAnswer extends SeenAnswer {

@@ -3,10 +3,11 @@ import { logOfSuite } from '../harness/log-of-suite.js';
 
 const onKafka = logOfSuite() === 'kafka';
 
-// The gateway after ledger and Postgres: the 60 s of silence begin anew when the ledger comes back.
+// The gateway after ledger and Postgres, for the 60 s of silence begin anew when the ledger comes back; and before the
+// others, so that they pass meanwhile.
 tellKills({
   log: onKafka ? 'own kafka' : 'postgres',
   rounds: 2,
-  parts: ['ledger', 'postgres', ...(onKafka ? (['kafka'] as const) : []), 'gateway', 'projector'],
+  parts: ['ledger', 'postgres', 'gateway', ...(onKafka ? (['kafka'] as const) : []), 'projector'],
   stops: 0,
 });
