@@ -15,7 +15,7 @@ const SPREAD_WITHIN_MS = 30_000;
 export interface Takeovers {
   deaths: number;
   stops: number;
-  /** 99 of 100 shards are answered again within it, ms. The promise is 5 s on a machine that has time for it. */
+  /** 99 of 100 shards are answered again within it, ms. */
   withinMs: number;
 }
 
