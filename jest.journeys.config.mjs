@@ -5,7 +5,7 @@ const log = process.env.VENDO_TEST_LOG || 'postgres';
 /** Journeys that say the same on either log, or are about one of them: they run once. */
 const ONLY_ON = {
   // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. Ledger and
-  // Postgres that stay away for long say the same on either. `kill` and `several` have not ended well on Kafka yet.
+  // Postgres that stay away for long say the same on either, and a spool is adopted at the ledger. `kill` and `several` have not ended well on Kafka yet.
   postgres: [
     'npm-start',
     'sdk-openai',
@@ -18,6 +18,7 @@ const ONLY_ON = {
     'outage',
     'status-table',
     'killed-at',
+    'shared-spool',
     'rebuild',
     'kill',
     'several',
