@@ -5,7 +5,7 @@ const log = process.env.VENDO_TEST_LOG || 'postgres';
 /** Journeys that say the same on either log, or are about one of them: they run once. */
 const ONLY_ON = {
   // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. Ledger and
-  // Postgres that stay away for long say the same on either.
+  // Postgres that stay away for long say the same on either, and a spool is adopted at the ledger.
   postgres: [
     'npm-start',
     'sdk-openai',
@@ -17,11 +17,12 @@ const ONLY_ON = {
     'burst',
     'outage',
     'status-table',
+    'shared-spool',
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
 /** Journeys that measure times have the machine to themselves. `VENDO_JOURNEYS`: timed, untimed, or all. */
-const TIMED = ['lag', 'several', 'slow-clients'];
+const TIMED = ['lag', 'several', 'projectors', 'slow-clients'];
 const once = Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names));
 const which = process.env.VENDO_JOURNEYS || 'all';
 if (once.length > 0) process.stderr.write(`log: ${log}; run on the other log only: ${once.join(', ')}\n`);

@@ -1,0 +1,3 @@
+import { tellProjectorTakeovers } from '../harness/projector-takeover-story.js';
+
+tellProjectorTakeovers({ deaths: 2, stops: 1, withinMs: 5_000 });
