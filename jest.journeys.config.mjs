@@ -18,11 +18,12 @@ const ONLY_ON = {
     'outage',
     'status-table',
     'shared-spool',
+    'slow-clients',
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
 /** Journeys that measure times have the machine to themselves. `VENDO_JOURNEYS`: timed, untimed, or all. */
-const TIMED = ['lag', 'several', 'projectors', 'slow-clients'];
+const TIMED = ['lag', 'takeover', 'projectors', 'slow-clients'];
 const once = Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names));
 const which = process.env.VENDO_JOURNEYS || 'all';
 if (once.length > 0) process.stderr.write(`log: ${log}; run on the other log only: ${once.join(', ')}\n`);

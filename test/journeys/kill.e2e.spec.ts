@@ -7,7 +7,7 @@ const onKafka = logOfSuite() === 'kafka';
 // others, so that they pass meanwhile.
 tellKills({
   log: onKafka ? 'own kafka' : 'postgres',
-  rounds: 2,
+  rounds: onKafka ? 2 : 1,
   parts: ['ledger', 'postgres', 'gateway', ...(onKafka ? (['kafka'] as const) : []), 'projector'],
   stops: 0,
 });

@@ -1,0 +1,3 @@
+import { tellRollingRestart } from '../harness/rolling-restart-story.js';
+
+tellRollingRestart();
