@@ -48,6 +48,9 @@ const Variables = z.object({
     .refine((key) => key.length === 32, 'must be 32 bytes in base64'),
   /** Where the identity provider publishes the keys of its tokens; unset: no token is good. */
   VENDO_JWKS_URL: httpUrl.optional(),
+  /** What a token's `iss` must be, and what its `aud` must name; unset: not checked. */
+  VENDO_JWT_ISSUER: z.string().min(1).optional(),
+  VENDO_JWT_AUDIENCE: z.string().min(1).optional(),
   /** Per client address, of `/api/billing/balance` and `/api/v1/balance` together. */
   VENDO_BALANCE_REQUESTS_PER_MINUTE: positive.default(60),
   /** Per client address, of `/api/cli/balance`. */

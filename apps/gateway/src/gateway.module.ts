@@ -38,9 +38,11 @@ export class GatewayModule {
       upstreams: config.upstreams,
       ...(config.VENDO_SANDBOX_URL === undefined ? {} : { sandboxUrl: config.VENDO_SANDBOX_URL }),
     });
-    const identities = IdentitiesModule.from(
-      config.VENDO_JWKS_URL === undefined ? {} : { jwksUrl: config.VENDO_JWKS_URL },
-    );
+    const identities = IdentitiesModule.from({
+      jwksUrl: config.VENDO_JWKS_URL,
+      issuer: config.VENDO_JWT_ISSUER,
+      audience: config.VENDO_JWT_AUDIENCE,
+    });
     const operator = OperatorModule.from(
       { adminToken: config.VENDO_ADMIN_TOKEN, providers: PROVIDERS.map(({ slug }) => slug) },
       [registry, readModels, ledger, credentials],

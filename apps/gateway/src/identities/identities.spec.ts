@@ -108,6 +108,21 @@ describe('a token of the identity provider', () => {
     expect(await identities.identify(late)).toMatchObject({ subject: 'u-1' });
   });
 
+  it('is taken only from the issuer and for the audience that are expected, where they are', async () => {
+    const keys = new CachedKeys(new HttpKeySource(url), clock, createLogger('identities spec', 'silent'));
+    const strict = new JwtIdentities(keys, { issuer: 'https://login.example.com', audience: 'vendo' });
+    const good = { iss: 'https://login.example.com', aud: ['others', 'vendo'] };
+    expect(await strict.identify(await token({ claims: good }))).toMatchObject({ subject: 'u-1' });
+    for (const claims of [
+      {},
+      { ...good, iss: undefined },
+      { ...good, aud: undefined },
+      { ...good, iss: 'https://login.example.com/' },
+      { ...good, aud: ['others'] },
+    ])
+      await expect(strict.identify(await token({ claims }))).rejects.toMatchObject(unknown);
+  });
+
   it('is refused when somebody else signed it', async () => {
     const forged = await token({ by: es.second.privateKey });
     await expect(identities.identify(forged)).rejects.toMatchObject(unknown);

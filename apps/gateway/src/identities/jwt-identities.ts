@@ -15,9 +15,18 @@ const Claims = z.object({
   email: Text.min(1).max(320).nullish().catch(null),
 });
 
-/** Tokens that the identity provider signed: ES256 or RS256, with a key id, in their time. */
+/** Whom tokens must be from and for; what is absent is not checked. */
+export interface Expected {
+  issuer?: string | undefined;
+  audience?: string | undefined;
+}
+
+/** Tokens that the identity provider signed: ES256 or RS256, with a key id, in their time, and from and for whom is expected. */
 export class JwtIdentities extends Identities {
-  constructor(private readonly keys: CachedKeys) {
+  constructor(
+    private readonly keys: CachedKeys,
+    private readonly expected: Expected = {},
+  ) {
     super();
   }
 
@@ -32,11 +41,14 @@ export class JwtIdentities extends Identities {
       if (typeof header.kid !== 'string' || header.kid === '') throw new errors.JWSInvalid('no key id');
       return this.keys.find(header, jws);
     };
+    const { issuer, audience } = this.expected;
     try {
       const { payload } = await jwtVerify(token, keyOf, {
         algorithms: ALGORITHMS,
         requiredClaims: ['exp', 'sub'],
         clockTolerance: CLOCK_TOLERANCE_S,
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
       });
       return Claims.parse(payload);
     } catch (thrown) {
