@@ -30,12 +30,12 @@ it(
       LONG > 0
         ? { events: LONG, perSecond: 200, partitions: SHARD_COUNT }
         : { events: 2_000, perSecond: 50, partitions: 4 };
-    const figures = await rebuildUnderLoad(load, LONG > 0 ? 240_000 : 60_000);
+    const figures = await rebuildUnderLoad(load, LONG > 0 ? 900_000 : 60_000);
     if (LONG > 0) process.stderr.write(`${JSON.stringify(figures)}\n`);
     expect(figures.arrived).toBeGreaterThan(0);
     expect(figures.reads).toBeGreaterThan(0);
   },
-  LONG > 0 ? 500_000 : 120_000,
+  LONG > 0 ? 1_200_000 : 120_000,
 );
 
 describe('a rebuild', () => {
