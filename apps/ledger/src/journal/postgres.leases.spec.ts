@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { createPool } from '@vendo/runtime';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
 import { prepareDatabase } from '../writer/ledger-under-test.js';
 import { PostgresLeases } from './postgres.leases.js';
+import { WRITER_SESSION } from './writer-session.js';
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -44,4 +46,13 @@ it('a look tells a new address at once, and that it lives about once a second', 
   await leases.look(self, true);
   const [after] = await memberRow();
   expect(after.seen_at.getTime()).toBeGreaterThan(before.seen_at.getTime());
+});
+
+it('no session to which a scan counts as dear compiles its plans, which takes longer than to run them', async () => {
+  const sessions = createPool(database.url, { app: 'sessions', max: 1, settings: WRITER_SESSION });
+  const { rows } = await sessions.query(
+    `select current_setting('enable_seqscan') as scans, current_setting('jit') as compiles`,
+  );
+  await sessions.end();
+  expect(rows).toEqual([{ scans: 'off', compiles: 'off' }]);
 });

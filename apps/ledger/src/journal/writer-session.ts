@@ -11,4 +11,6 @@ export const WRITER_SESSION = {
   // on the day they were empty.
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
+  // A plan that scans a table of two rows counts as dear then: where the server has LLVM it would compile it each time.
+  jit: 'off',
 };
