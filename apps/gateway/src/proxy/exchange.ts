@@ -4,6 +4,7 @@ import { CORS_HEADERS } from '../edge/cors.js';
 import { waitsToContinue } from '../edge/edge.js';
 import type { BodyShare } from './body-budget.js';
 import { ByteCollector } from './byte-collector.js';
+import type { SendQueues } from './send-queues.js';
 
 /** The client left before it got an answer: there is nobody to answer. */
 export class ClientLeft extends Error {
@@ -35,9 +36,18 @@ export class Exchange {
     return typeof value === 'string' ? value : null;
   }
 
-  /** Calls when nothing has moved on the client's connection for so long, a part of a write included. */
-  onStill(ms: number, still: () => void): void {
-    this.response.setTimeout(ms, still);
+  /**
+   * Calls when nothing has moved on the client's connection for so long, seen after twice the time at most: first Node
+   * sees no movement, then the kernel keeps as much for the client as one time earlier.
+   */
+  onStill(ms: number, queues: SendQueues, still: () => void): void {
+    let kept: number | null = null;
+    this.response.setTimeout(ms, async () => {
+      const before = kept;
+      kept = await queues.of(this.response.socket);
+      if (kept === null || kept === before) still();
+      if (this.response.socket && !this.response.writableFinished) this.response.setTimeout(ms);
+    });
   }
 
   /** Throws ClientLeft. */

@@ -21,6 +21,7 @@ import { type OpenCall, OpenCalls } from './open-calls.js';
 import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 import { type Metering, Relay, type RelayBounds } from './relay.js';
+import { SendQueues } from './send-queues.js';
 import type { Upstreams } from './upstreams.js';
 
 export interface ProxyConfig {
@@ -55,6 +56,7 @@ interface Quote {
 export class ProxyService {
   private readonly open: OpenCalls;
   private readonly drains: Drains;
+  private readonly queues = new SendQueues();
   private readonly bodies: BodyBudget;
 
   constructor(
@@ -233,6 +235,7 @@ export class ProxyService {
       bounds: this.config.bounds,
       nowMs: () => clock.monotonicMs(),
       drains: this.drains,
+      queues: this.queues,
       closed: (closed) => {
         this.open.delete(closed);
         call.finish();

@@ -9,6 +9,7 @@ import type { Exchange } from './exchange.js';
 import { responseHeaders } from './headers.js';
 import type { Hold } from './hold.js';
 import type { OpenCall } from './open-calls.js';
+import type { SendQueues } from './send-queues.js';
 import { openTap, type Tap, type TapSink } from './tap.js';
 
 /** What a metered answer is measured with; free ones have none. */
@@ -33,6 +34,7 @@ export interface RelaySurroundings {
   bounds: RelayBounds;
   nowMs: () => number;
   drains: Drains;
+  queues: SendQueues;
   /** Told once, when nothing more can happen. */
   closed: (relay: Relay) => void;
 }
@@ -79,7 +81,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
   ) {
     exchange.response.on('close', this.clientClosed);
     exchange.response.on('drain', this.clientDrained);
-    exchange.onStill(around.bounds.stalledMs, this.clientStill);
+    exchange.onStill(around.bounds.stalledMs, around.queues, this.clientStill);
   }
 
   get tenantId(): string {
