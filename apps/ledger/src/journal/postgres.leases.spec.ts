@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
-import { prepareDatabase } from '../writer/ledger-under-test.js';
+import { prepareDatabase, writerPool } from '../writer/ledger-under-test.js';
 import { PostgresLeases } from './postgres.leases.js';
 
 let database: TestDatabase;
@@ -44,4 +44,13 @@ it('a look tells a new address at once, and that it lives about once a second', 
   await leases.look(self, true);
   const [after] = await memberRow();
   expect(after.seen_at.getTime()).toBeGreaterThan(before.seen_at.getTime());
+});
+
+it('a session that has scans off has the compiler off as well', async () => {
+  const sessions = writerPool(database.url);
+  const { rows } = await sessions.query(
+    `select current_setting('enable_seqscan') as scans, current_setting('jit') as compiler`,
+  );
+  await sessions.end();
+  expect(rows).toEqual([{ scans: 'off', compiler: 'off' }]);
 });
