@@ -1,3 +1,5 @@
 import { tellProjectorTakeovers } from '../harness/projector-takeover-story.js';
 
-tellProjectorTakeovers({ deaths: 2, stops: 1, withinMs: 5_000 });
+// As in takeover.e2e.spec.ts.
+
+tellProjectorTakeovers({ deaths: 2, stops: 1, withinMs: 7_000 });

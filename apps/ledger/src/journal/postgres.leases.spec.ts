@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createPool } from '@vendo/runtime';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
 import { prepareDatabase, writerPool } from '../writer/ledger-under-test.js';
 import { PostgresLeases } from './postgres.leases.js';
-import { WRITER_SESSION } from './writer-session.js';
 
 let database: TestDatabase;
 let pool: pg.Pool;
