@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { GATEWAY_TOPIC } from '@vendo/events';
 import { createPool } from '@vendo/runtime';
 import type pg from 'pg';
 import { type Customer, type ProductUnderTest, productForTests } from '../harness/index.js';
+import { KafkaTopics, type TopicRecord } from '../harness/kafka-topics.js';
 
 const CLIENTS = 4;
 const TABLES = {
@@ -116,13 +118,27 @@ describe('the rebuild command, while calls are in flight', () => {
     expect(await rebuild('usage', 'accept')).toMatchObject({ code: 0 });
   });
 
+  /** As it lies in the log. */
+  async function aMeasuredUsage(): Promise<TopicRecord> {
+    const { rows } = product.kafkaBrokers
+      ? { rows: await new KafkaTopics(product.kafkaBrokers).read(GATEWAY_TOPIC) }
+      : await pool.query<TopicRecord>(
+          `select partition, "offset", key, headers, value from log.records where topic = $1`,
+          [GATEWAY_TOPIC],
+        );
+    const usage = rows.find(({ headers }) => headers.ce_type === 'UsageMeasured.v1');
+    if (!usage) throw new Error('no usage was told');
+    return usage;
+  }
+
   it('a record that was parked is folded again when an operator asks', async () => {
+    const { partition, offset, key, headers, value } = await aMeasuredUsage();
     const { rows } = await pool.query<{ hold_id: string }>(
       `insert into read.parked (projection, generation, topic, partition, record_offset, tenant_id, headers, value, reason)
        select 'usage', (select generation from read.generations where projection = 'usage' and state = 'live'),
-         topic, partition, "offset", key, headers, value, 'planted'
-       from log.records where topic = 'gateway.events' and headers ->> 'ce_type' = 'UsageMeasured.v1' limit 1
+         $1, $2, $3, $4, $5, $6, 'planted'
        returning convert_from(value, 'UTF8')::json ->> 'id' as hold_id`,
+      [GATEWAY_TOPIC, partition, offset, key, headers, value],
     );
     const holdId = rows[0]?.hold_id ?? randomUUID();
     await pool.query('delete from read.usage_events where hold_id = $1', [holdId]);
