@@ -9,11 +9,15 @@ import {
   type VendoEvent,
 } from '@vendo/events';
 import { ReadModels } from '@vendo/read-models';
+import { Metrics, SystemClock } from '@vendo/runtime';
 import type pg from 'pg';
 import { eventually, ProjectionStand, type RunningProjector } from './projection.contract.js';
 import type { Fact, Projection } from './projection.js';
+import { Replayer } from './replayer.js';
 
 const PARTITION = 1;
+/** Time for another one to begin the same replay, and for the follower to take what has arrived. */
+const COMMITS_AFTER_MS = 1_000;
 
 /** Writes down every credit; it refuses some amounts, and its table others, until it is fixed. */
 class Ledgerkeeper implements Projection<'CreditGranted.v1'> {
@@ -22,6 +26,8 @@ class Ledgerkeeper implements Projection<'CreditGranted.v1'> {
   readonly tables = [{ name: 'kept', time: null, sums: ['amount'] }];
   readonly handles = ['CreditGranted.v1'] as const;
   broken = new Set<number>();
+  /** What happens between its rows and the end of their transaction. */
+  beforeCommit: () => Promise<unknown> = async () => undefined;
   constructor(readonly order: 'facts' | 'journal') {}
 
   refuse({ data }: VendoEvent<'CreditGranted.v1'>): string | null {
@@ -34,6 +40,7 @@ class Ledgerkeeper implements Projection<'CreditGranted.v1'> {
         event.tenantId,
         event.data.amount_micros,
       ]);
+    await this.beforeCommit();
   }
 }
 
@@ -139,6 +146,27 @@ describe.each(['journal', 'facts'] as const)('the replay of parked records (%s)'
     await replayFirst();
     await eventually(async () => (await parked()).length === 0);
     expect(await kept(bad)).toEqual(order === 'journal' ? [2, 3, 400, 5] : [3, 5, 2, 400]);
+  });
+
+  it('folds each record once when two take the replay for theirs, and what arrives meanwhile after it', async () => {
+    keeper.broken.add(2);
+    await append(credit(bad, 2));
+    keeper.broken.clear();
+    keeper.beforeCommit = async () => {
+      keeper.beforeCommit = async () => undefined;
+      await stand.log.append(LEDGER_TOPIC, PARTITION, [credit(bad, 3)]);
+      await new Promise((resolve) => setTimeout(resolve, COMMITS_AFTER_MS));
+    };
+    const parts = { ...stand, clock: new SystemClock(), metrics: new Metrics('spec') };
+    const stopping = new AbortController();
+    await replayFirst();
+    // Beside the projector's own.
+    const another = new Replayer(parts, [keeper]).duty.run(stopping.signal);
+    await eventually(async () => (await kept(bad)).length > 1);
+    stopping.abort();
+    await another;
+    expect(await kept(bad)).toEqual([2, 3]);
+    expect(await parked()).toEqual([]);
   });
 });
 
