@@ -18,24 +18,17 @@ const ONLY_ON = {
     'outage',
     'status-table',
     'shared-spool',
-    'slow-clients',
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
-/** Hold on either log. CI, which asks for timed and untimed ones, has the time to tell them on Postgres only. */
-const ONCE_IN_CI = ['killed-at', 'rebuild', 'takeover', 'projectors'];
-/** Journeys that measure times have the machine to themselves. `VENDO_JOURNEYS`: timed, untimed, or all. */
-const TIMED = ['lag', 'takeover', 'projectors', 'slow-clients'];
-const which = process.env.VENDO_JOURNEYS || 'all';
-const once = [
-  ...Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names)),
-  ...(which === 'all' || log === 'postgres' ? [] : ONCE_IN_CI),
-];
+/** Hold on either log. CI has the time to tell them on one. */
+const IN_CI_ON = {
+  postgres: ['killed-at', 'rebuild', 'takeover', 'projectors', 'rolling-restart'],
+  kafka: ['kill'],
+};
+const elsewhere = (places) => Object.entries(places).flatMap(([only, names]) => (only === log ? [] : names));
+const once = [...elsewhere(ONLY_ON), ...(process.env.CI ? elsewhere(IN_CI_ON) : [])];
 if (once.length > 0) process.stderr.write(`log: ${log}; run on the other log only: ${once.join(', ')}\n`);
-
-function fileOf(name) {
-  return `/${name}\\.e2e\\.spec\\.ts$`;
-}
 
 /**
  * The suite of `npm run test:journeys`: the whole product as its processes run it, one journey after the other, on the
@@ -45,13 +38,12 @@ export default {
   ...base,
   globalSetup: undefined,
   globalTeardown: undefined,
-  testRegex: which === 'timed' ? TIMED.map(fileOf) : 'test/.*\\.e2e\\.spec\\.ts$',
+  testRegex: 'test/.*\\.e2e\\.spec\\.ts$',
   testPathIgnorePatterns: [
     '/node_modules/',
     '/dist/',
     '/test/chaos/',
-    ...once.map(fileOf),
-    ...(which === 'untimed' ? TIMED.map(fileOf) : []),
+    ...once.map((name) => `/${name}\\.e2e\\.spec\\.ts$`),
   ],
   reporters: ['default', '<rootDir>/test/harness/times-reporter.mjs'],
   maxWorkers: 1,
