@@ -33,6 +33,7 @@ export async function embeddedDatabase(
   let server: EmbeddedPostgres | null = await startEmbeddedPostgres({ folder, progress: report });
   const { port, url, folder: cluster } = server;
   let wanted = true;
+  let starting: Promise<void> | null = null;
   watch(server);
 
   function watch(running: EmbeddedPostgres): void {
@@ -40,23 +41,30 @@ export async function embeddedDatabase(
       if (server === running) server = null;
       if (!wanted) return;
       died('postgres ended; starting it again');
-      for (let running = false; wanted && !running; ) {
+      while (wanted && server === null) {
         await new Promise((resolve) => setTimeout(resolve, RESTART_AFTER_MS));
-        if (wanted)
-          running = await start().then(
-            () => true,
-            () => false, // it was told
-          );
+        if (wanted) await start().catch(() => undefined); // it was told
       }
     });
   }
 
+  /** One start at a time: two postmasters in one folder would be in each other's way. */
   async function start(): Promise<void> {
     wanted = true;
     if (server) return;
+    starting ??= launch().finally(() => {
+      starting = null;
+    });
+    await starting;
+  }
+
+  async function launch(): Promise<void> {
     try {
-      server = await startEmbeddedPostgres({ folder, port, progress: report });
-      watch(server);
+      const started = await startEmbeddedPostgres({ folder, port, progress: report });
+      // Stopped or killed meanwhile: nobody would end it.
+      if (!wanted) return await started.stop();
+      server = started;
+      watch(started);
     } catch (thrown) {
       died(`postgres does not start: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
       throw thrown;
@@ -78,6 +86,7 @@ export async function embeddedDatabase(
     },
     async stop(withinMs) {
       wanted = false;
+      await starting?.catch(() => undefined);
       const running = server;
       if (!running) return true;
       let forced = false;

@@ -92,6 +92,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     });
   const server = await answering(launch, port);
 
+  const { pid } = server;
+  if (pid === undefined) throw new Error('postgres did not start');
   const hasExited = server.exitCode !== null || server.signalCode !== null;
   const exited = new Promise<void>((resolve) =>
     hasExited ? resolve() : server.once('exit', () => resolve()),
@@ -100,7 +102,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     port,
     folder,
-    pid: server.pid ?? 0,
+    pid,
     exited,
     async stop() {
       if (server.exitCode === null && server.signalCode === null) server.kill('SIGINT');
@@ -240,11 +242,11 @@ async function answering(launch: () => ChildProcess, port: number): Promise<Chil
         complaint = (complaint + chunk.toString()).slice(-4_000);
       });
     }
-    if (await answers(port)) return server;
+    // First: on its port somebody else may answer.
     if (server.exitCode !== null || server.signalCode !== null) {
       if (!complaint.includes('is still in use')) throw new Error(`postgres exited: ${complaint}`);
       server = null;
-    }
+    } else if (await answers(port)) return server;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   server?.kill('SIGKILL');

@@ -37,15 +37,18 @@ export class Exchange {
   }
 
   /**
-   * Calls when nothing has moved on the client's connection for so long, seen after twice the time at most: first Node
-   * sees no movement, then the kernel keeps as much for the client as one time earlier.
+   * Calls when bytes wait for the client and nothing has moved on its connection for so long, seen after twice the time
+   * at most: first Node sees no movement, then the kernel keeps as much for the client as one time earlier.
    */
   onStill(ms: number, queues: SendQueues, still: () => void): void {
     let kept: number | null = null;
     this.response.setTimeout(ms, async () => {
       const before = kept;
-      kept = await queues.of(this.response.socket);
-      if (kept === null || kept === before) still();
+      kept = null;
+      if (this.response.writableNeedDrain) {
+        kept = await queues.of(this.response.socket);
+        if (kept === null || kept === before) still();
+      }
       if (this.response.socket && !this.response.writableFinished) this.response.setTimeout(ms);
     });
   }

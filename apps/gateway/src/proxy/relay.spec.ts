@@ -64,7 +64,7 @@ it('a client that does not read stops the provider, and gets everything once it 
 (process.platform === 'linux' ? it : it.skip)(
   'a client is not gone that takes little, so that its full socket shows no movement for longer than that',
   async () => {
-    const stalledMs = 250;
+    const stalledMs = 500;
     world.stalledMs = stalledMs;
     await world.restart();
     world.answer = (_request, response) => {
@@ -87,7 +87,7 @@ it('a client that does not read stops the provider, and gets everything once it 
     );
     const reading = setInterval(() => client.resume(), 20);
     try {
-      await new Promise((resolve) => setTimeout(resolve, 12 * stalledMs));
+      await new Promise((resolve) => setTimeout(resolve, 8 * stalledMs));
       expect(world.openCalls()).toBe(1);
       clearInterval(reading);
       await world.until(() => world.openCalls() === 0, 'the client that takes nothing is gone');

@@ -7,6 +7,8 @@ import { LEASE_MS } from './book.js';
 import type { Writer } from './writer.js';
 
 const LOOK_EVERY_MS = 250;
+/** After a taking: what else one that died had runs out within a second, and may have while this was loaded. */
+const LOOK_AGAIN_MS = 25;
 /** How long one that could not load what it took leaves it to the others. */
 const UNFIT_MS = 10_000;
 const ALL = Array.from({ length: SHARD_COUNT }, (_, shard) => shard);
@@ -94,8 +96,7 @@ export class Shards {
   private async run(): Promise<void> {
     const { signal } = this.stopping;
     for (let failing = false, took = false; !signal.aborted; ) {
-      // The leases of one that died run out within a second: the next ones may have, while these were loaded.
-      if (!took) await this.parts.clock.sleep(LOOK_EVERY_MS, signal);
+      await this.parts.clock.sleep(took ? LOOK_AGAIN_MS : LOOK_EVERY_MS, signal);
       if (signal.aborted) return;
       took = false;
       try {
