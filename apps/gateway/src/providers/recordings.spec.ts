@@ -74,10 +74,12 @@ function withoutZeros(lines: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(lines).filter(([, count]) => count !== 0));
 }
 
-describe('recorded answers', () => {
-  it.each(answers.map((one) => [one.file, one] as const))(
-    '%s is billed as its provider bills it',
-    (_, one) => {
+(recordings.length > 0 ? describe : describe.skip)('recorded answers', () => {
+  it('are there', () => expect(answers.length).toBeGreaterThan(0));
+
+  // A table without rows would be a failed test where there are no recordings.
+  for (const one of answers)
+    it(`${one.file} is billed as its provider bills it`, () => {
       const provider = providerBySlug(one.provider);
       if (!provider) throw new Error('filtered above');
       const { pathname, search } = new URL(one.endpoint);
@@ -102,8 +104,7 @@ describe('recorded answers', () => {
       const silent = 'needs_estimate' in billable || 'billed' in billable;
       expect(state).toBe(silent ? 'none' : 'final');
       if (one.response_model) expect(model).toBe(one.response_model);
-    },
-  );
+    });
 
   it('has its free answers on free routes', () => {
     const free = recordings.filter(
