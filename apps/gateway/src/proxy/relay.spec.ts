@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import net from 'node:net';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { Dispatcher } from 'undici';
 import type { Call } from './call.js';
@@ -60,43 +59,6 @@ it('a client that does not read stops the provider, and gets everything once it 
   await once(response, 'end');
   expect(bytes).toBe(CHUNK.length * CHUNKS);
 });
-
-(process.platform === 'linux' ? it : it.skip)(
-  'a client is not gone that takes little, so that its full socket shows no movement for longer than that',
-  async () => {
-    const stalledMs = 500;
-    world.stalledMs = stalledMs;
-    await world.restart();
-    world.answer = (_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/octet-stream' });
-      const write = (): void => {
-        while (response.write(CHUNK));
-        response.once('drain', write);
-      };
-      write();
-    };
-    // 1 MB/s: the kernel's window for it opens every 64 ms, and Node's socket is writable again every second or so.
-    const buffer = Buffer.alloc(20_000);
-    const client = net.connect({
-      host: '127.0.0.1',
-      port: world.gatewayPort,
-      onread: { buffer, callback: () => false },
-    });
-    client.write(
-      `GET /proxy/openai/v1/models HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${KEY}\r\n\r\n`,
-    );
-    const reading = setInterval(() => client.resume(), 20);
-    try {
-      await new Promise((resolve) => setTimeout(resolve, 8 * stalledMs));
-      expect(world.openCalls()).toBe(1);
-      clearInterval(reading);
-      await world.until(() => world.openCalls() === 0, 'the client that takes nothing is gone');
-    } finally {
-      clearInterval(reading);
-      client.destroy();
-    }
-  },
-);
 
 it('an answer whose head cannot be read ends its hold', () => {
   const released: string[] = [];
