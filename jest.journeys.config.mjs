@@ -18,6 +18,7 @@ const ONLY_ON = {
     'outage',
     'status-table',
     'shared-spool',
+    'slow-clients',
   ],
   kafka: ['kafka', 'kafka-outage'],
 };

@@ -22,6 +22,7 @@ import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.
 import type { ProxyMetrics } from './proxy-metrics.js';
 import { type Metering, Relay, type RelayBounds } from './relay.js';
 import { SendQueues } from './send-queues.js';
+import { Turns } from './turns.js';
 import type { Upstreams } from './upstreams.js';
 
 export interface ProxyConfig {
@@ -57,6 +58,7 @@ export class ProxyService {
   private readonly open: OpenCalls;
   private readonly drains: Drains;
   private readonly queues = new SendQueues();
+  private readonly turns = new Turns();
   private readonly bodies: BodyBudget;
 
   constructor(
@@ -236,6 +238,7 @@ export class ProxyService {
       nowMs: () => clock.monotonicMs(),
       drains: this.drains,
       queues: this.queues,
+      turns: this.turns,
       closed: (closed) => {
         this.open.delete(closed);
         call.finish();

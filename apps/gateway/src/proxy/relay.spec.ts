@@ -6,11 +6,20 @@ import type { Call } from './call.js';
 import { Drains } from './drains.js';
 import type { Exchange } from './exchange.js';
 import { KEY, ProxyWorld } from './memory.proxy-world.js';
-import { type Metering, Relay } from './relay.js';
+import { type Metering, Relay, type RelaySurroundings } from './relay.js';
 import { SendQueues } from './send-queues.js';
+import { Turns } from './turns.js';
 
 const CHUNK = Buffer.alloc(65_536, 'x');
 const CHUNKS = 800;
+const SMALL_CHUNK = Buffer.alloc(4_096, 'x');
+const AROUND: Omit<RelaySurroundings, 'turns'> = {
+  bounds: { drainMs: 1, drainBytes: 1, stalledMs: 1 },
+  nowMs: () => 0,
+  closed: () => undefined,
+  drains: new Drains({ total: 1, perTenant: 1 }, () => undefined),
+  queues: new SendQueues(),
+};
 
 let world: ProxyWorld;
 beforeEach(async () => {
@@ -60,6 +69,49 @@ it('a client that does not read stops the provider, and gets everything once it 
   expect(bytes).toBe(CHUNK.length * CHUNKS);
 });
 
+/** A relay whose provider hands on chunks until it is paused. */
+function standingRelay(turns: Turns): { pushUntilPaused: () => number } {
+  const controller = {
+    paused: false,
+    pause() {
+      this.paused = true;
+    },
+    resume() {
+      this.paused = false;
+    },
+  };
+  const response = { on: () => undefined, off: () => undefined, write: () => true };
+  const exchange = { response, onStill: () => undefined, answerHead: () => undefined };
+  const call = { answered: () => undefined, handedOver: () => undefined } as unknown as Call;
+  const relay = new Relay(call, exchange as unknown as Exchange, null, { ...AROUND, turns });
+  const asController = controller as unknown as Dispatcher.DispatchController;
+  relay.onRequestStart(asController);
+  relay.onResponseStart(asController, 200, {});
+  return {
+    pushUntilPaused() {
+      let chunks = 0;
+      for (; chunks < 100 && !controller.paused; chunks += 1) relay.onResponseData(asController, SMALL_CHUNK);
+      return chunks;
+    },
+  };
+}
+
+it('providers that are far ahead are read in turns, four in each, so that others have theirs', async () => {
+  const turns = new Turns();
+  const relays = Array.from({ length: 6 }, () => standingRelay(turns));
+  const passed: number[][] = [];
+  for (let turn = 0; turn < 4; turn += 1) {
+    passed.push(relays.map((relay) => relay.pushUntilPaused()));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(passed).toEqual([
+    [16, 16, 16, 16, 16, 16],
+    [16, 16, 16, 16, 0, 0],
+    [16, 16, 0, 0, 16, 16],
+    [16, 16, 16, 16, 0, 0],
+  ]);
+});
+
 it('an answer whose head cannot be read ends its hold', () => {
   const released: string[] = [];
   const response = { on: () => undefined, off: () => undefined, destroy: () => undefined };
@@ -69,13 +121,7 @@ it('an answer whose head cannot be read ends its hold', () => {
     call,
     { response, onStill: () => undefined } as unknown as Exchange,
     metering as unknown as Metering,
-    {
-      bounds: { drainMs: 1, drainBytes: 1, stalledMs: 1 },
-      nowMs: () => 0,
-      closed: () => undefined,
-      drains: new Drains({ total: 1, perTenant: 1 }, () => undefined),
-      queues: new SendQueues(),
-    },
+    { ...AROUND, turns: new Turns() },
   );
   const headers = {
     get 'content-type'(): string {

@@ -11,6 +11,7 @@ import type { Hold } from './hold.js';
 import type { OpenCall } from './open-calls.js';
 import type { SendQueues } from './send-queues.js';
 import { openTap, type Tap, type TapSink } from './tap.js';
+import type { Turn, Turns } from './turns.js';
 
 /** What a metered answer is measured with; free ones have none. */
 export interface Metering {
@@ -35,6 +36,7 @@ export interface RelaySurroundings {
   nowMs: () => number;
   drains: Drains;
   queues: SendQueues;
+  turns: Turns;
   /** Told once, when nothing more can happen. */
   closed: (relay: Relay) => void;
 }
@@ -70,6 +72,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
   private ended = false;
   private tapIsBusy = false;
   private clientIsFull = false;
+  private readonly turn: Turn;
   private clientLeftAt: number | null = null;
   private drainedBytes = 0;
 
@@ -79,6 +82,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     private readonly metering: Metering | null,
     private readonly around: RelaySurroundings,
   ) {
+    this.turn = around.turns.open(() => this.flow());
     exchange.response.on('close', this.clientClosed);
     exchange.response.on('drain', this.clientDrained);
     exchange.onStill(around.bounds.stalledMs, around.queues, this.clientStill);
@@ -120,6 +124,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     if (this.isOver) return;
     if (this.tap) this.tap.push(chunk);
     else this.release(chunk);
+    this.turn.take(chunk.length);
   }
 
   onResponseEnd(): void {
@@ -366,7 +371,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
 
   private flow(): void {
     if (!this.controller || this.isOver) return;
-    const mustWait = this.tapIsBusy || this.clientIsFull;
+    const mustWait = this.tapIsBusy || this.clientIsFull || this.turn.isOver;
     if (mustWait === this.controller.paused) return;
     if (mustWait) this.controller.pause();
     else this.controller.resume();
