@@ -9,4 +9,5 @@ tellKills({
   rounds,
   parts: ['gateway', 'ledger', 'projector', 'postgres', 'kafka'],
   stops: Math.ceil(rounds / 2),
+  silenceMs: 60_000,
 });

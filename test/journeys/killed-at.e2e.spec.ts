@@ -18,8 +18,9 @@ const POINTS = {
 
 /** What the gateway tells of a call, in order; of one that it could not end the first alone. */
 const FRAMES = ['HoldReserved.v1', 'UsageMeasured.v1', 'HoldSettled.v1'];
-/** The holds of a gateway that is gone end after 60 s of its silence. */
-const EXPIRED_WITHIN_MS = 75_000;
+/** The holds of a gateway that is gone end after so much of its silence. */
+const SILENCE_MS = 15_000;
+const EXPIRED_WITHIN_MS = SILENCE_MS + 15_000;
 const COST = chargeByHand(
   { input: REPORTED.input_tokens, cacheRead: 0, cacheWrite: 0, output: REPORTED.output_tokens },
   LIST_PRICES.sandbox,
@@ -60,7 +61,10 @@ describe(`a gateway is killed while ${CELLS.length} calls stand at every point o
 
   beforeAll(async () => {
     upstream = await HoldingUpstream.start();
-    product = await productForTests({ upstreams: { openai: upstream.url, anthropic: upstream.url } });
+    product = await productForTests({
+      upstreams: { openai: upstream.url, anthropic: upstream.url },
+      env: { VENDO_SPOOL_SILENCE_MS: String(SILENCE_MS) },
+    });
     auditor = new Auditor(product.urls.database);
     await product.admin.importRates(
       ['openai', 'anthropic'].flatMap((provider) => [

@@ -21,7 +21,7 @@ const PASSED_ON: Record<AppName, readonly string[]> = {
     'VENDO_UPSTREAM_TIMEOUT_MS',
     'GATEWAY_HOST',
   ],
-  ledger: ['LEDGER_HOST'],
+  ledger: ['VENDO_SPOOL_SILENCE_MS', 'LEDGER_HOST'],
   projector: ['PROJECTOR_HOST'],
   sandbox: ['SANDBOX_HOST'],
 };

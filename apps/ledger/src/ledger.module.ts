@@ -193,7 +193,7 @@ function assemble(
     () => writer.owned().length,
   );
   const settlements = new Settlements(log, writer, clock, health, logger);
-  const expiry = new Expiry(writer, beats, clock, logger);
+  const expiry = new Expiry(writer, beats, clock, logger, config.VENDO_SPOOL_SILENCE_MS);
   const pools = [writerPool, leasePool, operatorPool];
   const ledger = new Ledger({ ownerPool, pools, log, writer, shards, settlements, expiry, relay });
   return { writer, shards, beats, spoolRows, operatorPool, ledger };

@@ -60,7 +60,7 @@ beforeEach(() => {
       return [];
     },
   } as unknown as Writer;
-  expiry = new Expiry(writer, beats, clock, createLogger('spec', 'silent'));
+  expiry = new Expiry(writer, beats, clock, createLogger('spec', 'silent'), 60_000);
 });
 
 /** Lets the time go by, a tick a second; `alive` beat on. */

@@ -6,8 +6,6 @@ import type { SpoolBeats } from './spool-beats.js';
 const TICK_MS = 1_000;
 /** Two ticks further apart than this: the process itself was stopped, and beats may have waited outside. */
 const BREAK_MS = 3_000;
-/** A spool's writer that has not been heard of for this long is gone. */
-export const SILENCE_MS = 60_000;
 const FORGET_MS = 10 * 60_000;
 const EXPIRE_AT_ONCE = 1_000;
 
@@ -25,6 +23,8 @@ export class Expiry {
     private readonly beats: SpoolBeats,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    /** A spool's writer that has not been heard of for this long is gone, milliseconds. */
+    private readonly silenceMs: number,
   ) {
     this.tickedAtMs = clock.monotonicMs();
   }
@@ -83,7 +83,7 @@ export class Expiry {
     monotonicMs: number,
     nowMs: number,
   ): Expire['reason'] | null {
-    if (spoolId !== null && Math.min(watchedMs, this.beats.silentMs(spoolId, monotonicMs)) > SILENCE_MS)
+    if (spoolId !== null && Math.min(watchedMs, this.beats.silentMs(spoolId, monotonicMs)) > this.silenceMs)
       return 'spool_silent';
     return nowMs - reservedAtMs >= MAX_HOLD_AGE_MS ? 'max_age' : null;
   }
