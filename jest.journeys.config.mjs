@@ -5,7 +5,8 @@ const log = process.env.VENDO_TEST_LOG || 'postgres';
 /** Journeys that say the same on either log, or are about one of them: they run once. */
 const ONLY_ON = {
   // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. Ledger and
-  // Postgres that stay away for long say the same on either, and a spool is adopted at the ledger.
+  // Postgres that stay away for long say the same on either, a spool is adopted at the ledger, and a client is slow at
+  // the gateway.
   postgres: [
     'npm-start',
     'sdk-openai',
@@ -22,16 +23,37 @@ const ONLY_ON = {
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
-/** Hold on either log. CI has the time to tell them on one. */
-const IN_CI_ON = {
-  postgres: ['killed-at', 'rebuild', 'takeover', 'projectors', 'rolling-restart'],
-  kafka: ['kill'],
-};
-/** Takes over a minute, most of it the 60 s of silence that kill runs wait for as well: told by hand. */
-const NOT_IN_CI = ['shared-spool'];
-const elsewhere = (places) => Object.entries(places).flatMap(([only, names]) => (only === log ? [] : names));
-const once = [...elsewhere(ONLY_ON), ...(process.env.CI ? [...elsewhere(IN_CI_ON), ...NOT_IN_CI] : [])];
-if (once.length > 0) process.stderr.write(`log: ${log}; not run: ${once.join(', ')}\n`);
+/** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
+const NOT_IN_CI = ['shared-spool', 'slow-clients'];
+/**
+ * Journeys without a limit of time that a busy machine could break: two of them may run beside each other, where each
+ * product has a log of its own.
+ */
+const SIDE_BY_SIDE = [
+  'npm-start',
+  'fuzz',
+  'rebuild',
+  'killed-at',
+  'status-table',
+  'sdk-openai',
+  'race',
+  'sdk-anthropic',
+  'isolation',
+  'burst',
+  'sdk-recorded',
+  'first-call',
+];
+/** `two` runs those of SIDE_BY_SIDE, `one` the others; unset, one after the other runs them all. */
+const atOnce = process.env.VENDO_JOURNEYS_AT_ONCE || '';
+
+const left = [
+  ...Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names)),
+  ...(process.env.CI ? NOT_IN_CI : []),
+  ...(atOnce === 'one' ? SIDE_BY_SIDE : []),
+];
+if (left.length > 0) process.stderr.write(`log: ${log}; not run: ${[...new Set(left)].join(', ')}\n`);
+
+const fileOf = (name) => `/${name}\\.e2e\\.spec\\.ts$`;
 
 /**
  * The suite of `npm run test:journeys`: the whole product as its processes run it, one journey after the other, on the
@@ -41,14 +63,9 @@ export default {
   ...base,
   globalSetup: undefined,
   globalTeardown: undefined,
-  testRegex: 'test/.*\\.e2e\\.spec\\.ts$',
-  testPathIgnorePatterns: [
-    '/node_modules/',
-    '/dist/',
-    '/test/chaos/',
-    ...once.map((name) => `/${name}\\.e2e\\.spec\\.ts$`),
-  ],
+  testRegex: atOnce === 'two' ? SIDE_BY_SIDE.map(fileOf) : 'test/.*\\.e2e\\.spec\\.ts$',
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/chaos/', ...left.map(fileOf)],
   reporters: ['default', '<rootDir>/test/harness/times-reporter.mjs'],
-  maxWorkers: 1,
+  maxWorkers: atOnce === 'two' ? 2 : 1,
   testTimeout: 180_000,
 };
