@@ -83,6 +83,7 @@ async function main(): Promise<void> {
       KAFKA_BROKERS: undefined,
       LEDGER_PORT: 0,
       LEDGER_HOST: '127.0.0.1',
+      VENDO_SPOOL_SILENCE_MS: 60_000,
       VENDO_INTERNAL_TOKEN: TOKEN,
       VENDO_LOG_LEVEL: 'error',
     }),

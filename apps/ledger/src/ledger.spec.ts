@@ -32,6 +32,7 @@ function startLedger(LEDGER_ADVERTISED_URL?: string): Promise<NestFastifyApplica
       LEDGER_PORT: 0,
       LEDGER_HOST: '127.0.0.1',
       LEDGER_ADVERTISED_URL,
+      VENDO_SPOOL_SILENCE_MS: 60_000,
       VENDO_INTERNAL_TOKEN: TOKEN,
       VENDO_LOG_LEVEL: 'silent',
     }),
