@@ -11,12 +11,14 @@ export function readRequest(
 ): MeteredRequest {
   const { route, params } = matchRoute(provider, 'POST', path) ?? {};
   if (route?.class !== 'metered') throw new Error(`${path} is not metered`);
-  return route.read({
+  const read = route.read({
     body: Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
     params: params ?? {},
     query: new URL(path, 'http://provider').searchParams,
     contentType,
   });
+  if (read instanceof Promise) throw new Error(`${path} takes a form`);
+  return read;
 }
 
 /** For specs: feeds a recorded event stream to a meter, every event of it; answers the verdict of each event. */
