@@ -1,3 +1,4 @@
+import type { Meter } from '@vendo/events';
 import type { Micros } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 
@@ -75,6 +76,8 @@ export interface MeteredRequest {
   /** The bytes to forward: the client's own, or a rewritten copy when something had to be asked for. */
   readonly body: Buffer;
   readonly bound: CostBound;
+  /** The meters without whose price the call is refused; absent: input and output tokens. */
+  readonly needs?: readonly Meter[];
   /**
    * Body fields that name objects stored in the provider's account (`previous_response_id`, file ids, ..). On the
    * managed pool, whose account tenants share, such a call must be refused; absent or empty: none.
@@ -88,7 +91,9 @@ export interface MeteredRequest {
 export type CostBound =
   | { kind: 'ceiling' }
   /** Upper bounds, in tokens: all of the input at its dearest input meter, and the output of all choices. */
-  | { kind: 'tokens'; input: number; output: number };
+  | { kind: 'tokens'; input: number; output: number }
+  /** Upper bounds in other units, by meter. */
+  | { kind: 'units'; units: Readonly<Partial<Record<Meter, number>>> };
 
 /** One server-sent event: `event` is its name ('' when it has none), `data` its joined data lines. */
 export interface SseEvent {
