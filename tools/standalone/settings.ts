@@ -18,6 +18,7 @@ const PASSED_ON: Record<AppName, readonly string[]> = {
     'VENDO_SPOOL_MAX_BYTES',
     'VENDO_MAX_JSON_BYTES',
     'VENDO_MAX_BODIES_BYTES',
+    'VENDO_MAX_UPLOAD_BYTES',
     'VENDO_UPSTREAM_TIMEOUT_MS',
     'GATEWAY_HOST',
   ],

@@ -62,6 +62,8 @@ const Variables = z.object({
   VENDO_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Largest request body, bytes. */
   VENDO_MAX_JSON_BYTES: positive.default(33_554_432),
+  /** Largest file that is forwarded while it comes. */
+  VENDO_MAX_UPLOAD_BYTES: positive.default(2_147_483_648),
   /** All request bodies of calls in memory together, bytes; above it calls get 503. */
   VENDO_MAX_BODIES_BYTES: positive.default(536_870_912),
   /** Bytes of the spool above which new metered calls get 503. */

@@ -56,6 +56,7 @@ export class GatewayModule {
     });
     const proxy = ProxyModule.from({
       maxBodyBytes: config.VENDO_MAX_JSON_BYTES,
+      maxUploadBytes: config.VENDO_MAX_UPLOAD_BYTES,
       maxBodiesBytes: config.VENDO_MAX_BODIES_BYTES,
       upstreamTimeoutMs: config.VENDO_UPSTREAM_TIMEOUT_MS,
       bounds: { drainMs: DRAIN_MS, drainBytes: DRAIN_BYTES, stalledMs: STALLED_MS },

@@ -41,6 +41,12 @@ export function pathOf(rawTarget: string): string {
   return end < 0 ? rawTarget : rawTarget.slice(0, end);
 }
 
+/** What stands behind the question mark; '' when nothing does. */
+export function queryOf(rawTarget: string): string {
+  const at = rawTarget.indexOf('?');
+  return at < 0 ? '' : rawTarget.slice(at + 1);
+}
+
 /** Null when the path has a backslash or an encoded slash. */
 function decodeDotsAndSlashes(path: string): string | null {
   // Every `%25` is a percent sign to somebody who decodes once more, so runs of them count as one.

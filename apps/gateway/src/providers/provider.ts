@@ -1,3 +1,4 @@
+import type { Meter } from '@vendo/events';
 import type { Micros } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 
@@ -13,20 +14,36 @@ export interface Provider {
   readonly holdCeiling: Micros;
   /** Default-deny: only listed (method, path) pairs are forwarded. */
   readonly routes: readonly Route[];
-  /** Puts the real credential in; every client credential is out already. Header names are lower case. */
-  authorize(headers: Record<string, string>, secret: string): void;
+  /**
+   * The target that routes are matched on and that is forwarded, where it is not the one that came: a prefix that the
+   * provider's SDK leaves out, or the place of a credential in the path, emptied. Absent: as it came.
+   */
+  target?(raw: string): string;
+  /** Puts the real credential in; every client credential is out already. */
+  authorize(outgoing: Outgoing, secret: string): void;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
 }
 
-/** One route that may be forwarded. `path` is a pattern on the raw path, without query: `/v1/models/:id`. */
+/** What is about to be sent. Header names are lower case. */
+export interface Outgoing {
+  path: string;
+  headers: Record<string, string>;
+}
+
+/**
+ * One route that may be forwarded. `path` is a pattern on the raw path, without query. `:name` stands for one id, up to
+ * what follows it in its segment (`/v1beta/models/:model:generateContent`), `*name` for the rest of the path.
+ */
 export type Route = FreeRoute | MeteredRoute;
 
 export interface FreeRoute {
   readonly class: 'free';
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly name: string;
+  /** The body is a file: it is forwarded while it comes, with a limit of its own. */
+  readonly upload?: boolean;
 }
 
 export interface MeteredRoute {
@@ -35,8 +52,19 @@ export interface MeteredRoute {
   readonly path: string;
   /** Shown as `route` on usage events, e.g. `chat.completions`. */
   readonly name: string;
-  /** Reads what the walk needs from the request body. Throws VendoError `invalid_body`. */
-  read(body: Buffer): MeteredRequest;
+  /** Reads what the walk needs from the request; a form takes a while. Throws (or rejects with) VendoError `invalid_body`. */
+  read(request: RouteRequest): MeteredRequest | Promise<MeteredRequest>;
+}
+
+/** A request as its route reads it. */
+export interface RouteRequest {
+  readonly body: Buffer;
+  /** The named parts of the path, as they came. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Decoded; credentials are out. */
+  readonly query: URLSearchParams;
+  /** '' when there is none. */
+  readonly contentType: string;
 }
 
 /** A metered request as its route reads it. */
@@ -48,6 +76,8 @@ export interface MeteredRequest {
   /** The bytes to forward: the client's own, or a rewritten copy when something had to be asked for. */
   readonly body: Buffer;
   readonly bound: CostBound;
+  /** The meters without whose price the call is refused; absent: input and output tokens. */
+  readonly needs?: readonly Meter[];
   /**
    * Body fields that name objects stored in the provider's account (`previous_response_id`, file ids, ..). On the
    * managed pool, whose account tenants share, such a call must be refused; absent or empty: none.
@@ -61,7 +91,9 @@ export interface MeteredRequest {
 export type CostBound =
   | { kind: 'ceiling' }
   /** Upper bounds, in tokens: all of the input at its dearest input meter, and the output of all choices. */
-  | { kind: 'tokens'; input: number; output: number };
+  | { kind: 'tokens'; input: number; output: number }
+  /** Upper bounds in other units, by meter. */
+  | { kind: 'units'; units: Readonly<Partial<Record<Meter, number>>> };
 
 /** One server-sent event: `event` is its name ('' when it has none), `data` its joined data lines. */
 export interface SseEvent {
@@ -79,6 +111,8 @@ export interface EventVerdict {
 
 /** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
 export interface UsageMeter {
+  /** The head of a 2xx answer, before anything of its body. Header names are lower case. */
+  onHead?(headers: Readonly<Record<string, string | string[] | undefined>>): void;
   /**
    * Takes the output that an event carries, by a cheap look at its raw lines (one character per byte, so only ASCII
    * can be looked for), for each event in turn. @returns whether that was all: `onEvent` gets the others.
@@ -110,6 +144,8 @@ export interface Reading {
   contextTokens: number;
   /** The provider's own report is complete (`final`), has begun (`partial`), or has said nothing (`none`). */
   state: 'none' | 'partial' | 'final';
+  /** A final report that stood in the head of the answer, or follows from the request once it is accepted; absent: in its body. */
+  evidence?: 'header';
   /** The answer carried an error in its body or stream: quantities hold what the provider bills nevertheless. */
   failed: boolean;
   /** The answer's own id in its body. */

@@ -3,10 +3,22 @@ import type { EventVerdict, MeteredRequest, Provider, Reading, UsageMeter } from
 import { matchRoute } from './route-table.js';
 
 /** For specs: reads a request body by the provider's own route table. */
-export function readRequest(provider: Provider, path: string, body: unknown): MeteredRequest {
-  const route = matchRoute(provider, 'POST', path);
+export function readRequest(
+  provider: Provider,
+  path: string,
+  body: unknown,
+  contentType = 'application/json',
+): MeteredRequest {
+  const { route, params } = matchRoute(provider, 'POST', path) ?? {};
   if (route?.class !== 'metered') throw new Error(`${path} is not metered`);
-  return route.read(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
+  const read = route.read({
+    body: Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+    params: params ?? {},
+    query: new URL(path, 'http://provider').searchParams,
+    contentType,
+  });
+  if (read instanceof Promise) throw new Error(`${path} takes a form`);
+  return read;
 }
 
 /** For specs: feeds a recorded event stream to a meter, every event of it; answers the verdict of each event. */

@@ -42,7 +42,7 @@ const answers = recordings.filter(
 function routeOf(provider: string, method: string, endpoint: string) {
   const { pathname, search } = new URL(endpoint);
   const known = providerBySlug(provider);
-  return known ? matchRoute(known, method, pathname + search) : null;
+  return known ? (matchRoute(known, method, pathname + search)?.route ?? null) : null;
 }
 
 /** `expected_billable` in our meters: audio, which it counts inside input and output, is a meter of its own. */

@@ -1,7 +1,18 @@
 import type { Provider, Route } from './provider.js';
 
 /** One id in a path. Percent signs are out: what is matched are the bytes that are forwarded. */
-const ID = '(?!\\.{1,2}$)[A-Za-z0-9._:~-]{1,256}';
+const ID = '(?!\\.{1,2}(?:/|$))[A-Za-z0-9._:~-]{1,256}';
+/** One that something follows in its segment, which begins with a colon. */
+const ID_BEFORE = '[A-Za-z0-9._~-]{1,256}';
+/** The rest of a path: ids with slashes between them. */
+const REST = `${ID}(?:/${ID}){0,7}`;
+const NAME = /^([:*])([a-zA-Z]+)(.*)$/s;
+
+/** A route and what the named parts of its pattern are in this path. */
+export interface RouteMatch {
+  route: Route;
+  params: Readonly<Record<string, string>>;
+}
 
 interface Compiled {
   route: Route;
@@ -12,13 +23,16 @@ const TABLES = new WeakMap<Provider, readonly Compiled[]>();
 
 /**
  * The provider's route for a method and a raw request target (path with or without its query), or null: not listed
- * is not forwarded. The match is on the bytes as they came, case and trailing slash included.
+ * is not forwarded. The match is on the bytes as they came, case and trailing slash included. The first that matches
+ * wins.
  */
-export function matchRoute(provider: Provider, method: string, target: string): Route | null {
+export function matchRoute(provider: Provider, method: string, target: string): RouteMatch | null {
   const queryAt = target.indexOf('?');
   const path = queryAt < 0 ? target : target.slice(0, queryAt);
-  for (const { route, path: pattern } of tableOf(provider))
-    if (route.method === method && pattern.test(path)) return route;
+  for (const { route, path: pattern } of tableOf(provider)) {
+    const match = route.method === method ? pattern.exec(path) : null;
+    if (match) return { route, params: match.groups ?? {} };
+  }
   return null;
 }
 
@@ -31,10 +45,16 @@ function tableOf(provider: Provider): readonly Compiled[] {
 }
 
 function pattern(path: string): RegExp {
-  const segments = path.split('/').map((segment) => (segment.startsWith(':') ? ID : literal(segment)));
-  return new RegExp(`^${segments.join('/')}$`);
+  return new RegExp(`^${path.split('/').map(segment).join('/')}$`);
 }
 
-function literal(segment: string): string {
-  return segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+function segment(text: string): string {
+  const [, kind, name, suffix = ''] = NAME.exec(text) ?? [];
+  if (name === undefined) return literal(text);
+  if (suffix !== '') return `(?<${name}>${ID_BEFORE})${literal(suffix)}`;
+  return `(?<${name}>${kind === '*' ? REST : ID})`;
+}
+
+function literal(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import { type ErrorResponse, VendoError } from '@vendo/errors';
 import { CORS_HEADERS } from '../edge/cors.js';
 import { waitsToContinue } from '../edge/edge.js';
@@ -9,6 +10,12 @@ import type { SendQueues } from './send-queues.js';
 /** The client left before it got an answer: there is nobody to answer. */
 export class ClientLeft extends Error {
   override name = 'ClientLeft';
+}
+
+/** A body on its way. `length`: as announced, bytes; null: not said. */
+export interface Upload {
+  stream: Readable;
+  length: number | null;
 }
 
 /** The client's side of a call. */
@@ -63,16 +70,7 @@ export class Exchange {
    * for it, `invalid_body` for a compressed one (what is billed must be readable), ClientLeft when it breaks off.
    */
   readBody(maxBytes: number, share: BodyShare): Promise<Buffer> {
-    const coding = this.header('content-encoding');
-    if (coding !== null && coding.trim().toLowerCase() !== 'identity')
-      throw new VendoError(
-        'invalid_body',
-        'Compressed request bodies are not supported: send it uncompressed.',
-      );
-    if (Number(this.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
-    // Who left before this has been told already: no further event would come.
-    this.assertThere();
-    if (waitsToContinue(this.request)) this.response.writeContinue();
+    this.begin(maxBytes);
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     const body = new ByteCollector();
     const stop = (error: Error): void => {
@@ -90,6 +88,38 @@ export class Exchange {
       if (!this.request.readableEnded) stop(new ClientLeft());
     });
     return promise;
+  }
+
+  /**
+   * The request body while it comes. Above `maxBytes` the stream breaks, and the request to the provider with it.
+   * Throws VendoError `body_too_large` where the length says so before, `invalid_body` for a compressed one, ClientLeft.
+   */
+  upload(maxBytes: number): Upload {
+    this.begin(maxBytes);
+    const announced = this.header('content-length');
+    let bytes = 0;
+    const limited = new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        bytes += chunk.length;
+        done(bytes > maxBytes ? tooLarge(maxBytes) : null, chunk);
+      },
+    });
+    // Whatever breaks either of them breaks both; the relay hears of it from the provider's side.
+    pipeline(this.request, limited, () => undefined);
+    return { stream: limited, length: announced === null ? null : Number(announced) };
+  }
+
+  private begin(maxBytes: number): void {
+    const coding = this.header('content-encoding');
+    if (coding !== null && coding.trim().toLowerCase() !== 'identity')
+      throw new VendoError(
+        'invalid_body',
+        'Compressed request bodies are not supported: send it uncompressed.',
+      );
+    if (Number(this.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    // Who left before this has been told already: no further event would come.
+    this.assertThere();
+    if (waitsToContinue(this.request)) this.response.writeContinue();
   }
 
   /** Answers with an error of our own. */

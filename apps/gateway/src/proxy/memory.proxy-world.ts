@@ -227,6 +227,7 @@ export class ProxyWorld {
     return new ProxyService(
       {
         maxBodyBytes: 100_000,
+        maxUploadBytes: 200_000,
         maxBodiesBytes: this.maxBodiesBytes,
         bounds: { drainMs: 300, drainBytes: 200_000, stalledMs: this.stalledMs },
         drains: this.drains,

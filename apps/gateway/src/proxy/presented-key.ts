@@ -1,13 +1,13 @@
 import { VendoError } from '@vendo/errors';
-import { pathOf } from '../edge/target.js';
+import { pathOf, queryOf } from '../edge/target.js';
 
 const OURS = 'vendo_sk_';
 /** Wherever a provider's own SDK puts its key. `authorization` is read with or without `Bearer`. */
 const KEY_HEADERS = new Set(['authorization', 'x-api-key', 'xi-api-key', 'x-goog-api-key']);
 /** The same in the query; they are taken out of what is forwarded, whatever they hold. */
 const KEY_PARAMETERS = new Set(['key', 'access_token', 'token']);
-/** Telegram's clients put it into the path. */
-const KEY_IN_PATH = /^\/(?:file\/)?bot(vendo_sk_[A-Za-z0-9_-]+)(?:\/|$)/;
+/** Telegram's clients put it into the path; those that look at its shape as `<digits>:<key>`. */
+const KEY_IN_PATH = /^\/(?:file\/)?bot(?:\d+(?::|%3a))?(vendo_sk_[A-Za-z0-9_-]+)(?:\/|$)/i;
 
 /**
  * The key of ours that a request presents. Credentials that are not ours are ignored here, and none of either kind is
@@ -22,7 +22,7 @@ export function presentedKey(rawHeaders: readonly string[], rawTarget: string): 
     const [name = '', value = ''] = [rawHeaders[at]?.toLowerCase(), rawHeaders[at + 1]];
     if (KEY_HEADERS.has(name)) look(name === 'authorization' ? withoutScheme(value) : value.trim());
   }
-  for (const parameter of queryOf(rawTarget)) {
+  for (const parameter of parametersOf(rawTarget)) {
     const [name, value] = readParameter(parameter);
     if (KEY_PARAMETERS.has(name)) look(value);
   }
@@ -36,7 +36,7 @@ export function presentedKey(rawHeaders: readonly string[], rawTarget: string): 
 
 /** The target without credentials in its query; every other byte stays as it came. */
 export function withoutKeyParameters(rawTarget: string): string {
-  const parameters = queryOf(rawTarget);
+  const parameters = parametersOf(rawTarget);
   const kept = parameters.filter(
     (parameter) => !KEY_PARAMETERS.has(readParameter(parameter)[0]) && !carriesKey(decoded(parameter)),
   );
@@ -54,9 +54,9 @@ function withoutScheme(value: string): string {
   return value.replace(/^bearer\s+/i, '').trim();
 }
 
-function queryOf(rawTarget: string): string[] {
-  const at = rawTarget.indexOf('?');
-  return at < 0 || at === rawTarget.length - 1 ? [] : rawTarget.slice(at + 1).split('&');
+function parametersOf(rawTarget: string): string[] {
+  const query = queryOf(rawTarget);
+  return query === '' ? [] : query.split('&');
 }
 
 /** Name and value as a provider would decode them, so that `%6bey=` is a key as well. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import { errorResponse, VendoError } from '@vendo/errors';
 import type { LedgerClient } from '@vendo/ledger-api';
 import type { Micros } from '@vendo/money';
@@ -6,15 +7,15 @@ import type { PriceContext, RateBook } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
 import type { Caller, Callers, Connection } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
-import { hasTraversal, type ProxyTarget } from '../edge/target.js';
+import { hasTraversal, type ProxyTarget, queryOf } from '../edge/target.js';
 import type { FreeRoute, MeteredRequest, MeteredRoute, Provider, Route } from '../providers/provider.js';
 import { providerBySlug } from '../providers/registry.js';
-import { matchRoute } from '../providers/route-table.js';
+import { matchRoute, type RouteMatch } from '../providers/route-table.js';
 import type { Spool } from '../spool/spool.js';
 import { BodyBudget } from './body-budget.js';
 import { Call } from './call.js';
 import { type DrainLimits, Drains } from './drains.js';
-import { ClientLeft, Exchange } from './exchange.js';
+import { ClientLeft, Exchange, type Upload } from './exchange.js';
 import { requestHeaders } from './headers.js';
 import { Hold } from './hold.js';
 import { type OpenCall, OpenCalls } from './open-calls.js';
@@ -28,6 +29,8 @@ import type { Upstreams } from './upstreams.js';
 export interface ProxyConfig {
   /** Largest request body, bytes. */
   maxBodyBytes: number;
+  /** Largest file that is forwarded while it comes, bytes. */
+  maxUploadBytes: number;
   /** All request bodies that are in memory together, bytes. */
   maxBodiesBytes: number;
   bounds: RelayBounds;
@@ -103,14 +106,16 @@ export class ProxyService {
     if (!provider) throw new VendoError('adapter_unknown');
     call.provider = provider.slug;
     const key = presentedKey(exchange.request.rawHeaders, target.raw);
-    const forwarded = withoutKeyParameters(target.raw);
-    const route = routeOf(provider, exchange, forwarded);
-    call.caller = await this.parts.callers.identify(key, route?.class ?? 'free');
-    if (!route) throw notSupported(exchange);
+    const keyless = withoutKeyParameters(target.raw);
+    const forwarded = provider.target?.(keyless) ?? keyless;
+    const match = routeOf(provider, exchange, forwarded);
+    call.caller = await this.parts.callers.identify(key, match?.route.class ?? 'free');
+    if (!match) throw notSupported(exchange);
+    const { route, params } = match;
     call.route = route.name;
     if (this.open.stopping) throw new VendoError('billing_unavailable');
     if (route.class === 'free') await this.walkFree(call, call.caller, provider, route, forwarded, exchange);
-    else await this.walkMetered(call, call.caller, provider, route, forwarded, exchange);
+    else await this.walkMetered(call, call.caller, provider, route, params, forwarded, exchange);
   }
 
   /** No hold, no usage event. */
@@ -122,8 +127,10 @@ export class ProxyService {
     path: string,
     exchange: Exchange,
   ): Promise<void> {
-    const body = await exchange.readBody(this.config.maxBodyBytes, call.body);
-    if (route.method === 'GET' && body.length > 0)
+    const body = route.upload
+      ? exchange.upload(this.config.maxUploadBytes)
+      : await exchange.readBody(this.config.maxBodyBytes, call.body);
+    if (route.method === 'GET' && Buffer.isBuffer(body) && body.length > 0)
       throw new VendoError('invalid_body', 'This route takes no body.');
     const connection = await this.connect(call, caller, provider, exchange, 'free');
     exchange.assertThere();
@@ -136,11 +143,17 @@ export class ProxyService {
     caller: Caller,
     provider: Provider,
     route: MeteredRoute,
+    params: RouteMatch['params'],
     path: string,
     exchange: Exchange,
   ): Promise<void> {
     const body = await exchange.readBody(this.config.maxBodyBytes, call.body);
-    const request = route.read(body);
+    const request = await route.read({
+      body,
+      params,
+      query: new URLSearchParams(queryOf(path)),
+      contentType: exchange.header('content-type') ?? '',
+    });
     // A mistake that happens, and the model stands in log lines, events and rate misses.
     if (carriesKey(request.model)) throw new VendoError('invalid_body', 'The model is an API key.');
     call.model = request.model;
@@ -221,7 +234,7 @@ export class ProxyService {
     provider: Provider,
     connection: Connection,
     path: string,
-    body: Buffer,
+    body: Buffer | Upload,
     exchange: Exchange,
     method: Route['method'],
     metering: Metering | null,
@@ -231,7 +244,9 @@ export class ProxyService {
       metered: metering !== null,
       identity: metering?.mayDrop ?? false,
     });
-    provider.authorize(headers, secret);
+    if (!Buffer.isBuffer(body) && body.length !== null) headers['content-length'] = String(body.length);
+    const outgoing = { path, headers };
+    provider.authorize(outgoing, secret);
     const { clock, upstreams } = this.parts;
     const relay = new Relay(call, exchange, metering, {
       bounds: this.config.bounds,
@@ -245,7 +260,7 @@ export class ProxyService {
       },
     });
     this.open.add(relay);
-    upstreams.dispatch(origin, { method, path, headers, body: body.length > 0 ? body : null }, relay);
+    upstreams.dispatch(origin, { method, ...outgoing, body: bytesOf(body) }, relay);
   }
 
   /** Whatever ends a call before it was forwarded ends its hold; after that the relay does. */
@@ -275,8 +290,14 @@ export class ProxyService {
   }
 }
 
+/** Null: there is none. */
+function bytesOf(body: Buffer | Upload): Buffer | Readable | null {
+  if (!Buffer.isBuffer(body)) return body.stream;
+  return body.length > 0 ? body : null;
+}
+
 /** Null: not forwarded. WebSockets carry what no route here can meter. */
-function routeOf(provider: Provider, exchange: Exchange, path: string): Route | null {
+function routeOf(provider: Provider, exchange: Exchange, path: string): RouteMatch | null {
   // A key in the path would go to the provider.
   return asksForWebSocket(exchange) || carriesKey(path)
     ? null

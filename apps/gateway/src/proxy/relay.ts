@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { errorResponse, VendoError } from '@vendo/errors';
-import type { Evidence, Outcome } from '@vendo/events';
 import type { Dispatcher } from 'undici';
-import type { Reading, UsageMeter } from '../providers/provider.js';
+import type { UsageMeter } from '../providers/provider.js';
 import type { Call } from './call.js';
 import type { Drain, Drains } from './drains.js';
 import type { Exchange } from './exchange.js';
 import { responseHeaders } from './headers.js';
 import type { Hold } from './hold.js';
+import { type Ending, isKnownAtHead, measure, readHead } from './measure.js';
 import type { OpenCall } from './open-calls.js';
 import type { SendQueues } from './send-queues.js';
 import { openTap, type Tap, type TapSink } from './tap.js';
@@ -40,19 +40,6 @@ export interface RelaySurroundings {
   /** Told once, when nothing more can happen. */
   closed: (relay: Relay) => void;
 }
-
-/** How an answer ended. */
-type Ending = 'completed' | 'upstream_died' | 'client_aborted';
-
-const NO_READING: Reading = {
-  model: null,
-  tier: null,
-  quantities: [],
-  contextTokens: 0,
-  state: 'none',
-  failed: false,
-  upstreamId: null,
-};
 
 /**
  * Carries one answer from the provider to the client, past the tap. Every way in which a call can end arrives here
@@ -175,8 +162,9 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     this.clientLeftAt = this.around.nowMs();
     this.pending = [];
     this.clientIsFull = false;
-    const nothingToMeasure = this.metering === null || (this.status !== null && this.tap === null);
-    if (nothingToMeasure) {
+    const { metering } = this;
+    const nothingToMeasure = metering === null || (this.status !== null && this.tap === null);
+    if (nothingToMeasure || isKnownAtHead(metering.meter)) {
       this.hangUp();
     } else {
       this.flow();
@@ -216,6 +204,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
       hold.release('upstream_error');
       return;
     }
+    readHead(meter, headers);
     const length = headers['content-length'];
     this.tap = openTap(
       {
@@ -239,9 +228,9 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     }
     const { hold, meter } = this.metering;
     if (hold.end !== null) return;
-    const { reading, evidence } = this.measured(meter, ended);
+    const { reading, evidence, outcome } = measure(meter, ended, this.clientLeftAt !== null);
     hold.settle(reading, {
-      outcome: this.outcomeOf(ended, reading),
+      outcome,
       evidence,
       status: this.status,
       upstreamRequestId: this.upstreamRequestId,
@@ -260,34 +249,13 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     });
   }
 
-  /** The provider's report; where the answer was cut off before it was final, what has certainly passed. */
-  private measured(meter: UsageMeter, ended: Ending): { reading: Reading; evidence: Evidence } {
-    try {
-      const reading = meter.reading();
-      if (reading.state === 'final')
-        return { reading, evidence: this.clientLeftAt === null ? 'exact' : 'drained' };
-      const isCutOff = ended !== 'completed' && !reading.failed;
-      return isCutOff
-        ? { reading: meter.counted(), evidence: 'counted' }
-        : { reading, evidence: 'estimated' };
-    } catch {
-      return { reading: NO_READING, evidence: 'estimated' };
-    }
-  }
-
-  private outcomeOf(ended: Ending, reading: Reading): Outcome {
-    if (ended === 'completed' && this.clientLeftAt !== null) return 'client_aborted';
-    if (ended === 'completed' && reading.failed) return 'upstream_error';
-    return ended;
-  }
-
   /** The provider gave no answer: ours says so. */
   private noAnswer(error: Error): void {
     const sent = this.controller !== null;
     this.metering?.hold.release(sent ? 'upstream_died' : 'not_forwarded');
     this.ended = true;
     if (this.clientLeftAt !== null) this.close();
-    else this.refuse(new VendoError(isTimeout(error) ? 'upstream_timeout' : 'upstream_unreachable'));
+    else this.refuse(refusalOf(error));
   }
 
   private refuse(refusal: VendoError): void {
@@ -388,6 +356,12 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
 
 function textOf(value: string | string[] | undefined): string | null {
   return (Array.isArray(value) ? value[0] : value)?.slice(0, 200) ?? null;
+}
+
+/** An upload that grew too large ends with an error of our own. */
+function refusalOf(error: Error): VendoError {
+  if (error instanceof VendoError) return error;
+  return new VendoError(isTimeout(error) ? 'upstream_timeout' : 'upstream_unreachable');
 }
 
 function isTimeout(error: Error): boolean {

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { Reading, UsageMeter } from '../providers/provider.js';
+import { readRequest } from '../providers/read-answer.contract.js';
 import { providerBySlug } from '../providers/registry.js';
-import { matchRoute } from '../providers/route-table.js';
 import { SseReader } from './sse-reader.js';
 
 const HEAD = '{"id":"c1","object":"chat.completion.chunk","model":"gpt-4o-mini"';
@@ -42,10 +42,9 @@ const RECORDED = {
 function meterOf(route: string): UsageMeter {
   const [slug = '', target = ''] = route.split(' ');
   const provider = providerBySlug(slug);
-  const found = provider && matchRoute(provider, 'POST', target);
-  if (found?.class !== 'metered') throw new Error(`${route} is not metered`);
+  if (!provider) throw new Error(slug);
   const body = { model: 'm', max_tokens: 9, stream: true, messages: [], input: 'x' };
-  return found.read(Buffer.from(JSON.stringify(body))).meter();
+  return readRequest(provider, target, body).meter();
 }
 
 interface Told {

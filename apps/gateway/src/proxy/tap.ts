@@ -42,7 +42,7 @@ interface Reader {
   end(): void;
 }
 
-/** Reads nothing: the answer is compressed in a way that cannot be read. */
+/** Reads nothing: the answer is no text, or compressed in a way that cannot be read. */
 const NO_READER: Reader = { terminal: false, feed: () => undefined, end: () => undefined };
 
 export function openTap(
@@ -52,12 +52,17 @@ export function openTap(
 ): Tap {
   const coding = codingOf(contentEncoding);
   const isStream = /^\s*text\/event-stream\b/i.test(contentType);
-  if (coding === undefined) return new PlainTap(contentLength, NO_READER, sink);
+  if (coding === undefined || isMedia(contentType)) return new PlainTap(contentLength, NO_READER, sink);
   if (coding === null && isStream && mayDrop) return new DroppingTap(meter, sink);
   const reader = isStream ? new SseReader(meter) : new BodyReader(meter);
   return coding
     ? new CompressedTap(coding, contentLength, reader, sink)
     : new PlainTap(contentLength, reader, sink);
+}
+
+/** Sound and pictures report nothing. */
+function isMedia(contentType: string): boolean {
+  return /^\s*(?:audio|image|video|application\/(?:octet-stream|zip))\b/i.test(contentType);
 }
 
 /** An answer as it is. Where its length is said, its last chunk waits for the settlement: it tells that all is there. */

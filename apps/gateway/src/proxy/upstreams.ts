@@ -1,11 +1,12 @@
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 /** One request to a provider. `path` is the raw target, forwarded byte for byte. */
 export interface UpstreamRequest {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   path: string;
   headers: Record<string, string>;
-  body: Buffer | null;
+  body: Buffer | Readable | null;
 }
 
 /** The providers' servers. Nothing is ever sent twice. */

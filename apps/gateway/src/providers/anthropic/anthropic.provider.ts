@@ -11,7 +11,7 @@ export const anthropic: Provider = {
   upstream: 'https://api.anthropic.com',
   holdCeiling: 1_000_000n,
   routes,
-  authorize(headers, secret) {
+  authorize({ headers }, secret) {
     if (!secret.startsWith(OAUTH_TOKEN)) {
       headers['x-api-key'] = secret;
       return;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Foreign, isObject, listOf, objectOf } from '../foreign-json.js';
-import type { CostBound, MeteredRequest } from '../provider.js';
+import type { CostBound, MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
 import { tierOf } from './anthropic.models.js';
@@ -32,7 +32,7 @@ const MessagesBody = z.object({
 type MessagesBody = z.infer<typeof MessagesBody>;
 
 /** Throws VendoError invalid_body; also for `billing_policy`, which would let a call choose who pays for it. */
-export function readMessages(body: Buffer): MeteredRequest {
+export function readMessages({ body }: RouteRequest): MeteredRequest {
   const request = readRequestBody(body, MessagesBody);
   if (request.billing_policy !== undefined) throw invalid('"billing_policy" is not supported here.');
   const asked = { speed: request.speed ?? null, geo: request.inference_geo ?? null };

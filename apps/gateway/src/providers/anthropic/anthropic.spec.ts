@@ -224,7 +224,7 @@ describe('anthropic credentials', () => {
     ],
   ])('%s goes where its kind belongs', (secret, headers: Record<string, string>, expected) => {
     const sent = { ...headers };
-    anthropic.authorize(sent, secret);
+    anthropic.authorize({ path: '/', headers: sent }, secret);
     expect(sent).toEqual(expected);
   });
 });

@@ -7,7 +7,7 @@ export const openai: Provider = {
   upstream: 'https://api.openai.com',
   holdCeiling: 1_000_000n,
   routes,
-  authorize(headers, secret) {
+  authorize({ headers }, secret) {
     headers.authorization = `Bearer ${secret}`;
   },
   rateKeys,

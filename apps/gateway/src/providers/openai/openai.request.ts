@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Foreign, isObject, listOf, objectOf } from '../foreign-json.js';
 import { topLevelMembers } from '../json-members.js';
-import type { CostBound, MeteredRequest } from '../provider.js';
+import type { CostBound, MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
 import { requestedTier } from './openai.models.js';
@@ -54,7 +54,7 @@ type ResponsesBody = z.infer<typeof ResponsesBody>;
 const EmbeddingsBody = z.object({ model: Model, input: z.unknown().optional(), service_tier: Tier });
 
 /** Throws VendoError invalid_body. */
-export function readChat(body: Buffer): MeteredRequest {
+export function readChat({ body }: RouteRequest): MeteredRequest {
   const chat = readRequestBody(body, ChatBody);
   const stream = chat.stream === true;
   const asked = stream && chat.stream_options?.include_usage !== true;
@@ -71,7 +71,7 @@ export function readChat(body: Buffer): MeteredRequest {
 }
 
 /** Throws VendoError invalid_body; also for `background`, whose usage no answer of this call would carry. */
-export function readResponses(body: Buffer): MeteredRequest {
+export function readResponses({ body }: RouteRequest): MeteredRequest {
   const request = readRequestBody(body, ResponsesBody);
   if (request.background === true)
     throw invalid('"background" is not supported here: the answer of such a call carries no usage.');
@@ -87,7 +87,7 @@ export function readResponses(body: Buffer): MeteredRequest {
 }
 
 /** Throws VendoError invalid_body. A token costs at least a byte of the body: text as UTF-8, an id as a digit and its comma. */
-export function readEmbeddings(body: Buffer): MeteredRequest {
+export function readEmbeddings({ body }: RouteRequest): MeteredRequest {
   const request = readRequestBody(body, EmbeddingsBody);
   return {
     model: request.model,

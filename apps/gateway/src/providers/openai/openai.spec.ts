@@ -287,6 +287,6 @@ describe('openai models', () => {
 
 it('openai takes the credential as a bearer', () => {
   const headers = {};
-  openai.authorize(headers, 'sk-1');
+  openai.authorize({ path: '/', headers }, 'sk-1');
   expect(headers).toEqual({ authorization: 'Bearer sk-1' });
 });

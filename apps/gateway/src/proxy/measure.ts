@@ -1,0 +1,64 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Evidence, Outcome } from '@vendo/events';
+import type { Reading, UsageMeter } from '../providers/provider.js';
+
+/** How an answer ended. */
+export type Ending = 'completed' | 'upstream_died' | 'client_aborted';
+
+/** What an answer came to, and how that is known. */
+export interface Measured {
+  reading: Reading;
+  evidence: Evidence;
+  outcome: Outcome;
+}
+
+const NO_READING: Reading = {
+  model: null,
+  tier: null,
+  quantities: [],
+  contextTokens: 0,
+  state: 'none',
+  failed: false,
+  upstreamId: null,
+};
+
+/** A meter that cannot read a head says less in the end. Never throws. */
+export function readHead(meter: UsageMeter, headers: IncomingHttpHeaders): void {
+  try {
+    meter.onHead?.(headers);
+  } catch {
+    // As with every foreign input: what cannot be read has not been said.
+  }
+}
+
+/** Whether nothing that is still to come can change the cost. Never throws. */
+export function isKnownAtHead(meter: UsageMeter): boolean {
+  try {
+    const { state, evidence } = meter.reading();
+    return state === 'final' && evidence === 'header';
+  } catch {
+    return false;
+  }
+}
+
+/** The provider's report; where the answer was cut off before it was final, what has certainly passed. Never throws. */
+export function measure(meter: UsageMeter, ended: Ending, clientLeft: boolean): Measured {
+  try {
+    const reading = meter.reading();
+    const outcome = outcomeOf(reading, ended, clientLeft);
+    if (reading.state === 'final')
+      return { reading, evidence: reading.evidence ?? (clientLeft ? 'drained' : 'exact'), outcome };
+    const isCutOff = ended !== 'completed' && !reading.failed;
+    return isCutOff
+      ? { reading: meter.counted(), evidence: 'counted', outcome }
+      : { reading, evidence: 'estimated', outcome };
+  } catch {
+    return { reading: NO_READING, evidence: 'estimated', outcome: outcomeOf(NO_READING, ended, clientLeft) };
+  }
+}
+
+function outcomeOf({ failed }: Reading, ended: Ending, clientLeft: boolean): Outcome {
+  if (ended === 'completed' && clientLeft) return 'client_aborted';
+  if (ended === 'completed' && failed) return 'upstream_error';
+  return ended;
+}
