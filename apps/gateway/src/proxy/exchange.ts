@@ -44,17 +44,18 @@ export class Exchange {
   }
 
   /**
-   * Calls when bytes wait for the client and nothing has moved on its connection for so long, seen after twice the time
-   * at most: first Node sees no movement, then the kernel keeps as much for the client as one time earlier.
+   * Calls when bytes wait for the client, those of an answer that has ended too, and nothing has moved on its connection
+   * for so long, seen after twice the time at most: first Node sees no movement, then the kernel keeps as much for the
+   * client as one time earlier.
    */
   onStill(ms: number, queues: SendQueues, still: () => void): void {
     let kept: number | null = null;
     this.response.setTimeout(ms, async () => {
       const before = kept;
       kept = null;
-      if (this.response.writableNeedDrain) {
+      if (this.response.writableLength > 0) {
         kept = await queues.of(this.response.socket);
-        if (kept === null || kept === before) still();
+        if (kept === null || (kept > 0 && kept === before)) still();
       }
       if (this.response.socket && !this.response.writableFinished) this.response.setTimeout(ms);
     });
@@ -139,6 +140,15 @@ export class Exchange {
       ...(closeConnection || waitsToContinue(this.request) ? { connection: 'close' } : {}),
     });
     this.response.end(text);
+  }
+
+  /** Breaks the connection, once the client has taken what was written and `last`. */
+  breakOff(last: Buffer | null): void {
+    const { response } = this;
+    if (last !== null) response.write(last);
+    // What Node still keeps goes first; the end of the connection in the middle of a message is no end of the message.
+    if (response.socket) response.socket.end(() => response.destroy());
+    else response.destroy();
   }
 
   answerHead(status: number, message: string | undefined, headers: NodeJS.Dict<string | string[]>): void {

@@ -119,7 +119,7 @@ it('an answer whose head cannot be read ends its hold', () => {
   const metering = { hold: { release: (outcome: string) => void released.push(outcome) } };
   const relay = new Relay(
     call,
-    { response, onStill: () => undefined } as unknown as Exchange,
+    { response, onStill: () => undefined, breakOff: () => undefined } as unknown as Exchange,
     metering as unknown as Metering,
     { ...AROUND, turns: new Turns() },
   );

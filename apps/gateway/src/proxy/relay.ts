@@ -172,9 +172,9 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     }
   }
 
-  /** Nothing has moved on its connection for a while; that is the provider's silence unless bytes wait for it. */
+  /** Bytes wait for it and it takes none: it counts as gone. */
   private readonly clientStill = (): void => {
-    if (this.clientIsFull) this.exchange.response.destroy();
+    this.exchange.response.destroy();
   };
 
   private readonly clientDrained = (): void => {
@@ -282,11 +282,9 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     this.breaksOff = true;
     if (this.heldBack) return;
     this.ended = true;
-    const { response } = this.exchange;
     const last = this.takePending();
     if (this.clientLeftAt !== null) this.close();
-    else if (last !== null) response.write(last, () => response.destroy());
-    else response.destroy();
+    else this.exchange.breakOff(last);
   }
 
   /** The answer is complete. The call is over when the client has taken all of it: 'close' comes then as well. */
@@ -320,7 +318,6 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     if (this.clientLeftAt !== null || response.writableEnded || response.destroyed) return;
     const bytes = this.takePending();
     if (this.ended) {
-      this.clientIsFull = true;
       response.end(bytes ?? undefined);
     } else if (bytes === null) {
       response.flushHeaders();

@@ -52,7 +52,7 @@ describe('a client on whose connection Node sees no movement', () => {
       on: () => undefined,
       socket: {},
       writableFinished: false,
-      writableNeedDrain: full,
+      writableLength: full ? 1 : 0,
       setTimeout(_ms: number, still?: () => Promise<void>) {
         if (still) look = still;
       },
