@@ -16,8 +16,8 @@ import type { Fact, Projection } from './projection.js';
 import { Replayer } from './replayer.js';
 
 const PARTITION = 1;
-/** Time for another one to begin the same replay, and for the follower to take what has arrived. */
-const COMMITS_AFTER_MS = 1_000;
+/** Who waits for rows that a transaction at hand has locked. */
+const WAITING = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
 
 /** Writes down every credit; it refuses some amounts, and its table others, until it is fixed. */
 class Ledgerkeeper implements Projection<'CreditGranted.v1'> {
@@ -155,7 +155,8 @@ describe.each(['journal', 'facts'] as const)('the replay of parked records (%s)'
     keeper.beforeCommit = async () => {
       keeper.beforeCommit = async () => undefined;
       await stand.log.append(LEDGER_TOPIC, PARTITION, [credit(bad, 3)]);
-      await new Promise((resolve) => setTimeout(resolve, COMMITS_AFTER_MS));
+      // The other replay, and the follower with what has arrived: both wait for the checkpoint.
+      await eventually(async () => (await stand.rows(WAITING)).length === 2);
     };
     const parts = { ...stand, clock: new SystemClock(), metrics: new Metrics('spec') };
     const stopping = new AbortController();
