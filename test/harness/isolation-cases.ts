@@ -15,11 +15,22 @@ const THINGS = [
   'credential',
 ] as const satisfies (keyof Party)[];
 type Thing = (typeof THINGS)[number];
+/** The credentials of a party. */
+const CREDENTIALS = ['appKey', 'connectionKey', 'token'] as const;
+/** What opens nothing for whoever knows it; the operator's token opens its own API, and no tenant's. */
+const NO_CREDENTIALS = [
+  'tenantId',
+  'appId',
+  'keyId',
+  'connectionId',
+  'connectionKeyId',
+  'operatorToken',
+] as const satisfies (keyof Party)[];
 
 /** Whose thing it is: the asker's own, or the other's. */
-interface Place {
+interface Place<Of extends keyof Party = Thing> {
   whose: 'own' | 'other';
-  thing: Thing;
+  thing: Of;
 }
 
 export interface Operation {
@@ -31,8 +42,8 @@ export interface Operation {
 /** One request, with places instead of ids and keys: who stands in them is decided when it is sent. */
 export interface Case {
   operation: Operation;
-  /** The credential that it is sent with: always one of the asker's, or none. */
-  as: 'appKey' | 'connectionKey' | 'token' | null;
+  /** What it is sent with as its credential: one of the asker's, what of the other's is none, or nothing. */
+  as: Place<(typeof CREDENTIALS | typeof NO_CREDENTIALS)[number]> | null;
   parameters: Place[];
   query: { name: string; place: Place }[];
   headers: { name: string; place: Place }[];
@@ -81,7 +92,17 @@ export function isolationCases(operations: readonly Operation[], count: number, 
     });
   const arbitrary: fc.Arbitrary<Case> = fc.record({
     operation: fc.constantFrom(...operations),
-    as: fc.constantFrom('appKey', 'connectionKey', 'token', 'appKey', 'connectionKey', 'token', null),
+    as: fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({ whose: fc.constant('own'), thing: fc.constantFrom(...CREDENTIALS) }),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.record({ whose: fc.constant('other'), thing: fc.constantFrom(...NO_CREDENTIALS) }),
+      },
+      { weight: 1, arbitrary: fc.constant(null) },
+    ),
     parameters: fc.array(place, { minLength: 2, maxLength: 2 }),
     query: named(QUERIES),
     headers: named(HEADERS),
@@ -91,10 +112,30 @@ export function isolationCases(operations: readonly Operation[], count: number, 
   return fc.sample(arbitrary, { numRuns: count, seed });
 }
 
+/**
+ * Each operation as each of the asker, with the other's things where the product does look for such: chance alone would
+ * hardly ever put the right one into the right place.
+ */
+export function aimedCases(operations: readonly Operation[]): Case[] {
+  const others = (thing: Thing): Place => ({ whose: 'other', thing });
+  return [...new Set(operations)].flatMap((operation) =>
+    CREDENTIALS.map((thing) => ({
+      operation,
+      as: { whose: 'own', thing },
+      parameters: [others('appId'), others('appId')],
+      query: [{ name: 'app_id', place: others('appId') }],
+      headers: [{ name: 'x-vendo-connection', place: others('connectionId') }],
+      host: null,
+      body: others('connectionId'),
+    })),
+  );
+}
+
 /** The request that a case is when `own` sends it and `other` stands where others do. */
 export function requestOf(given: Case, own: Party, other: Party, model: string): RawRequest {
   const { operation, as, parameters, query, headers, host, body } = given;
-  const what = ({ whose, thing }: Place): string => (whose === 'own' ? own : other)[thing];
+  const what = ({ whose, thing }: NonNullable<Case['as']> | Place): string =>
+    (whose === 'own' ? own : other)[thing];
   let used = 0;
   const path = operation.path.replace(/\{\w+\}/g, () => {
     const place = parameters[used];
@@ -104,13 +145,15 @@ export function requestOf(given: Case, own: Party, other: Party, model: string):
   const shown = (name: string, place: Place): string =>
     what(name === CREDENTIAL_QUERY ? { ...place, whose: 'own' } : place);
   const asked = query.map(({ name, place }) => `${name}=${encodeURIComponent(shown(name, place))}`).join('&');
+  // Where it is one, the operator's token is not sent.
+  const bearer = as?.thing === 'operatorToken' && operation.path.startsWith('/api/admin/') ? null : as;
   const writes = !['GET', 'DELETE', 'OPTIONS'].includes(operation.method);
   return {
     method: operation.method,
     path: asked ? `${path}?${asked}` : path,
     headers: {
       ...Object.fromEntries(headers.map(({ name, place }) => [name, what(place)])),
-      ...(as === null ? {} : { authorization: `Bearer ${own[as]}` }),
+      ...(bearer === null ? {} : { authorization: `Bearer ${what(bearer)}` }),
       ...(host === null ? {} : { host }),
       ...(writes ? { 'content-type': 'application/json' } : {}),
     },

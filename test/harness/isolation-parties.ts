@@ -14,6 +14,8 @@ export interface Party {
   connectionKeyId: string;
   /** The account of its own at the provider. */
   credential: string;
+  /** The token of the operator that serves it. */
+  operatorToken: string;
   /** Whatever of it nobody else may ever be shown: ids, names, keys, amounts. */
   markers: string[];
 }
@@ -48,7 +50,8 @@ export async function party(
   );
   const ids = { tenantId, appId, keyId, connectionId, connectionKeyId: key.id };
   const secrets = { token, appKey, connectionKey: key.plaintext, credential };
-  return { ...ids, ...secrets, markers: [name, ...Object.values(ids), ...Object.values(secrets)] };
+  const markers = [name, ...Object.values(ids), ...Object.values(secrets)];
+  return { ...ids, ...secrets, operatorToken: product.secrets.adminToken, markers };
 }
 
 async function tenantOf(product: ProductUnderTest, token: string): Promise<string> {
@@ -90,6 +93,7 @@ export function nobody(like: Party): Party {
     connectionKey: key(),
     connectionKeyId: randomUUID(),
     credential: `sk-real-${randomBytes(6).toString('hex')}`,
+    operatorToken: randomBytes(24).toString('base64url'),
     markers: [],
   };
 }

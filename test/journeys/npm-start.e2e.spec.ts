@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { SAME_SIGNAL_MS } from '@vendo/runtime';
 import { freePort } from '@vendo/testing';
 import { AdminClient, type UsageEventRow } from '../harness/admin-client.js';
 import { ClientStream } from '../harness/streams.js';
@@ -186,14 +187,19 @@ describe('npm start', () => {
       return (await admin.usageEvents(tenant_id))[0];
     }
 
-    it('lets it end, refuses new calls meanwhile, and ends', async () => {
-      const first = start();
-      const stream = await openStream(first);
-      signalGroup(first, 'SIGINT');
+    /** Resolves when the gateway tells load balancers that it stops. */
+    async function stops(): Promise<void> {
       await waitUntil(async () => {
         const { status } = await fetch(`http://127.0.0.1:${ports.GATEWAY_PORT}/healthz`);
         return status === 503;
       }, 'load balancers are told');
+    }
+
+    it('lets it end, refuses new calls meanwhile, and ends', async () => {
+      const first = start();
+      const stream = await openStream(first);
+      signalGroup(first, 'SIGINT');
+      await stops();
       expect(await stream.over).toMatchObject({ status: 200, complete: true });
       expect(await first.exit).toEqual({ code: 0, signal: null });
       expect(processes()).toEqual([]);
@@ -204,7 +210,9 @@ describe('npm start', () => {
       const first = start();
       const stream = await openStream(first);
       signalGroup(first, 'SIGINT');
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await stops();
+      // What comes sooner is the same Ctrl-C, which reaches npm and its children.
+      await new Promise((resolve) => setTimeout(resolve, SAME_SIGNAL_MS));
       const began = Date.now();
       signalGroup(first, 'SIGINT');
       expect(await stream.over).toMatchObject({ status: 200, complete: false });

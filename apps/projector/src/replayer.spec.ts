@@ -16,8 +16,8 @@ import type { Fact, Projection } from './projection.js';
 import { Replayer } from './replayer.js';
 
 const PARTITION = 1;
-/** Time for another one to begin the same replay, and for the follower to take what has arrived. */
-const COMMITS_AFTER_MS = 1_000;
+/** Who waits for rows that a transaction at hand has locked. */
+const WAITING = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
 
 /** Writes down every credit; it refuses some amounts, and its table others, until it is fixed. */
 class Ledgerkeeper implements Projection<'CreditGranted.v1'> {
@@ -152,19 +152,22 @@ describe.each(['journal', 'facts'] as const)('the replay of parked records (%s)'
     keeper.broken.add(2);
     await append(credit(bad, 2));
     keeper.broken.clear();
+    let haveOverlapped = false;
     keeper.beforeCommit = async () => {
       keeper.beforeCommit = async () => undefined;
       await stand.log.append(LEDGER_TOPIC, PARTITION, [credit(bad, 3)]);
-      await new Promise((resolve) => setTimeout(resolve, COMMITS_AFTER_MS));
+      // The other replay, and the follower with what has arrived: both wait for the checkpoint.
+      await eventually(async () => (await stand.rows(WAITING)).length === 2, 5_000);
+      haveOverlapped = true;
     };
     const parts = { ...stand, clock: new SystemClock(), metrics: new Metrics('spec') };
     const stopping = new AbortController();
     await replayFirst();
     // Beside the projector's own.
     const another = new Replayer(parts, [keeper]).duty.run(stopping.signal);
-    await eventually(async () => (await kept(bad)).length > 1);
-    stopping.abort();
+    await eventually(async () => (await kept(bad)).length > 1, 10_000).finally(() => stopping.abort());
     await another;
+    expect(haveOverlapped).toBe(true);
     expect(await kept(bad)).toEqual([2, 3]);
     expect(await parked()).toEqual([]);
   });

@@ -38,6 +38,18 @@ describe('the embedded Postgres', () => {
     }
   }, 60_000);
 
+  it('does not start on the port of another Postgres, though that one answers', async () => {
+    const folder = await mkdtemp('/var/tmp/vendo-taken-');
+    await chmod(folder, 0o711);
+    const port = Number(new URL(process.env.TEST_POSTGRES_URL ?? '').port);
+    try {
+      const second = startEmbeddedPostgres({ folder: path.join(folder, 'postgres'), port });
+      await expect(second).rejects.toThrow(/^postgres exited: .*Address already in use/s);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
+
   (isRoot ? it : it.skip)(
     'never takes the cluster of another folder that nobody may enter, however alike their names',
     async () => {

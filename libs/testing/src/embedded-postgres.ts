@@ -242,18 +242,18 @@ async function answering(launch: () => ChildProcess, port: number): Promise<Chil
         complaint = (complaint + chunk.toString()).slice(-4_000);
       });
     }
-    // First: on its port somebody else may answer.
     if (server.exitCode !== null || server.signalCode !== null) {
       if (!complaint.includes('is still in use')) throw new Error(`postgres exited: ${complaint}`);
       server = null;
-    } else if (await answers(port)) return server;
+    } else if ((await postmasterOn(port)) === server.pid) return server;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   server?.kill('SIGKILL');
   throw new Error(`postgres did not answer within 60 s: ${complaint}`);
 }
 
-async function answers(port: number): Promise<boolean> {
+/** The process id of the Postgres that answers on the port: it may be another one than was launched. Null: none does. */
+async function postmasterOn(port: number): Promise<number | null> {
   const { default: pg } = await import('pg');
   const client = new pg.Client({
     host: '127.0.0.1',
@@ -265,10 +265,12 @@ async function answers(port: number): Promise<boolean> {
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await client.query('select 1');
-    return true;
+    const { rows } = await client.query<{ pid: string }>(
+      `select split_part(pg_read_file('postmaster.pid'), e'\\n', 1) as pid`,
+    );
+    return Number(rows[0]?.pid);
   } catch {
-    return false;
+    return null;
   } finally {
     await client.end().catch(() => undefined);
   }

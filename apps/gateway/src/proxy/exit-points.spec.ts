@@ -304,7 +304,8 @@ describe('clients that have left', () => {
     world.stalledMs = 100;
     await world.restart();
     const standing = await new Standing(scene, 2).begun();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // The first look remembers what it sees, the second one finds that it has not changed.
+    await world.until(() => world.stillnesses() > 2, 'the gateway has looked again and again');
     await standing.goOn();
     expect((await standing.got)?.body.toString()).toBe(scene.parts.join(''));
     await expectEnd('completed', 'exact', scene.reported);

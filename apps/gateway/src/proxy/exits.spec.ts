@@ -23,7 +23,7 @@ import {
   TEXT,
   USAGE_CHUNK,
 } from './memory.proxy-answers.js';
-import { CHAT, type Got, send } from './memory.proxy-client.js';
+import { CHAT, type Got, type Sent, send } from './memory.proxy-client.js';
 import { ProxyWorld } from './memory.proxy-world.js';
 
 let world: ProxyWorld;
@@ -62,6 +62,24 @@ async function expectEnd(expected: {
   );
 }
 
+/** A request whose provider dies once the client has what it sent. */
+function sendDying(
+  request: Sent,
+  answer: (request: http.IncomingMessage, response: http.ServerResponse) => http.ServerResponse,
+  sent: string,
+): Promise<Got | null> {
+  let provider: http.ServerResponse | null = null;
+  world.answer = (...exchange) => {
+    provider = answer(...exchange);
+  };
+  let received = 0;
+  const onData = (bytes: Buffer): void => {
+    received += bytes.length;
+    if (received === Buffer.byteLength(sent)) provider?.destroy();
+  };
+  return send(world, { ...request, onData }).got;
+}
+
 function codeOf(got: Got | null): string {
   return JSON.parse(got?.body.toString() ?? '{}').error?.code;
 }
@@ -70,6 +88,8 @@ describe('a call that completes', () => {
   it('is charged exactly from a JSON answer, which passes unchanged', async () => {
     world.answer = json(200, CHAT_JSON, { 'x-request-id': 'req_1' });
     const got = await send(world).got;
+    // Whoever has all of an answer finds its end spooled.
+    expect(world.ends()).toHaveLength(1);
     expect(got).toMatchObject({ status: 200, broken: false });
     expect(got?.body.toString()).toBe(CHAT_JSON);
     await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
@@ -90,6 +110,7 @@ describe('a call that completes', () => {
   it('is charged exactly from a stream, which passes unchanged', async () => {
     world.answer = (...exchange) => stream(TEXT, USAGE_CHUNK, DONE)(...exchange).end();
     const got = await send(world, STREAM).got;
+    expect(world.ends()).toHaveLength(1);
     expect(got?.body.toString()).toBe(TEXT + USAGE_CHUNK + DONE);
     await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
   });
@@ -205,7 +226,8 @@ describe('a client that leaves', () => {
     world.answer = (...exchange) => held.resolve(stream(MESSAGE_START)(...exchange));
     send(world, { ...MESSAGE, onData: (_chunk, leave) => leave() });
     const response = await held.promise;
-    setTimeout(() => goOn(response), 50);
+    await world.until(() => world.draining() > 0, 'the gateway sees that the client left');
+    goOn(response);
     await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'counted' });
   });
 
@@ -220,7 +242,8 @@ describe('a client that leaves', () => {
     await world.until(() => world.reserved.length > 0);
     leave();
     await got;
-    setTimeout(resolve, 50);
+    await world.until(() => world.connections() === 0, 'the gateway sees that the client left');
+    resolve();
     await expectEnd({ outcome: 'not_forwarded', cost: 0, evidence: null });
     expect(world.seen).toEqual([]);
   });
@@ -272,11 +295,16 @@ describe('a provider that fails', () => {
   });
 
   it.each([300, 304, 307, 400, 401, 404, 429, 500, 529])(
-    'answers %i: it passes unchanged and costs nothing',
+    'answers %i: it passes unchanged and costs nothing, and the hold ends before the client hears of it',
     async (status) => {
       const body = '{"error":{"message":"no","usage":{"prompt_tokens":9}}}';
       world.answer = json(status, body, { 'vendo-error-code': 'spend_cap_daily', 'retry-after': '7' });
-      const got = await send(world).got;
+      let endsAtHead = 0;
+      const onHead = (): void => {
+        endsAtHead = world.ends().length;
+      };
+      const got = await send(world, { onHead }).got;
+      expect(endsAtHead).toBe(1);
       expect(got).toMatchObject({ status, broken: false });
       expect(got?.body.toString()).toBe(status === 304 ? '' : body);
       expect(got?.headers['vendo-error-code']).toBeUndefined();
@@ -291,11 +319,7 @@ describe('a provider that fails', () => {
     // (2000 * 3 + 1 * 15) * 1.2
     ['that has reported its input: that is charged', MESSAGE, MESSAGE_START + MESSAGE_TEXT, 7_218],
   ])('dies in the middle of a stream %s', async (_, request, sent, cost) => {
-    world.answer = (...exchange) => {
-      const response = stream(sent)(...exchange);
-      setTimeout(() => response.destroy(), 50);
-    };
-    const got = await send(world, request).got;
+    const got = await sendDying(request, stream(sent), sent);
     expect(got).toMatchObject({ status: 200, broken: true });
     expect(got?.body.toString()).toBe(sent);
     await expectEnd({ outcome: 'upstream_died', cost, evidence: 'counted' });
@@ -306,11 +330,7 @@ describe('a provider that fails', () => {
     // (2000 * 3 + 400 * 15) * 1.2
     ['a message, before message_stop', MESSAGE, MESSAGE_START + MESSAGE_TEXT + MESSAGE_DELTA, 14_400],
   ])('dies after the final report of %s: that is charged as exact', async (_, request, sent, cost) => {
-    world.answer = (...exchange) => {
-      const response = stream(sent)(...exchange);
-      setTimeout(() => response.destroy(), 50);
-    };
-    expect(await send(world, request).got).toMatchObject({ status: 200, broken: true });
+    expect(await sendDying(request, stream(sent), sent)).toMatchObject({ status: 200, broken: true });
     await expectEnd({ outcome: 'upstream_died', cost, evidence: 'exact' });
   });
 
@@ -321,12 +341,13 @@ describe('a provider that fails', () => {
   });
 
   it('dies in the middle of JSON: the input is charged and the client sees it broken', async () => {
-    world.answer = (_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': CHAT_JSON.length });
-      response.write(CHAT_JSON.slice(0, 100));
-      setTimeout(() => response.destroy(), 50);
+    const sent = CHAT_JSON.slice(0, 100);
+    const head = { 'content-type': 'application/json', 'content-length': CHAT_JSON.length };
+    const begin = (_request: http.IncomingMessage, response: http.ServerResponse) => {
+      response.writeHead(200, head).write(sent);
+      return response;
     };
-    const got = await send(world).got;
+    const got = await sendDying({}, begin, sent);
     expect(got).toMatchObject({ status: 200, broken: true });
     await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: 'counted' });
     expect(world.usages()[0]?.data.lines).toMatchObject([{ meter: 'input_tokens', quantity: '1' }]);

@@ -121,6 +121,8 @@ export class ProxyWorld {
   private open = 0;
   private bodies = 0;
   private drained = 0;
+  private connected = 0;
+  private stills = 0;
   private frames = 0;
   /** What the last chunk of an answer waits for; null: nothing. */
   synced: Promise<void> | null = null;
@@ -141,6 +143,7 @@ export class ProxyWorld {
     edge.serve(this.proxy.serve);
     const module = { module: WorldModule, imports: [RuntimeModule.forApp('gateway', 'silent')] };
     this.app = await NestFactory.create<NestFastifyApplication>(module, edge.adapter, { logger: false });
+    this.app.getHttpServer().on('connection', (socket: Socket) => this.watch(socket));
     await this.app.listen(0, '127.0.0.1');
     this.gatewayPort = (this.app.getHttpServer().address() as AddressInfo).port;
     return this;
@@ -198,6 +201,16 @@ export class ProxyWorld {
     return this.drained;
   }
 
+  /** Clients that are connected to the gateway. */
+  connections(): number {
+    return this.connected;
+  }
+
+  /** How often the gateway has seen that nothing moved on a client's connection for `stalledMs`. */
+  stillnesses(): number {
+    return this.stills;
+  }
+
   /** Bytes of request bodies in memory, as the metric has them. */
   bodyBytes(): number {
     return this.bodies;
@@ -244,6 +257,18 @@ export class ProxyWorld {
         metrics,
       },
     );
+  }
+
+  private watch(socket: Socket): void {
+    this.connected += 1;
+    socket.on('timeout', () => {
+      this.stills += 1;
+      this.changed();
+    });
+    socket.on('close', () => {
+      this.connected -= 1;
+      this.changed();
+    });
   }
 
   private receive(request: http.IncomingMessage, response: http.ServerResponse): void {

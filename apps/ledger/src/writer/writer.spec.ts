@@ -16,6 +16,7 @@ import {
   type WriterUnderTest,
   writerPool,
 } from './ledger-under-test.js';
+import type { Report } from './work.js';
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -153,6 +154,29 @@ describe('reports', () => {
     expect(await walletRow(tenant)).toMatchObject({ balance: '970', held: '100' });
     await test.writer.settle([shipped.report(settled(tenant, c ?? '', 30n), 3)]);
     expect(await walletRow(tenant)).toMatchObject({ balance: '940', held: '0' });
+  });
+
+  it('goes by the number alone: what repeats one is not even looked at, and no mark goes back', async () => {
+    await funded(1_000n);
+    const shipped = new ShippedPartition(tenant);
+    const charge = (number: number) => shipped.report(settled(tenant, uuidv4(), 1n), number);
+    await test.writer.settle([charge(1), charge(2), charge(3)]);
+    await test.writer.settle([charge(1), charge(5), charge(4)]);
+    expect(test.batches.at(-1)?.reports.map(({ end }) => end)).toEqual(['repeat', 'gap', 'applied']);
+    expect(test.writer.marksOf(shipped.spool)).toEqual({ [String(shipped.partition)]: 4 });
+    expect(await walletRow(tenant)).toMatchObject({ balance: '996' });
+  });
+
+  it('moves no offset back when two loops read the same for a moment', async () => {
+    await funded(1_000n);
+    const shipped = new ShippedPartition(tenant);
+    const [a, b] = [settled(tenant, uuidv4(), 1n), settled(tenant, uuidv4(), 1n)].map((event) =>
+      shipped.report(event),
+    ) as [Report, Report];
+    await Promise.all([test.writer.settle([a, b]), test.writer.settle([a])]);
+    expect(test.batches.at(-1)?.reports.map(({ end }) => end)).toEqual(['applied', 'applied', 'read_before']);
+    const { next } = test.writer.offsets().find(({ partition }) => partition === shipped.partition) ?? {};
+    expect(next).toBe(b.next);
   });
 
   it('reads nothing twice: a record below the stored offset is dropped whole', async () => {
