@@ -5,5 +5,6 @@ export default {
   ...journeys,
   testRegex: 'test/chaos/.*\\.spec\\.ts$',
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  maxWorkers: 1,
   testTimeout: 600_000,
 };

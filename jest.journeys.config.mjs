@@ -4,9 +4,8 @@ const log = process.env.VENDO_TEST_LOG || 'postgres';
 
 /** Journeys that say the same on either log, or are about one of them: they run once. */
 const ONLY_ON = {
-  // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. Ledger and
-  // Postgres that stay away for long say the same on either, a spool is adopted at the ledger, and a client is slow at
-  // the gateway.
+  // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. A spool is
+  // adopted at the ledger, and a client is slow at the gateway.
   postgres: [
     'npm-start',
     'sdk-openai',
@@ -16,7 +15,6 @@ const ONLY_ON = {
     'isolation',
     'race',
     'burst',
-    'outage',
     'status-table',
     'shared-spool',
     'slow-clients',
@@ -45,13 +43,18 @@ const SIDE_BY_SIDE = [
 ];
 /** `two` runs those of SIDE_BY_SIDE, `one` the others; unset, one after the other runs them all. */
 const atOnce = process.env.VENDO_JOURNEYS_AT_ONCE || '';
+if (!['', 'one', 'two'].includes(atOnce))
+  throw new Error(`VENDO_JOURNEYS_AT_ONCE: ${atOnce} is not one or two`);
+if (atOnce === 'two' && log === 'kafka')
+  throw new Error('two products at once would share the topics of one Kafka');
 
 const left = [
   ...Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names)),
   ...(process.env.CI ? NOT_IN_CI : []),
   ...(atOnce === 'one' ? SIDE_BY_SIDE : []),
 ];
-if (left.length > 0) process.stderr.write(`log: ${log}; not run: ${[...new Set(left)].join(', ')}\n`);
+if (atOnce === 'two') process.stderr.write(`log: ${log}; run: ${SIDE_BY_SIDE.join(', ')}\n`);
+else if (left.length > 0) process.stderr.write(`log: ${log}; not run: ${[...new Set(left)].join(', ')}\n`);
 
 const fileOf = (name) => `/${name}\\.e2e\\.spec\\.ts$`;
 

@@ -51,7 +51,10 @@ export interface Case {
   body: Place | null;
 }
 
+/** A key in these is a credential as well. */
+const CREDENTIAL_HEADERS = ['x-api-key', 'xi-api-key', 'x-goog-api-key'];
 const HEADERS = [
+  ...CREDENTIAL_HEADERS,
   'x-vendo-connection',
   'x-vendo-tenant',
   'x-vendo-app',
@@ -73,7 +76,10 @@ const HOSTS = ['openai-proxy.localhost', 'anthropic-proxy.localhost', 'vendo.run
 /** The proxy's routes, which are in no document of ours. */
 export const PROXY_OPERATIONS: Operation[] = ['/proxy/openai', '/proxy/anthropic', ''].flatMap((prefix) => [
   { method: 'POST', path: `${prefix}/v1/chat/completions` },
+  { method: 'POST', path: `${prefix}/v1/responses` },
+  { method: 'POST', path: `${prefix}/v1/embeddings` },
   { method: 'POST', path: `${prefix}/v1/messages` },
+  { method: 'POST', path: `${prefix}/v1/messages/count_tokens` },
   { method: 'GET', path: `${prefix}/v1/models` },
   { method: 'GET', path: `${prefix}/v1/models/{id}` },
   { method: 'GET', path: `${prefix}/v1/{id}` },
@@ -142,8 +148,12 @@ export function requestOf(given: Case, own: Party, other: Party, model: string):
     used += 1;
     return place ? encodeURIComponent(what(place)) : 'none';
   });
-  const shown = (name: string, place: Place): string =>
-    what(name === CREDENTIAL_QUERY ? { ...place, whose: 'own' } : place);
+  // Beside a key of one's own another's is refused; alone it would make its sender the other.
+  const isTwoKeys = as?.whose === 'own' && (as.thing === 'appKey' || as.thing === 'connectionKey');
+  const shown = (name: string, place: Place): string => {
+    const isCredential = name === CREDENTIAL_QUERY || CREDENTIAL_HEADERS.includes(name);
+    return what(isCredential && !isTwoKeys ? { ...place, whose: 'own' } : place);
+  };
   const asked = query.map(({ name, place }) => `${name}=${encodeURIComponent(shown(name, place))}`).join('&');
   // Where it is one, the operator's token is not sent.
   const bearer = as?.thing === 'operatorToken' && operation.path.startsWith('/api/admin/') ? null : as;
@@ -152,7 +162,7 @@ export function requestOf(given: Case, own: Party, other: Party, model: string):
     method: operation.method,
     path: asked ? `${path}?${asked}` : path,
     headers: {
-      ...Object.fromEntries(headers.map(({ name, place }) => [name, what(place)])),
+      ...Object.fromEntries(headers.map(({ name, place }) => [name, shown(name, place)])),
       ...(bearer === null ? {} : { authorization: `Bearer ${what(bearer)}` }),
       ...(host === null ? {} : { host }),
       ...(writes ? { 'content-type': 'application/json' } : {}),
@@ -167,7 +177,7 @@ export function requestOf(given: Case, own: Party, other: Party, model: string):
 function bodyOf({ path }: Operation, thing: string, model: string): object {
   if (path.endsWith('/spend-caps')) return { spend_cap_daily: 900_000 };
   if (path.includes('/v1/'))
-    return { model, max_tokens: 1, user: thing, messages: [{ role: 'user', content: thing }] };
+    return { model, max_tokens: 1, user: thing, input: thing, messages: [{ role: 'user', content: thing }] };
   return {
     name: thing,
     display_name: thing,

@@ -126,12 +126,12 @@ describe('npm start', () => {
         return typeof total_micros === 'number' && total_micros > 0 && total_micros;
       },
       'the charge',
-      2_000,
+      10_000,
     );
     await waitUntil(
       async () => (await paste(instance, '/balance')).credits_remaining_micros === 25_000_000 - spent,
       'the balance',
-      2_000,
+      10_000,
     );
 
     const pids = pidsOf(instance);
@@ -154,13 +154,13 @@ describe('npm start', () => {
     await waitUntil(
       () => pids.slice(0, 4).every((pid) => !existsSync(`/proc/${pid}`)),
       'the apps end with their supervisor',
-      5_000,
+      15_000,
     );
 
     const second = start();
     await ready(second);
     expect(keyOf(second)).toBe(keyOf(first));
-    await waitUntil(async () => (await paste(second, '/usage')).calls === 2, 'both calls', 5_000);
+    await waitUntil(async () => (await paste(second, '/usage')).calls === 2, 'both calls', 15_000);
     expect(await paste(second, '/proxy/openai/')).toMatchObject({ object: 'chat.completion' });
   });
 
@@ -183,7 +183,7 @@ describe('npm start', () => {
       const { adminToken } = JSON.parse(readFileSync(path.join(folder, 'secrets.json'), 'utf8'));
       const { tenant_id } = JSON.parse(readFileSync(path.join(folder, 'demo.json'), 'utf8'));
       const admin = new AdminClient(`http://127.0.0.1:${ports.GATEWAY_PORT}`, adminToken);
-      await waitUntil(async () => (await admin.openHolds(tenant_id)).length === 0, 'no hold is open', 5_000);
+      await waitUntil(async () => (await admin.openHolds(tenant_id)).length === 0, 'no hold is open', 15_000);
       return (await admin.usageEvents(tenant_id))[0];
     }
 

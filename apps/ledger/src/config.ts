@@ -11,8 +11,11 @@ const Env = z.object({
     .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
     .optional(),
   VENDO_INTERNAL_TOKEN: configFields.token,
-  /** The holds of a gateway that has not been heard of for so long expire. The same for all ledgers. */
-  VENDO_SPOOL_SILENCE_MS: z.coerce.number().int().min(10_000).max(600_000).default(60_000),
+  /**
+   * The holds of a gateway that has not been heard of for so long expire. The same for all ledgers; not above 60 s, after
+   * which its spool may be adopted.
+   */
+  VENDO_SPOOL_SILENCE_MS: z.coerce.number().int().min(15_000).max(60_000).default(60_000),
   VENDO_LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug']).default('info'),
 });
 
