@@ -4,7 +4,8 @@ import type { Quantity } from '@vendo/pricing';
 
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
- * `<slug>.provider.ts` (this object), `.routes.ts`, `.request.ts`, `.usage.ts`, `.models.ts`, `.spec.ts`, `fixtures/`.
+ * `<slug>.provider.ts` (this object), `.routes.ts`, `.request.ts`, `.usage.ts`, `.models.ts`, `.spec.ts`, `fixtures/`;
+ * further ones where one would grow too long.
  */
 export interface Provider {
   readonly slug: string;

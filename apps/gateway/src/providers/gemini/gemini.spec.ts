@@ -120,7 +120,11 @@ describe('gemini usage', () => {
       counted: { input_tokens: 11, output_tokens: 42 },
       state: 'partial',
     });
-    expect(cut('}"').counted.input_tokens).toBe(11);
+    const inText = read(STREAM, {}).meter();
+    inText.onTornBody(
+      '[{"usageMetadata":{"promptTokenCount":7}},{"candidates":[{"content":{"parts":[{"text":"a }]}}]} b',
+    );
+    expect(countedAfter(inText, [])).toEqual({ input_tokens: 7, output_tokens: 3 });
     const meter = read(STREAM, { contents: SAID }).meter();
     meter.onTornBody('[{"candidates":[{"content":{"parts":[{"text":"One two thr');
     expect(countedAfter(meter, [])).toEqual({ input_tokens: 2, output_tokens: 3 });
@@ -207,6 +211,7 @@ describe('gemini usage', () => {
   it.each([
     ['one embedding', { embedding: { values: [1] } }],
     ['a list of them', { embeddings: [{ values: [1] }] }],
+    ['a zero', { data: [{ embedding: [1] }], usage: { prompt_tokens: 0, total_tokens: 0 } }],
   ])('that embeddings do not report is the fewest tokens of the request (%s)', (_, answer) => {
     const requests = [
       { content: { parts: [{ text: 'one two' }] } },

@@ -63,6 +63,12 @@ describe('openrouter routes', () => {
     ['POST', '/apiv1/chat/completions', 'blocked'],
     ['POST', '/%61pi/v1/chat/completions', 'blocked'],
   ])('%s %s is %s', (method, raw, expected) => expect(classOf(method, raw)).toBe(expected));
+
+  it.each([
+    ['/v1/models?a=/api/', '/api/v1/models?a=/api/'],
+    ['/api/v1/models', '/api/v1/models'],
+    ['/apis/v1', '/api/apis/v1'],
+  ])('%s goes to %s', (raw, target) => expect(openrouter.target?.(raw)).toBe(target));
 });
 
 describe('openrouter requests', () => {
