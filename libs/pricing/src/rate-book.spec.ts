@@ -165,6 +165,27 @@ describe('a price', () => {
   });
 });
 
+describe('a quantity whose cost is in another line', () => {
+  it('is told and costs nothing, with a price as without', () => {
+    const included = [tokens('input_tokens', 5n), tokens('cache_read_tokens', 7n)].map((one) => ({
+      ...one,
+      included: true,
+    }));
+    const priced = costOf(
+      [...MODEL, rate('usd', '1000000')],
+      [...included, { meter: 'usd', quantity: Rational.parse('0.0004970133333333333') }],
+    );
+    expect(priced.lines.map(({ meter, quantity, cost_micros }) => [meter, quantity, cost_micros])).toEqual([
+      ['input_tokens', '5', 0],
+      ['cache_read_tokens', '7', 0],
+      ['usd', '0.0004970133333333333', 497],
+    ]);
+    expect(priced.costMicros).toBe(497n);
+    expect(priced.unpriced).toEqual([]);
+    expect(priced.lines.filter(({ unpriced }) => unpriced)).toEqual([]);
+  });
+});
+
 describe('the margin', () => {
   const cascade: [string, Margin][] = [
     ['tenant and meter', margin('10', { tenantId: 't1', meter: 'input_tokens' })],

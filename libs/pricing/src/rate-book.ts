@@ -120,10 +120,14 @@ export class RateBook {
     };
   }
 
-  private costOf(context: PriceContext, { meter, quantity, rateKeys, model }: Quantity): CostedLine {
+  private costOf(
+    context: PriceContext,
+    { meter, quantity, rateKeys, model, included }: Quantity,
+  ): CostedLine {
+    const named = { meter, ...(model === undefined ? {} : { model }), quantity: quantity.toDecimal() };
+    if (included) return freeLine(named);
     const rate = this.prices.find(context, rateKeys)?.find(meter, context) ?? null;
     const margin = this.marginOf(context, meter);
-    const named = { meter, ...(model === undefined ? {} : { model }), quantity: quantity.toDecimal() };
     if (!rate || !margin) return unpricedLine(named);
     const providerCost = quantity.times(perUnit(rate)).times(MICROS_PER_USD);
     const cost = providerCost.times(factorOf(margin));
@@ -161,19 +165,19 @@ export class RateBook {
   }
 }
 
-function unpricedLine(named: Pick<UsageLine, 'meter' | 'model' | 'quantity'>): CostedLine {
+type NamedQuantity = Pick<UsageLine, 'meter' | 'model' | 'quantity'>;
+
+function freeLine(named: NamedQuantity): CostedLine {
   return {
-    line: {
-      ...named,
-      unit_cost_usd: '0',
-      per: '1',
-      margin_pct: '0',
-      cost_micros_exact: '0/1',
-      unpriced: true,
-    },
+    line: { ...named, unit_cost_usd: '0', per: '1', margin_pct: '0', cost_micros_exact: '0/1' },
     providerCost: Rational.ZERO,
     cost: Rational.ZERO,
   };
+}
+
+function unpricedLine(named: NamedQuantity): CostedLine {
+  const free = freeLine(named);
+  return { ...free, line: { ...free.line, unpriced: true } };
 }
 
 /** Order of METERS, within a meter the event's own model first; the result does not depend on the order given. */
@@ -195,8 +199,8 @@ function inLineOrder(quantities: readonly Quantity[]): Quantity[] {
     .map(([, quantity]) => quantity);
 }
 
-function lineKey({ meter, model, rateKeys }: Quantity): string {
-  return JSON.stringify([meter, model ?? '', rateKeys ?? []]);
+function lineKey({ meter, model, rateKeys, included }: Quantity): string {
+  return JSON.stringify([meter, model ?? '', rateKeys ?? [], included === true]);
 }
 
 /** Divisions of exact rationals are dear, and every call needs the same few: a row's are worked out once. */

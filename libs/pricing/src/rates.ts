@@ -45,6 +45,8 @@ export interface Quantity {
   rateKeys?: readonly string[];
   /** Model name for the line, where it is not the event's. */
   model?: string;
+  /** Its cost is in another line, as of tokens beside the cost that the provider names: it is told and costs nothing. */
+  included?: boolean;
 }
 
 /** The circumstances that decide a price. */

@@ -4,7 +4,8 @@ import type { Quantity } from '@vendo/pricing';
 
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
- * `<slug>.provider.ts` (this object), `.routes.ts`, `.request.ts`, `.usage.ts`, `.models.ts`, `.spec.ts`, `fixtures/`.
+ * `<slug>.provider.ts` (this object), `.routes.ts`, `.request.ts`, `.usage.ts`, `.models.ts`, `.spec.ts`, `fixtures/`;
+ * further ones where one would grow too long.
  */
 export interface Provider {
   readonly slug: string;
@@ -83,6 +84,8 @@ export interface MeteredRequest {
    * managed pool, whose account tenants share, such a call must be refused; absent or empty: none.
    */
   readonly accountObjects?: readonly string[];
+  /** The body was rewritten to ask for events, and all of them stay in the client's stream. */
+  readonly dropsNothing?: boolean;
   /** A fresh fold over the answer. */
   meter(): UsageMeter;
 }
@@ -120,8 +123,8 @@ export interface UsageMeter {
   glance(lines: string): boolean;
   /** A streamed answer, event by event. */
   onEvent(event: SseEvent): EventVerdict;
-  /** A whole JSON answer, 2xx only. */
-  onBody(json: unknown): void;
+  /** A whole JSON answer, 2xx only. `source` is its text, or its digest's: numbers there have all their digits. */
+  onBody(json: unknown, source?: Buffer): void;
   /** What came of a JSON answer that broke off, one character per byte. */
   onTornBody(text: string): void;
   /** What is reported so far; at the end of the answer, its result. */

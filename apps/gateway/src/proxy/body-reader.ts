@@ -32,7 +32,7 @@ export class BodyReader {
     const bytes = this.digest ? this.digest.end() : this.whole.take();
     if (bytes === null || bytes.length === 0) return;
     try {
-      this.meter.onBody(JSON.parse(bytes.toString('utf8')));
+      this.meter.onBody(JSON.parse(bytes.toString('utf8')), bytes);
     } catch {
       // Not JSON, or damaged, or broken off: there is no usage report, and the settlement says so.
       this.meter.onTornBody(bytes.toString('latin1'));

@@ -5,7 +5,7 @@ const OURS = 'vendo_sk_';
 /** Wherever a provider's own SDK puts its key. `authorization` is read with or without `Bearer`. */
 const KEY_HEADERS = new Set(['authorization', 'x-api-key', 'xi-api-key', 'x-goog-api-key']);
 /** The same in the query; they are taken out of what is forwarded, whatever they hold. */
-const KEY_PARAMETERS = new Set(['key', 'access_token', 'token']);
+const KEY_PARAMETERS = new Set(['key', 'access_token', 'oauth_token', 'token']);
 /** Telegram's clients put it into the path; those that look at its shape as `<digits>:<key>`. */
 const KEY_IN_PATH = /^\/(?:file\/)?bot(?:\d+(?::|%3a))?(vendo_sk_[A-Za-z0-9_-]+)(?:\/|$)/i;
 

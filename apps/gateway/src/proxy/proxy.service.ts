@@ -185,7 +185,7 @@ export class ProxyService {
       hold,
       meter: request.meter(),
       stream: request.stream,
-      mayDrop: request.stream && request.body !== body,
+      mayDrop: request.stream && request.body !== body && !request.dropsNothing,
     });
   }
 

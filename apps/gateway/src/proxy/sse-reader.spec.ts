@@ -31,6 +31,25 @@ const STREAMS: Record<string, readonly string[]> = {
     'data: {"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}\n\n',
     'event: content_block_delta\revent: error\rdata: {"type":"error"}\r\r',
   ],
+  'openrouter /api/v1/chat/completions': [
+    `: OPENROUTER PROCESSING\n\ndata: ${HEAD},"choices":[{}]}\n\ndata: ${HEAD},"error":{"code":400},"choices":[{}],"usage":${USAGE}}\n\ndata: [DONE]\n\n`,
+    `data: ${HEAD},"choices":[{}],"usage":null}\n\ndata: ${HEAD},"choices":[{"finish_reason":"error"}],"error":{"code":502}}\n\n`,
+  ],
+  'openrouter /api/v1/responses': [
+    'data: {"type":"response.output_text.delta","delta":"a"}\n\ndata: {"type":"response.completed","response":{"id":"r","error":null,"usage":{"input_tokens":5,"cost":0.1}}}\n\n',
+    'data: {"type":"response.created","response":{"id":"r","error":null}}\n\ndata: {"type":"error","code":"x"}\n\n',
+  ],
+  'gemini /v1beta/models/m:streamGenerateContent?alt=sse': [
+    'data: {"candidates":[],"usageMetadata":{"promptTokenCount":5}}\r\n\r\n',
+    'data: {"error":{"code":503}}\r\n\r\n',
+  ],
+  'gemini /v1beta/interactions': [
+    'data: {"event_type":"step.delta","delta":{"type":"text","text":"a"},"metadata":{"total_usage":{"total_input_tokens":5}}}\n\n',
+    'data: {"event_type":"step.delta","delta":{"type":"text","text":"a"}}\n\ndata: {"event_type":"interaction.completed","interaction":{"usage":{"total_input_tokens":5}}}\n\n',
+  ],
+  'gemini /v1beta/openai/chat/completions': [
+    `data: ${HEAD},"choices":[{"delta":{"content":"a"}}]}\n\ndata: ${HEAD},"choices":[],"usage":${USAGE}}\n\ndata: [DONE]\n\n`,
+  ],
 };
 
 const providersFolder = path.join(import.meta.dirname, '..', 'providers');

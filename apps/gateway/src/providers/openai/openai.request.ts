@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { type Foreign, isObject, listOf, objectOf } from '../foreign-json.js';
-import { topLevelMembers } from '../json-members.js';
 import type { CostBound, MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
+import { withUsageAsked } from '../usage-asked.js';
 import { requestedTier } from './openai.models.js';
 import { ChatMeter, EmbeddingsMeter, ResponsesMeter } from './openai.usage.js';
 
@@ -250,21 +250,4 @@ function namesContainer(tool: Readonly<Record<string, unknown>>): boolean {
     Boolean(environment.container_id) ||
     listOf(environment.file_ids).length > 0
   );
-}
-
-/**
- * The body with `stream_options.include_usage: true`. Every other byte stays: parsing and writing the whole body
- * again would damage integers beyond 2^53.
- */
-function withUsageAsked(body: Buffer, options: Record<string, unknown> | null | undefined): Buffer {
-  const value = JSON.stringify({ ...options, include_usage: true });
-  const [member] = topLevelMembers(body, (key) => key === 'stream_options');
-  if (member)
-    return Buffer.concat([body.subarray(0, member.start), Buffer.from(value), body.subarray(member.end)]);
-  const open = body.indexOf('{') + 1;
-  return Buffer.concat([
-    body.subarray(0, open),
-    Buffer.from(`"stream_options":${value},`),
-    body.subarray(open),
-  ]);
 }

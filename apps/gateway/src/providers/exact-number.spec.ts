@@ -1,0 +1,39 @@
+import { expect, it } from '@jest/globals';
+import { exactNumber } from './exact-number.js';
+
+const PATH = ['usage', 'cost'];
+
+it.each([
+  ['with all its digits', '{"usage":{"cost":0.0004970133333333333}}', '0.0004970133333333333'],
+  [
+    'with more digits than a float has',
+    '{"usage":{"cost":0.12345678901234567891}}',
+    '0.12345678901234567891',
+  ],
+  ['in powers of ten', '{"usage":{"cost": 1.4e-7 }}', '0.00000014'],
+  ['behind white space', '\n  \n{"id":1, "usage" : {"a":2,"cost":3} }', '3'],
+  ['that is zero', '{"usage":{"cost":0}}', '0'],
+  [
+    'not the one inside of something else',
+    '{"x":{"usage":{"cost":1}},"usage":{"d":{"cost":2},"cost":3}}',
+    '3',
+  ],
+  ['not the one in a text', '{"a":"\\"usage\\":{\\"cost\\":9}","usage":{"cost":3}}', '3'],
+  ['the last of two', '{"usage":{"cost":1},"usage":{"cost":2}}', '2'],
+])('a number is read %s', (_, json, expected) =>
+  expect(exactNumber(Buffer.from(json), PATH)?.toDecimal()).toBe(expected),
+);
+
+it.each([
+  '{}',
+  '{"usage":null}',
+  '{"usage":{"cost":null}}',
+  '{"usage":{"cost":"1"}}',
+  '{"usage":{"cost":-1}}',
+  '{"usage":{"cost":{}}}',
+  '{"usage":[{"cost":1}]}',
+  '[{"usage":{"cost":1}}]',
+  'usage',
+  `{"usage":{"cost":0.${'1'.repeat(60)}}}`,
+  '['.repeat(200),
+])('there is none in %s', (json) => expect(exactNumber(Buffer.from(json), PATH)).toBeNull());

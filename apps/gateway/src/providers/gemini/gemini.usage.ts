@@ -1,0 +1,277 @@
+import { countOf, type Foreign, isObject, listOf, objectOf, parseObject } from '../foreign-json.js';
+import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
+import { OutputFloor } from '../token-floor.js';
+import {
+  Answer,
+  compatibleUsage,
+  type Headers,
+  INTERACTION,
+  NATIVE,
+  sumOf,
+  usageOf,
+} from './gemini.counts.js';
+import { paysPerQuery } from './gemini.models.js';
+
+const PASS: EventVerdict = { terminal: false, drop: false };
+const DROP: EventVerdict = { terminal: false, drop: true };
+const TERMINAL: EventVerdict = { terminal: true, drop: false };
+
+/** Where an answer says something. */
+const NATIVE_OUTPUT = ['text', 'code'];
+const COMPATIBLE_OUTPUT = ['content', 'arguments', 'refusal', 'reasoning_content'];
+/** Behind it the same text is said again. */
+const GROUNDING = '"groundingMetadata"';
+
+/** What all answers of text have in common. */
+abstract class TextMeter {
+  protected readonly answer = new Answer();
+  protected readonly output: OutputFloor;
+
+  /**
+   * @param asked the request's model.
+   * @param inputFloor the fewest tokens that the request can be.
+   */
+  constructor(
+    protected readonly asked: string,
+    private readonly inputFloor: () => number,
+    outputFields: readonly string[],
+  ) {
+    this.output = new OutputFloor(outputFields);
+  }
+
+  onHead(headers: Headers): void {
+    this.answer.readHead(headers);
+  }
+
+  reading(): Reading {
+    return this.answer.reading();
+  }
+
+  counted(): Reading {
+    return this.answer.counted({ input_tokens: this.inputFloor(), output_tokens: this.output.tokens });
+  }
+}
+
+/** generateContent and streamGenerateContent, as one object, as events, or as a list of objects. */
+export class GenerateMeter extends TextMeter implements UsageMeter {
+  private readonly queries = new Set<unknown>();
+  private usage: Foreign | null = null;
+
+  constructor(asked: string, inputFloor: () => number) {
+    super(asked, inputFloor, NATIVE_OUTPUT);
+  }
+
+  /** Every chunk says what has been used so far. */
+  glance(lines: string): boolean {
+    const grounding = lines.indexOf(GROUNDING);
+    this.output.take(grounding < 0 ? lines : lines.slice(0, grounding));
+    return false;
+  }
+
+  /** No event is the last one for certain: after one that says why the model stopped another may come. */
+  onEvent({ data }: SseEvent): EventVerdict {
+    const chunk = parseObject(data);
+    if (chunk) this.read(chunk);
+    return PASS;
+  }
+
+  onBody(json: unknown): void {
+    for (const chunk of [json].flat()) this.read(objectOf(chunk));
+    this.answer.ended = true;
+  }
+
+  onTornBody(text: string): void {
+    for (const chunk of wholeElements(text)) this.read(objectOf(chunk));
+    if (!text.includes(GROUNDING)) this.output.takeBody(text);
+  }
+
+  private read(chunk: Foreign): void {
+    const { answer } = this;
+    answer.identify(chunk.responseId, chunk.modelVersion);
+    if (isObject(chunk.error)) answer.failed = true;
+    const candidates = listOf(chunk.candidates).map(objectOf);
+    if (candidates.some(({ finishReason }) => finishReason) || objectOf(chunk.promptFeedback).blockReason)
+      answer.ended = true;
+    for (const { groundingMetadata } of candidates) this.readQueries(objectOf(groundingMetadata));
+    if (isObject(chunk.usageMetadata)) this.usage = chunk.usageMetadata;
+    if (this.usage === null) return;
+    answer.readTier(this.usage.serviceTier);
+    answer.report(usageOf(this.usage, NATIVE, this.searches()));
+  }
+
+  private readQueries({ webSearchQueries, imageSearchQueries }: Foreign): void {
+    for (const query of [...listOf(webSearchQueries), ...listOf(imageSearchQueries)])
+      if (query) this.queries.add(query);
+  }
+
+  private searches(): number {
+    const { size } = this.queries;
+    return paysPerQuery(this.answer.model ?? this.asked) ? size : Math.min(size, 1);
+  }
+}
+
+/** The elements of a JSON list that are whole, of a text that breaks off. */
+function wholeElements(text: string): readonly unknown[] {
+  let depth = 0;
+  let end = 0;
+  for (const { 0: token, index } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?$)|[[\]{}]/gs)) {
+    if (token === '{' || token === '[') depth += 1;
+    if (token === '}' || token === ']') depth -= 1;
+    if (token === '}' && depth === 1) end = index + 1;
+  }
+  try {
+    return listOf(JSON.parse(`${text.slice(0, end)}]`));
+  } catch {
+    return [];
+  }
+}
+
+const INTERACTION_DELTA = /"event_type"\s*:\s*"step\.delta"/;
+/** What a tool said is input, though it stands in the answer. */
+const TOOL_RESULT = '_result"';
+
+/** Interactions with a model: `usage` in the body, or in the interaction of its last event. */
+export class InteractionMeter extends TextMeter implements UsageMeter {
+  constructor(asked: string, inputFloor: () => number) {
+    super(asked, inputFloor, [...NATIVE_OUTPUT, 'arguments']);
+  }
+
+  glance(lines: string): boolean {
+    const isDelta = INTERACTION_DELTA.test(lines);
+    if (isDelta && !lines.includes(TOOL_RESULT)) this.output.take(lines);
+    return isDelta && !lines.includes('"total_usage"');
+  }
+
+  onEvent({ data }: SseEvent): EventVerdict {
+    const event = parseObject(data);
+    if (!event) return PASS;
+    const { total_usage } = objectOf(event.metadata);
+    if (isObject(total_usage)) this.report(total_usage);
+    const interaction = objectOf(event.interaction);
+    this.read(interaction);
+    if (event.event_type === 'error') this.answer.failed = true;
+    if (event.event_type !== 'interaction.completed') return PASS;
+    this.answer.ended = true;
+    return interaction.status === 'requires_continuation' ? PASS : TERMINAL;
+  }
+
+  onBody(json: unknown): void {
+    this.read(objectOf(json));
+    this.answer.ended = true;
+  }
+
+  onTornBody(text: string): void {
+    if (!text.includes(TOOL_RESULT)) this.output.takeBody(text);
+  }
+
+  private read(interaction: Foreign): void {
+    this.answer.identify(interaction.id, interaction.model);
+    this.answer.readTier(interaction.service_tier);
+    if (isObject(interaction.error) || interaction.status === 'failed') this.answer.failed = true;
+    if (isObject(interaction.usage)) this.report(interaction.usage);
+  }
+
+  private report(usage: Foreign): void {
+    const searches = sumOf(usage.grounding_tool_count, 'type', 'google_search');
+    const perQuery = paysPerQuery(this.answer.model ?? this.asked);
+    this.answer.report(usageOf(usage, INTERACTION, perQuery ? searches : Math.min(searches, 1)));
+  }
+}
+
+/** What a chunk of a chat must hold to count. */
+const COMPATIBLE_COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;
+
+/** The API in the shape of OpenAI's. Its completion tokens leave out the thoughts; the total does not. */
+export class CompatibleChatMeter extends TextMeter implements UsageMeter {
+  private begun = false;
+
+  /** @param usageIsOurs the usage chunk was asked for by us, so the client must not see it. */
+  constructor(
+    asked: string,
+    inputFloor: () => number,
+    private readonly usageIsOurs: boolean,
+  ) {
+    super(asked, inputFloor, COMPATIBLE_OUTPUT);
+  }
+
+  glance(lines: string): boolean {
+    this.output.take(lines);
+    return this.begun && !COMPATIBLE_COUNTS.test(lines);
+  }
+
+  onEvent({ data }: SseEvent): EventVerdict {
+    if (data.trim() === '[DONE]') {
+      this.answer.ended = true;
+      return TERMINAL;
+    }
+    this.begun = true;
+    const chunk = parseObject(data);
+    if (!chunk) return PASS;
+    this.read(chunk);
+    const addsUsageOnly = Array.isArray(chunk.choices) && chunk.choices.length === 0 && isObject(chunk.usage);
+    return this.usageIsOurs && addsUsageOnly ? DROP : PASS;
+  }
+
+  onBody(json: unknown): void {
+    // Errors come as a list of one.
+    for (const body of [json].flat()) this.read(objectOf(body));
+    this.answer.ended = true;
+  }
+
+  onTornBody(text: string): void {
+    this.output.takeBody(text);
+  }
+
+  private read(body: Foreign): void {
+    this.answer.identify(body.id, body.model);
+    this.answer.readTier(body.service_tier);
+    if (isObject(body.error)) this.answer.failed = true;
+    if (isObject(body.usage)) this.answer.report(compatibleUsage(body.usage));
+  }
+}
+
+/** Embeddings. gemini-embedding-001 does not say what it used: then the fewest tokens that it can be are charged. */
+export class EmbeddingMeter implements UsageMeter {
+  private readonly answer = new Answer();
+  private isSilent = false;
+
+  /** @param inputFloor the fewest tokens that the request can be. */
+  constructor(private readonly inputFloor: () => number) {}
+
+  onHead(headers: Headers): void {
+    this.answer.readHead(headers);
+  }
+
+  glance(): boolean {
+    return true;
+  }
+
+  onEvent(): EventVerdict {
+    return PASS;
+  }
+
+  onBody(json: unknown): void {
+    const body = objectOf(json);
+    const { answer } = this;
+    answer.identify(body.id, body.modelVersion ?? body.model);
+    if (isObject(body.error)) answer.failed = true;
+    const usage = objectOf(body.usageMetadata ?? body.usage);
+    // No text is no token: a zero says nothing.
+    const prompt = countOf(usage.promptTokenCount ?? usage.prompt_tokens) || null;
+    answer.ended = true;
+    if (prompt !== null) answer.reportCounts({ input_tokens: prompt }, prompt);
+    else this.isSilent = isObject(body.embedding) || Array.isArray(body.embeddings ?? body.data);
+  }
+
+  onTornBody(): void {
+    // Vectors are no tokens.
+  }
+
+  reading(): Reading {
+    return this.isSilent ? { ...this.counted(), state: 'partial' } : this.answer.reading();
+  }
+
+  counted(): Reading {
+    return this.answer.counted({ input_tokens: this.inputFloor() });
+  }
+}

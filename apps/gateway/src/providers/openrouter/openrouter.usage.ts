@@ -1,0 +1,197 @@
+import { Rational } from '@vendo/money';
+import type { Quantity } from '@vendo/pricing';
+import { exactNumber } from '../exact-number.js';
+import { countOf, type Foreign, isObject, listOf, nameOf, objectOf, parseObject } from '../foreign-json.js';
+import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
+import { type Counts, quantitiesOf } from '../quantities.js';
+import { OutputFloor } from '../token-floor.js';
+import { rateKeys } from './openrouter.models.js';
+
+const PASS: EventVerdict = { terminal: false, drop: false };
+const TERMINAL: EventVerdict = { terminal: true, drop: false };
+
+/** What a chunk must hold to count. One expression: it is the quickest search there is. */
+const COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;
+
+const NO_SOURCE = Buffer.alloc(0);
+
+/** Names of the JSON strings that are output. */
+export interface OutputFields {
+  inEvents: readonly string[];
+  inBody: readonly string[];
+}
+
+/** What of a usage object can be billed; null: not said, or no count. */
+interface Report {
+  counts: Record<string, number | null>;
+  prompt: number;
+  cost: Rational | null;
+}
+
+/**
+ * Every route of OpenRouter reports alike: `usage`, in one of OpenAI's two spellings, with what the call cost. The cost
+ * decides; it has what no token count shows (searches, plugins, models that worked for the model, a key of one's own).
+ * Only an answer without a cost, as older ones are, is priced by its tokens.
+ */
+export class CostMeter implements UsageMeter {
+  private id: string | null = null;
+  private model: string | null = null;
+  private failed = false;
+  private begun = false;
+  private report: Report | null = null;
+  private output: OutputFloor;
+
+  /**
+   * @param asked the request's model, whose prices hold where the answer's has none.
+   * @param inputFloor the fewest tokens that the request can be.
+   */
+  constructor(
+    private readonly asked: string,
+    private readonly fields: OutputFields,
+    private readonly inputFloor: () => number,
+  ) {
+    this.output = new OutputFloor(fields.inEvents);
+  }
+
+  /** The first chunk names the answer; after it most say nothing of usage. */
+  glance(lines: string): boolean {
+    this.output.take(lines);
+    return this.begun && !COUNTS.test(lines);
+  }
+
+  /** `[DONE]` ends every stream, also those of responses. */
+  onEvent({ data }: SseEvent): EventVerdict {
+    if (data.trim() === '[DONE]') return TERMINAL;
+    this.begun = true;
+    const chunk = parseObject(data);
+    if (!chunk) return PASS;
+    if (chunk.type === 'error') this.failed = true;
+    const source = Buffer.from(data);
+    if (isObject(chunk.response)) this.read(chunk.response, source, ['response', 'usage', 'cost']);
+    else this.read(chunk, source, ['usage', 'cost']);
+    return PASS;
+  }
+
+  onBody(json: unknown, source = NO_SOURCE): void {
+    this.read(objectOf(json), source, ['usage', 'cost']);
+  }
+
+  onTornBody(text: string): void {
+    this.output = new OutputFloor(this.fields.inBody);
+    this.output.takeBody(text);
+  }
+
+  reading(): Reading {
+    const { id: upstreamId, model, failed, report } = this;
+    return {
+      upstreamId,
+      model,
+      // The cost has the tier in it already.
+      tier: null,
+      quantities: report ? this.quantities(report) : [],
+      contextTokens: report?.prompt ?? 0,
+      state: report === null ? 'none' : isFinal(report) ? 'final' : 'partial',
+      failed,
+    };
+  }
+
+  counted(): Reading {
+    const { report } = this;
+    const reading = this.reading();
+    if (reading.state === 'final') return reading;
+    const floor = { input_tokens: this.inputFloor(), output_tokens: this.output.tokens };
+    return {
+      ...reading,
+      quantities: this.byTokens({ ...floor, ...soundOnes(report?.counts ?? {}) }),
+      contextTokens: report?.prompt || floor.input_tokens,
+    };
+  }
+
+  private read(body: Foreign, source: Buffer, path: readonly string[]): void {
+    this.id = nameOf(body.id) ?? this.id;
+    this.model = nameOf(body.model) ?? this.model;
+    if (isObject(body.error) || body.status === 'failed' || listOf(body.choices).some(isFailed))
+      this.failed = true;
+    if (!isObject(body.usage)) return;
+    const { counts, prompt } = countsOf(body.usage);
+    const cost = isAmount(body.usage.cost)
+      ? (exactNumber(source, path) ?? Rational.parse(String(body.usage.cost)))
+      : null;
+    this.report = { counts, prompt, cost };
+  }
+
+  private quantities({ counts, cost }: Report): Quantity[] {
+    if (cost === null) return this.byTokens(soundOnes(counts));
+    const told = quantitiesOf(soundOnes(counts)).map((quantity) => ({ ...quantity, included: true }));
+    return [...told, { meter: 'usd', quantity: cost }];
+  }
+
+  /** Only where no cost is named. */
+  private byTokens(counts: Counts): Quantity[] {
+    return quantitiesOf(counts, {
+      rateKeys: [...(this.model === null ? [] : rateKeys(this.model)), ...rateKeys(this.asked)],
+    });
+  }
+}
+
+/** A cost alone is complete: the counts beside it charge nothing. */
+function isFinal({ counts, cost }: Report): boolean {
+  return cost !== null || !Object.values(counts).includes(null);
+}
+
+/** A zero is real: models that are free, keys of one's own. */
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function isFailed(choice: unknown): boolean {
+  const { error, finish_reason } = objectOf(choice);
+  return isObject(error) || finish_reason === 'error';
+}
+
+function soundOnes(counts: Report['counts']): Counts {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== null)) as Counts;
+}
+
+/**
+ * Disjoint counts that sum to prompt and completion. Cached and written tokens may be the same ones, where a cache is
+ * filled and read in one call; such are told as read. Reasoning stays in the output, of which it may be said to be more.
+ */
+function countsOf(usage: Foreign): Omit<Report, 'cost'> {
+  const prompt = countOf(usage.prompt_tokens ?? usage.input_tokens);
+  const completion = countOf(usage.completion_tokens ?? usage.output_tokens ?? 0);
+  const inputDetails = objectOf(usage.prompt_tokens_details ?? usage.input_tokens_details);
+  const outputDetails = objectOf(usage.completion_tokens_details ?? usage.output_tokens_details);
+  const input = new Share(prompt);
+  const read = input.take(inputDetails.cached_tokens);
+  const written = countOf(inputDetails.cache_write_tokens) ?? 0;
+  const write = input.take(read + written > (prompt ?? 0) ? Math.max(0, written - read) : written);
+  const output = new Share(completion);
+  return {
+    prompt: prompt ?? 0,
+    counts: {
+      audio_input_tokens: input.take(inputDetails.audio_tokens),
+      audio_output_tokens: output.take(outputDetails.audio_tokens),
+      image_tokens: output.take(outputDetails.image_tokens),
+      cache_read_tokens: read,
+      cache_write_tokens: write,
+      input_tokens: prompt === null ? null : input.rest,
+      output_tokens: completion === null ? null : output.rest,
+    },
+  };
+}
+
+/** What is left of a whole when its reported subsets are taken out, in turn. */
+class Share {
+  rest: number;
+
+  constructor(whole: number | null) {
+    this.rest = whole ?? 0;
+  }
+
+  take(subset: unknown): number {
+    const share = Math.min(countOf(subset) ?? 0, this.rest);
+    this.rest -= share;
+    return share;
+  }
+}
