@@ -18,8 +18,12 @@ export function rateKeys(model: string): readonly string[] {
 
 const HALF = Rational.of(1n, 2n);
 
-/** The list's credits for one character of speech; null for a model whose factor is not known. */
-export function creditsPerCharacter(model: string): Rational | null {
+/** The list's credits for so many characters of speech; null for a model whose factor is not known. */
+export function creditsFor(model: string, characters: number): Rational | null {
+  return factorOf(model)?.times(Rational.of(BigInt(characters))) ?? null;
+}
+
+function factorOf(model: string): Rational | null {
   if (/^eleven_(?:flash|turbo)_/.test(model)) return HALF;
   return /^eleven_(?:v3|multilingual_v[12]|monolingual_v1)/.test(model) ? Rational.ONE : null;
 }

@@ -3,8 +3,8 @@ import { listOf } from '../foreign-json.js';
 import { readForm } from '../form-body.js';
 import type { MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readRequestBody } from '../request-body.js';
-import { DEFAULT_MODELS, ISOLATION } from './elevenlabs.models.js';
-import { CreditsMeter, SpeechMeter, TranscriptMeter } from './elevenlabs.usage.js';
+import { creditsFor, DEFAULT_MODELS, ISOLATION } from './elevenlabs.models.js';
+import { AcceptedMeter, CreditsMeter, TranscriptMeter } from './elevenlabs.usage.js';
 
 const Model = z.string().min(1).max(256);
 
@@ -57,14 +57,21 @@ function speech(body: Buffer, model: string, characters: number, accountObjects:
     bound: { kind: 'units', units: { characters } },
     needs: ['characters'],
     accountObjects,
-    meter: () => new SpeechMeter(model, characters),
+    meter: () => new AcceptedMeter({ characters }, creditsFor(model, characters)),
   };
 }
 
-/** Throws VendoError invalid_body. */
+/** A sound costs the same however long it is asked to be. Throws VendoError invalid_body. */
 export function readSound({ body }: RouteRequest): MeteredRequest {
   const { model_id } = readRequestBody(body, SoundBody);
-  return credits(body, model_id ?? DEFAULT_MODELS.sound);
+  return {
+    ...PLAIN,
+    model: model_id ?? DEFAULT_MODELS.sound,
+    body,
+    bound: { kind: 'units', units: { requests: 1 } },
+    needs: ['requests'],
+    meter: () => new AcceptedMeter({ requests: 1 }, null),
+  };
 }
 
 /** Rejects with VendoError invalid_body. */

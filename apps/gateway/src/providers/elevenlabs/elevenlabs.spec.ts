@@ -74,7 +74,7 @@ describe('elevenlabs speech', () => {
     [SPEECH, { text: 'a' }, 'eleven_multilingual_v2', ['characters']],
     [SPEECH, { text: 'a', model_id: null }, 'eleven_multilingual_v2', ['characters']],
     [`${SPEECH}/stream`, { text: 'a', model_id: 'eleven_flash_v2_5' }, 'eleven_flash_v2_5', ['characters']],
-    [SOUND, { text: 'rain' }, 'eleven_text_to_sound_v2', ['credits']],
+    [SOUND, { text: 'rain' }, 'eleven_text_to_sound_v2', ['requests']],
   ])('%s of %j is of %s and needs the price of %j', (path, body, model, needs) =>
     expect(read(path, body)).toMatchObject({ model, needs, tier: 'standard' }),
   );
@@ -131,7 +131,17 @@ describe('elevenlabs usage of speech', () => {
   );
 });
 
-describe('elevenlabs sounds, voice changes and isolation', () => {
+it('an elevenlabs sound is one, at the head, and its credits are compared with nothing', () => {
+  const meter = accepted(read(SOUND, { text: 'rain', duration_seconds: 22 }).meter(), {
+    'character-cost': '880',
+  });
+  expect(reported(meter)).toEqual({ requests: 1 });
+  expect(meter.reading()).toMatchObject({ state: 'final', evidence: 'header' });
+  const units = meter.reading().providerUnits;
+  expect([units?.quantity.toDecimal(), units?.shouldBe]).toEqual(['880', null]);
+});
+
+describe('elevenlabs voice changes and isolation', () => {
   it.each([
     [CHANGE, { audio: FILE }, 'eleven_english_sts_v2'],
     [
@@ -150,8 +160,8 @@ describe('elevenlabs sounds, voice changes and isolation', () => {
     expect(meter.reading().providerUnits?.quantity.toDecimal()).toBe('1333.5');
   });
 
-  it('report nothing where the head says nothing', () =>
-    expect(accepted(read(SOUND, { text: 'rain' }).meter()).reading()).toMatchObject({
+  it('report nothing where the head says nothing', async () =>
+    expect(accepted((await readFields(ISOLATION, { audio: FILE })).meter()).reading()).toMatchObject({
       state: 'none',
       quantities: [],
     }));

@@ -1,8 +1,7 @@
 import { Rational } from '@vendo/money';
 import { type Foreign, listOf, nameOf, objectOf } from '../foreign-json.js';
 import type { EventVerdict, ProviderUnits, Reading, UsageMeter } from '../provider.js';
-import { decimalOf, quantitiesOf } from '../quantities.js';
-import { creditsPerCharacter } from './elevenlabs.models.js';
+import { type Counts, decimalOf, quantitiesOf } from '../quantities.js';
 
 const PASS: EventVerdict = { terminal: false, drop: false };
 
@@ -24,14 +23,15 @@ function creditsOf(headers: Headers): Rational | null {
   return decimalOf(headers['character-cost']);
 }
 
-/** Speech: the characters of the request, owed once it is accepted. Nothing in the audio says more. */
-export class SpeechMeter implements UsageMeter {
+/** What is owed once the request is accepted: characters of speech, a sound. Nothing in the audio says more. */
+export class AcceptedMeter implements UsageMeter {
   private accepted = false;
   private credits: Rational | null = null;
 
+  /** @param expected credits by the list; null: not known. */
   constructor(
-    private readonly model: string,
-    private readonly characters: number,
+    private readonly owed: Counts,
+    private readonly expected: Rational | null,
   ) {}
 
   onHead(headers: Headers): void {
@@ -59,7 +59,7 @@ export class SpeechMeter implements UsageMeter {
     if (!this.accepted) return NOTHING;
     return {
       ...NOTHING,
-      quantities: quantitiesOf({ characters: this.characters }),
+      quantities: quantitiesOf(this.owed),
       state: 'final',
       evidence: 'header',
       providerUnits: this.units(),
@@ -72,11 +72,10 @@ export class SpeechMeter implements UsageMeter {
 
   /** ElevenLabs rounds to whole credits, either way: less than one of difference is none. */
   private units(): ProviderUnits | null {
-    if (this.credits === null) return null;
-    const factor = creditsPerCharacter(this.model);
-    const expected = factor?.times(Rational.of(BigInt(this.characters))) ?? null;
-    const isExpected = expected === null || isWithinOne(expected, this.credits);
-    return { quantity: this.credits, shouldBe: isExpected ? null : expected };
+    const { credits, expected } = this;
+    if (credits === null) return null;
+    const isExpected = expected === null || isWithinOne(expected, credits);
+    return { quantity: credits, shouldBe: isExpected ? null : expected };
   }
 }
 
@@ -85,7 +84,7 @@ function isWithinOne(a: Rational, b: Rational): boolean {
   return difference.compare(Rational.ONE) < 0 && difference.compare(Rational.of(-1n)) > 0;
 }
 
-/** Sounds, voice changes and isolation: the credits that the head of the answer says. */
+/** Voice changes and isolation: the credits that the head of the answer says. */
 export class CreditsMeter implements UsageMeter {
   private credits: Rational | null = null;
 
