@@ -81,6 +81,15 @@ class Sender {
   }
 }
 
+/** The agent's one connection takes another upload. */
+async function expectServesOn(agent: http.Agent): Promise<void> {
+  const next = new Sender({ 'content-length': 1 }, agent);
+  next.request.end('x');
+  expect(await next.answer).toMatchObject({ status: 200 });
+  expect(next.request.reusedSocket).toBe(true);
+  agent.destroy();
+}
+
 const eventually = async (ready: () => boolean): Promise<void> => {
   for (let looks = 0; !ready(); looks += 1) {
     if (looks > 500) throw new Error('it did not come to pass');
@@ -167,7 +176,9 @@ describe('an upload', () => {
 
   it('that grows too large is refused in the middle, and the provider sees it break off', async () => {
     takeUploads();
-    const sender = new Sender();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const sender = new Sender({}, agent);
+    const closed = once(sender.request, 'close');
     sender.send(150_000);
     await eventually(() => arrived[0]?.bytes === 150_000);
     sender.send(50_001);
@@ -179,7 +190,8 @@ describe('an upload', () => {
     // What still comes is read, so that a client that sends first and reads then gets the answer as well.
     sender.send(8_000_000);
     sender.request.end();
-    await once(sender.request, 'close');
+    await closed;
+    await expectServesOn(agent);
   });
 
   it('whose client leaves in the middle breaks off at the provider', async () => {
@@ -227,11 +239,7 @@ describe('an upload', () => {
     const [answer] = await Promise.all([first.answer, once(first.request, 'close')]);
     expect(answer).toMatchObject({ status: 403 });
     world.beforeConnect = async () => undefined;
-    const second = new Sender({ 'content-length': 1 }, agent);
-    second.request.end('x');
-    expect(await second.answer).toMatchObject({ status: 200 });
-    expect(second.request.reusedSocket).toBe(true);
-    agent.destroy();
+    await expectServesOn(agent);
   });
 });
 

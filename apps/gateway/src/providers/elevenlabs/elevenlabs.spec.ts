@@ -116,6 +116,7 @@ describe('elevenlabs usage of speech', () => {
     ['a discount', 'eleven_v3', '22', '79'],
     ['a whole credit where half is due', 'eleven_flash_v2_5', '79', '39.5'],
     ['one credit more', 'eleven_v3', '80', '79'],
+    ['one credit less', 'eleven_v3', '78', '79'],
     ['a model whose factor nobody knows', 'eleven_next', '5', null],
   ])('keeps the credits: %s', (_, model_id, cost, shouldBe) => {
     const meter = accepted(read(SPEECH, { ...TEXT, model_id }).meter(), { 'character-cost': cost });
