@@ -26,7 +26,7 @@ export interface Books {
  */
 const MEASURED = `select distinct on (u ->> 'id') (u ->> 'id')::uuid as hold_id, u
   from (select convert_from(value, 'UTF8')::jsonb as u, partition, "offset" from log.records
-        where topic = 'gateway.events' and headers ->> 'ce_type' = 'UsageMeasured.v1') r
+        where topic = 'gateway.events' and headers ->> 'ce_type' in ('UsageMeasured.v1', 'UsageMeasured.v2')) r
   order by u ->> 'id', partition, "offset"`;
 
 const ENDED = `select hold_id, tenant_id, kind, (value::json ->> 'cost_micros')::bigint as cost

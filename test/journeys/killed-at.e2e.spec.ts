@@ -17,7 +17,7 @@ const POINTS = {
 } as const;
 
 /** What the gateway tells of a call, in order; of one that it could not end the first alone. */
-const FRAMES = ['HoldReserved.v1', 'UsageMeasured.v1', 'HoldSettled.v1'];
+const FRAMES = ['HoldReserved.v1', 'UsageMeasured.v2', 'HoldSettled.v1'];
 /** The holds of a gateway that is gone end after so much of its silence. */
 const SILENCE_MS = 20_000;
 const EXPIRED_WITHIN_MS = SILENCE_MS + 15_000;

@@ -126,7 +126,7 @@ describe('the rebuild command, while calls are in flight', () => {
           `select partition, "offset", key, headers, value from log.records where topic = $1`,
           [GATEWAY_TOPIC],
         );
-    const usage = rows.find(({ headers }) => headers.ce_type === 'UsageMeasured.v1');
+    const usage = rows.find(({ headers }) => headers.ce_type === 'UsageMeasured.v2');
     if (!usage) throw new Error('no usage was told');
     return usage;
   }

@@ -53,8 +53,9 @@ function measured(id: string) {
     ended_at: AT,
     ttfb_ms: null,
     stream: false,
+    provider_units: null,
   } as const;
-  return gatewayRecord(TENANT, { type: 'UsageMeasured.v1', data: { ...data, lines: [] } });
+  return gatewayRecord(TENANT, { type: 'UsageMeasured.v2', data: { ...data, lines: [] } });
 }
 
 describe('the watch over charges', () => {

@@ -124,7 +124,7 @@ export async function eventually(condition: () => Promise<boolean>, withinMs = 2
 /** A record of a gateway; the same fact written twice has the same id. */
 export function gatewayRecord(
   tenantId: string,
-  event: Pick<VendoEvent<'UsageMeasured.v1'>, 'type' | 'data'>,
+  event: Pick<VendoEvent<'UsageMeasured.v2'>, 'type' | 'data'>,
 ): EventRecord {
   return encodeEvent({ ...event, id: event.data.id, tenantId, at: event.data.ended_at }, '/gateway');
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { type EventRecord, GATEWAY_TOPIC, shardOf, type UsageMeasuredV1 } from '@vendo/events';
+import { type EventRecord, GATEWAY_TOPIC, shardOf, type UsageMeasuredV2 } from '@vendo/events';
 import { generationsOf, ReadModels, startRebuild, USAGE_TABLES } from '@vendo/read-models';
 import { eventually, gatewayRecord, ProjectionStand } from './projection.contract.js';
 import { usage } from './projections/usage/usage.projection.js';
@@ -15,7 +15,7 @@ export function usageRecord(n: number): EventRecord {
   const [day, hour, minute] = [n % 10, Math.floor(n / 10) % 24, Math.floor(n / 240) % 60];
   const at = new Date(Date.UTC(2026, 10, 12 + day, hour, minute, 0, n % 1000)).toISOString();
   const line = { unit_cost_usd: '1', per: '1', margin_pct: '0', cost_micros_exact: '15/1', cost_micros: 15 };
-  const data: UsageMeasuredV1 = {
+  const data: UsageMeasuredV2 = {
     id: randomUUID(),
     tenant_id,
     app_id: null,
@@ -41,8 +41,9 @@ export function usageRecord(n: number): EventRecord {
     ended_at: at,
     ttfb_ms: 12.5,
     stream: true,
+    provider_units: null,
   };
-  return gatewayRecord(tenant_id, { type: 'UsageMeasured.v1', data });
+  return gatewayRecord(tenant_id, { type: 'UsageMeasured.v2', data });
 }
 
 /** Appends the n-th events of `from` up to `to`, in one append per partition. */

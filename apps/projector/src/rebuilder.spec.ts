@@ -202,7 +202,7 @@ describe('a rebuild', () => {
   });
 
   it('parks what the live one has parked; one that parks other records is not swapped', async () => {
-    const bad = brokenRecord(usageRecord(0).key, 'UsageMeasured.v1');
+    const bad = brokenRecord(usageRecord(0).key, 'UsageMeasured.v2');
     await stand.append(GATEWAY_TOPIC, [bad]);
     await stand.project();
     await start();
@@ -219,11 +219,11 @@ describe('a rebuild', () => {
 });
 
 /** Two tables that always say the same; `step` is what an event adds, so that two generations say different things. */
-class Pair implements Projection<'UsageMeasured.v1'> {
+class Pair implements Projection<'UsageMeasured.v2'> {
   readonly name = 'pair';
   readonly topic = GATEWAY_TOPIC;
   readonly tables = ['left_half', 'right_half'].map((name) => ({ name, time: null, sums: ['value'] }));
-  readonly handles = ['UsageMeasured.v1'] as const;
+  readonly handles = ['UsageMeasured.v2'] as const;
   readonly order = 'facts';
   step = 1;
 
@@ -231,7 +231,7 @@ class Pair implements Projection<'UsageMeasured.v1'> {
     return null;
   }
 
-  async apply(tx: pg.PoolClient, facts: readonly Fact<'UsageMeasured.v1'>[]): Promise<void> {
+  async apply(tx: pg.PoolClient, facts: readonly Fact<'UsageMeasured.v2'>[]): Promise<void> {
     for (const { name } of this.tables)
       for (const { event } of facts)
         await tx.query(

@@ -5,6 +5,7 @@ import {
   EVENTS,
   type EventRecord,
   type EventType,
+  newestVersion,
   POSITION_HEADER,
   SEQ_HEADER,
   type VendoEvent,
@@ -73,7 +74,7 @@ function wholeNumber(text: string | undefined): bigint | null {
 }
 
 function readEvent(projection: Projection, record: EventRecord): VendoEvent | string | null {
-  const type = record.headers.ce_type ?? '';
+  const type = newestVersion(record.headers.ce_type ?? '');
   const handled = (projection.handles as readonly string[]).includes(type);
   if (!handled && Object.hasOwn(EVENTS, type)) return null;
   try {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { GATEWAY_EVENTS } from './gateway-events.js';
+import { GATEWAY_EVENTS, UPCASTERS, type UsageMeasuredV1 } from './gateway-events.js';
 import { LEDGER_EVENTS } from './ledger-events.js';
 
 /** The topics; each has SHARD_COUNT partitions. */
@@ -9,7 +9,9 @@ export type Topic = typeof GATEWAY_TOPIC | typeof LEDGER_TOPIC;
 
 /** Every event type by its versioned name; a new shape is a new version with a pure upcaster, stored bytes never change. */
 export const EVENTS = { ...GATEWAY_EVENTS, ...LEDGER_EVENTS };
-export type EventType = keyof typeof EVENTS;
+type OldType = keyof typeof UPCASTERS;
+/** The newest versions: what is written, and what a reader sees. */
+export type EventType = Exclude<keyof typeof EVENTS, OldType>;
 export type EventData<T extends EventType> = z.infer<(typeof EVENTS)[T]>;
 
 /** One fact. `at` is ISO 8601 UTC; `id` names the fact for good: a repeat of the same fact has the same id. */
@@ -60,7 +62,7 @@ export class BadRecordError extends Error {
 /** Reads a record back into its event, brought to the newest version. Throws BadRecordError for an unknown type or data that fails its schema. */
 export function decodeEvent(record: Pick<EventRecord, 'headers' | 'value'>): VendoEvent {
   const { ce_type: type = '', ce_id: id = '', ce_subject: tenantId = '', ce_time: at = '' } = record.headers;
-  if (!isEventType(type)) throw new BadRecordError(`unknown event type ${JSON.stringify(type.slice(0, 80))}`);
+  if (!isStored(type)) throw new BadRecordError(`unknown event type ${JSON.stringify(type.slice(0, 80))}`);
   let json: unknown;
   try {
     json = JSON.parse(record.value.toString('utf8'));
@@ -72,9 +74,19 @@ export function decodeEvent(record: Pick<EventRecord, 'headers' | 'value'>): Ven
     const issue = parsed.error.issues[0];
     throw new BadRecordError(`${type} ${id}: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  return { id, type, tenantId, at, data: parsed.data } as VendoEvent;
+  const data = isOld(type) ? UPCASTERS[type].upcast(parsed.data as UsageMeasuredV1) : parsed.data;
+  return { id, type: newestVersion(type), tenantId, at, data } as VendoEvent;
 }
 
-function isEventType(type: string): type is EventType {
+/** The type that a record of this type is read as; any other name is itself. */
+export function newestVersion(type: string): string {
+  return isOld(type) ? UPCASTERS[type].to : type;
+}
+
+function isStored(type: string): type is keyof typeof EVENTS {
   return Object.hasOwn(EVENTS, type);
+}
+
+function isOld(type: string): type is OldType {
+  return Object.hasOwn(UPCASTERS, type);
 }

@@ -89,6 +89,12 @@ export const UsageMeasuredV1 = z.strictObject({
 });
 export type UsageMeasuredV1 = z.infer<typeof UsageMeasuredV1>;
 
+export const UsageMeasuredV2 = UsageMeasuredV1.extend({
+  /** What the provider says it counted, in a unit of its own that prices nothing by itself (ElevenLabs: credits); a decimal. */
+  provider_units: z.string().nullable(),
+});
+export type UsageMeasuredV2 = z.infer<typeof UsageMeasuredV2>;
+
 /** What the gateway reports. */
 export const GATEWAY_EVENTS = {
   /** The call is about to be forwarded under this hold. Without an end it tells finance what the provider may bill. */
@@ -106,6 +112,7 @@ export const GATEWAY_EVENTS = {
     reserved_at: z.iso.datetime({ precision: 3 }),
   }),
   'UsageMeasured.v1': UsageMeasuredV1,
+  'UsageMeasured.v2': UsageMeasuredV2,
   /** The end of a hold as the gateway saw it; cost 0 is a release. `subject` is the cap subject (app, or connection key). */
   'HoldSettled.v1': z.strictObject({
     hold_id: z.uuid(),
@@ -122,3 +129,11 @@ export const GATEWAY_EVENTS = {
     reason: z.string(),
   }),
 };
+
+/** Versions that are stored and not written any more: the newest of each, and how their data becomes its. Pure. */
+export const UPCASTERS = {
+  'UsageMeasured.v1': {
+    to: 'UsageMeasured.v2',
+    upcast: (data: UsageMeasuredV1): UsageMeasuredV2 => ({ ...data, provider_units: null }),
+  },
+} as const;

@@ -1,5 +1,5 @@
 import type { Meter } from '@vendo/events';
-import type { Micros } from '@vendo/money';
+import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 
 /**
@@ -45,6 +45,8 @@ export interface FreeRoute {
   readonly name: string;
   /** The body is a file: it is forwarded while it comes, with a limit of its own. */
   readonly upload?: boolean;
+  /** As of a metered request; here the path names them. */
+  readonly accountObjects?: readonly string[];
 }
 
 export interface MeteredRoute {
@@ -153,4 +155,14 @@ export interface Reading {
   failed: boolean;
   /** The answer's own id in its body. */
   upstreamId: string | null;
+  /** Absent or null: the provider does not say. */
+  providerUnits?: ProviderUnits | null;
+}
+
+/** What the provider says it counted, in a unit of its own that prices nothing by itself, such as credits. */
+export interface ProviderUnits {
+  /** Has a finite decimal form. */
+  quantity: Rational;
+  /** What it should have been, where it is not that; null: as it should be, or nobody knows. */
+  shouldBe: Rational | null;
 }

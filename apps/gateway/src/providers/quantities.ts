@@ -5,6 +5,20 @@ import type { Quantity } from '@vendo/pricing';
 /** Counts by meter; undefined: not reported. */
 export type Counts = Partial<Record<Meter, number | undefined>>;
 
+/**
+ * An amount as providers report it, a number or a decimal in a string, exact: the shortest decimal that reads as the
+ * number is the one that was written, up to 15 digits. Null for anything else, negative ones included.
+ */
+export function decimalOf(value: unknown): Rational | null {
+  if (typeof value !== 'number' && typeof value !== 'string') return null;
+  try {
+    const amount = Rational.parse(String(value));
+    return amount.isNegative() ? null : amount;
+  } catch {
+    return null;
+  }
+}
+
 /** A zero of these is still said: the basic lines of a call. Any other meter at zero would only ask for a price in vain. */
 const SAID_AT_ZERO: ReadonlySet<string> = new Set<Meter>(['input_tokens', 'output_tokens']);
 

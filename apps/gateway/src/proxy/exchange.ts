@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline, type Readable, Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import { type ErrorResponse, VendoError } from '@vendo/errors';
 import { CORS_HEADERS } from '../edge/cors.js';
 import { waitsToContinue } from '../edge/edge.js';
@@ -105,8 +105,14 @@ export class Exchange {
         done(bytes > maxBytes ? tooLarge(maxBytes) : null, chunk);
       },
     });
-    // Whatever breaks either of them breaks both; the relay hears of it from the provider's side.
-    pipeline(this.request, limited, () => undefined);
+    // Who reads the stream hears of an error; without a listener it would end the process before.
+    limited.on('error', () => undefined);
+    this.request.once('close', () => {
+      if (!this.request.complete) limited.destroy(new ClientLeft());
+    });
+    // Broken off, too large or not wanted: the request itself stays whole, because an answer to it is still due.
+    limited.once('close', () => this.discardRest());
+    this.request.pipe(limited);
     return { stream: limited, length: announced === null ? null : Number(announced) };
   }
 
@@ -129,8 +135,7 @@ export class Exchange {
       this.response.destroy();
       return;
     }
-    // What is left of a body that was refused unread is read and thrown away, so that the answer arrives.
-    this.request.resume();
+    this.discardRest();
     const text = JSON.stringify(body);
     this.response.writeHead(status, {
       ...headers,
@@ -149,6 +154,12 @@ export class Exchange {
     // What Node still keeps goes first; the end of the connection in the middle of a message is no end of the message.
     if (response.socket) response.socket.end(() => response.destroy());
     else response.destroy();
+  }
+
+  /** What is left of a body that nobody wants is read and thrown away, so that the answer arrives. */
+  private discardRest(): void {
+    this.request.unpipe();
+    this.request.resume();
   }
 
   answerHead(status: number, message: string | undefined, headers: NodeJS.Dict<string | string[]>): void {

@@ -203,7 +203,7 @@ async function expectEnd(
   await world.stopProxy();
   expect(world.spooled.map(({ type }) => type)).toEqual([
     'HoldReserved.v1',
-    'UsageMeasured.v1',
+    'UsageMeasured.v2',
     'HoldSettled.v1',
   ]);
   const [usage] = world.usages();

@@ -95,7 +95,7 @@ describe('a call that completes', () => {
     await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
     expect(world.spooled.map(({ type }) => type)).toEqual([
       'HoldReserved.v1',
-      'UsageMeasured.v1',
+      'UsageMeasured.v2',
       'HoldSettled.v1',
     ]);
     expect(world.usages()[0]?.data).toMatchObject({

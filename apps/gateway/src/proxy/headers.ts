@@ -63,7 +63,7 @@ const NEVER_RETURNED = new Set([
   'nel',
   'report-to',
 ]);
-const NEVER_RETURNED_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-', 'access-control-'];
+const NEVER_RETURNED_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-', 'x-muapi-', 'access-control-'];
 /** They may name an absolute URL, and the next request would go there without us. */
 const LOCATIONS = new Set(['location', 'content-location']);
 

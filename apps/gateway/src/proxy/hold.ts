@@ -6,7 +6,7 @@ import type { PriceContext, RateBook } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import type { Caller, Callers, Connection } from '../callers/callers.js';
-import type { MeteredRequest, Provider, Reading } from '../providers/provider.js';
+import type { MeteredRequest, Provider, ProviderUnits, Reading } from '../providers/provider.js';
 import type { Spool } from '../spool/spool.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 
@@ -139,8 +139,9 @@ export class Hold {
     const charge = this.charge(reading);
     this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
     if (reading.state === 'none' && !reading.failed && end.evidence !== 'counted') this.missingReport(end);
+    if (reading.providerUnits) this.compare(reading.providerUnits, model);
     const { id, caller, connection, provider, route, request, amount, startedAtMs } = this.subject;
-    const measured = this.event('UsageMeasured.v1', id, {
+    const measured = this.event('UsageMeasured.v2', id, {
       id,
       tenant_id: caller.tenantId,
       app_id: caller.appId,
@@ -161,6 +162,7 @@ export class Hold {
       ended_at: this.nowIso(),
       ttfb_ms: end.ttfbMs,
       stream: request.stream,
+      provider_units: reading.providerUnits?.quantity.toDecimal() ?? null,
     });
     this.write([measured, this.settled()]);
   }
@@ -221,9 +223,18 @@ export class Hold {
     const { id, caller, provider, route, request } = this.subject;
     this.around.metrics.unreported.inc({ provider: provider.slug, outcome });
     const facts = { call: id, tenant: caller.tenantId, provider: provider.slug, route, model: request.model };
-    this.around.logger.error(
-      { ...facts, status, outcome },
-      'the answer carried no usage report: nothing is charged',
+    this.around.logger.error({ ...facts, status, outcome }, 'the answer carried no usage report');
+  }
+
+  /** The price list says other units than the provider's own count: a discount, or a change that finance should know. */
+  private compare({ quantity, shouldBe }: ProviderUnits, model: string): void {
+    if (shouldBe === null) return;
+    const { id, caller, provider, route } = this.subject;
+    this.around.metrics.unitsDiffer.inc({ provider: provider.slug });
+    const facts = { call: id, tenant: caller.tenantId, provider: provider.slug, route, model };
+    this.around.logger.warn(
+      { ...facts, provider_units: quantity.toDecimal(), should_be: shouldBe.toDecimal() },
+      "the provider's own count is not what its price list says",
     );
   }
 

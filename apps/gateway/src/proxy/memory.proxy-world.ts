@@ -92,6 +92,8 @@ export class ProxyWorld {
   readonly rateMisses: { model: string; meter: string | null }[] = [];
   readonly clock = new SkippingClock();
   answer: Answer = (_request, response) => response.end('{}');
+  /** Takes a request when its head has come, in the place of `answer`; null: its body is read first. */
+  arrives: Answer | null = null;
   reserve: (command: ReserveCommand) => Promise<ReserveDecision> = async ({ hold_id, rate_version }) => ({
     status: 'open',
     hold_id,
@@ -114,6 +116,7 @@ export class ProxyWorld {
   stalledMs = 60_000;
   stopGraceMs = 50;
   maxBodiesBytes = 10_000_000;
+  maxUploadBytes = 200_000;
   /** How long a request may take to arrive. */
   arrival: { requestWithinMs?: number; headersWithinMs?: number } = {};
   drains = { total: 256, perTenant: 32 };
@@ -187,8 +190,8 @@ export class ProxyWorld {
     return this.spooled.filter((event) => event.type === 'HoldSettled.v1');
   }
 
-  usages(): Extract<VendoEvent, { type: 'UsageMeasured.v1' }>[] {
-    return this.spooled.filter((event) => event.type === 'UsageMeasured.v1');
+  usages(): Extract<VendoEvent, { type: 'UsageMeasured.v2' }>[] {
+    return this.spooled.filter((event) => event.type === 'UsageMeasured.v2');
   }
 
   /** Calls that are under way, as the metric has them. */
@@ -240,7 +243,7 @@ export class ProxyWorld {
     return new ProxyService(
       {
         maxBodyBytes: 100_000,
-        maxUploadBytes: 200_000,
+        maxUploadBytes: this.maxUploadBytes,
         maxBodiesBytes: this.maxBodiesBytes,
         bounds: { drainMs: 300, drainBytes: 200_000, stalledMs: this.stalledMs },
         drains: this.drains,
@@ -272,6 +275,10 @@ export class ProxyWorld {
   }
 
   private receive(request: http.IncomingMessage, response: http.ServerResponse): void {
+    if (this.arrives) {
+      this.arrives(request, response);
+      return;
+    }
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {

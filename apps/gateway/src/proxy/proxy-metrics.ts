@@ -15,6 +15,7 @@ export class ProxyMetrics {
   readonly pricingFailures;
   readonly unpriced;
   readonly unreported;
+  readonly unitsDiffer;
 
   constructor(metrics: Metrics) {
     this.calls = metrics.counter('vendo_proxy_calls_total', 'Calls by what became of them', [
@@ -56,6 +57,11 @@ export class ProxyMetrics {
       'vendo_proxy_unreported_total',
       '2xx answers of metered routes without any usage report',
       ['provider', 'outcome'],
+    );
+    this.unitsDiffer = metrics.counter(
+      'vendo_proxy_provider_units_differ_total',
+      'Calls for which the provider counted other units than its price list says, for finance',
+      ['provider'],
     );
   }
 }

@@ -133,6 +133,7 @@ export class ProxyService {
     if (route.method === 'GET' && Buffer.isBuffer(body) && body.length > 0)
       throw new VendoError('invalid_body', 'This route takes no body.');
     const connection = await this.connect(call, caller, provider, exchange, 'free');
+    refuseForeignObjects(connection, route);
     exchange.assertThere();
     this.forward(call, provider, connection, path, body, exchange, route.method, null);
   }
@@ -315,7 +316,10 @@ function asksForWebSocket(exchange: Exchange): boolean {
 }
 
 /** The account behind the managed pool is shared: ids of stored objects in it are nobody's to name. */
-function refuseForeignObjects(connection: Connection, { accountObjects = [] }: MeteredRequest): void {
+function refuseForeignObjects(
+  connection: Connection,
+  { accountObjects = [] }: Pick<MeteredRequest, 'accountObjects'>,
+): void {
   if (connection.sealedCredential !== null || accountObjects.length === 0) return;
   throw new VendoError(
     'invalid_body',

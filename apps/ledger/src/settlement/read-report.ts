@@ -41,7 +41,7 @@ function asksOf(record: StoredRecord, partition: number): Report['asks'] {
       case 'RecordLost.v1':
         return { kind: 'park', reason: `lost in the spool: ${data.reason}` };
       case 'HoldReserved.v1':
-      case 'UsageMeasured.v1':
+      case 'UsageMeasured.v2':
         return { kind: 'note' };
       default:
         return { kind: 'park', reason: `${type} is no event of ${GATEWAY_TOPIC}` };

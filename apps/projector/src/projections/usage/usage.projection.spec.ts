@@ -53,7 +53,7 @@ function measured(tenant_id: string, given: Partial<UsageMeasuredV1> = {}): Usag
 }
 
 const record = (event: UsageMeasuredV1, tenantId = event.tenant_id) =>
-  gatewayRecord(tenantId, { type: 'UsageMeasured.v1', data: event });
+  gatewayRecord(tenantId, { type: 'UsageMeasured.v2', data: { ...event, provider_units: '7' } });
 
 /** Many events, different in everything a roll-up groups by; deterministic. */
 function manyEvents(count: number): UsageMeasuredV1[] {
@@ -145,11 +145,23 @@ describe('the usage projection', () => {
     expect(await stand.rows('select count(*) from read.usage_events')).toEqual([{ count: '1300' }]);
   });
 
-  it('keeps every field of the event', async () => {
+  it('keeps every field of the event but the units of the provider', async () => {
     const event = measured(TENANTS[0], { app_id: null, model: null, status: null, ttfb_ms: null });
     await stand.append(GATEWAY_TOPIC, [record(event)]);
     await stand.project();
     expect(await new ReadModels(stand.pool).usageEvents({}, 10)).toEqual([event]);
+  });
+
+  it('folds what was stored in an older version', async () => {
+    const events = manyEvents(40);
+    const older = events.map((event) => {
+      const { headers, ...rest } = record(event);
+      const value = Buffer.from(JSON.stringify(event));
+      return { ...rest, headers: { ...headers, ce_type: 'UsageMeasured.v1' }, value };
+    });
+    await stand.append(GATEWAY_TOPIC, older);
+    await stand.project();
+    expect(await stored(stand)).toEqual(folded(events));
   });
 
   it('counts nothing twice when a crash falls between two batches', async () => {
@@ -193,7 +205,7 @@ describe('the usage projection', () => {
     const noDecimal = measured(tenant, { lines: [line('input_tokens', 'eleven', 1)] });
     await stand.append(GATEWAY_TOPIC, [
       record(good[0]),
-      brokenRecord(tenant, 'UsageMeasured.v1'),
+      brokenRecord(tenant, 'UsageMeasured.v2'),
       brokenRecord(tenant, 'UsageMeasured.v9'),
       record(unbalanced),
       record(good[1]),

@@ -1,0 +1,14 @@
+import type { Provider } from '../provider.js';
+import { rateKeys } from './elevenlabs.models.js';
+import { routes } from './elevenlabs.routes.js';
+
+export const elevenlabs: Provider = {
+  slug: 'elevenlabs',
+  upstream: 'https://api.elevenlabs.io',
+  holdCeiling: 500_000n,
+  routes,
+  authorize({ headers }, secret) {
+    headers['xi-api-key'] = secret;
+  },
+  rateKeys,
+};

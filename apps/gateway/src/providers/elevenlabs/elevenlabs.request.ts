@@ -1,0 +1,161 @@
+import { z } from 'zod';
+import { listOf } from '../foreign-json.js';
+import { readForm } from '../form-body.js';
+import type { MeteredRequest, RouteRequest } from '../provider.js';
+import { invalid, readRequestBody } from '../request-body.js';
+import { creditsFor, DEFAULT_MODELS, ISOLATION } from './elevenlabs.models.js';
+import { AcceptedMeter, CreditsMeter, TranscriptMeter } from './elevenlabs.usage.js';
+
+const Model = z.string().min(1).max(256);
+
+const SpeechBody = z.object({
+  text: z.string(),
+  model_id: Model.nullish(),
+  pronunciation_dictionary_locators: z.unknown().optional(),
+  previous_request_ids: z.unknown().optional(),
+  next_request_ids: z.unknown().optional(),
+});
+
+const DialogueBody = z.object({
+  inputs: z.array(z.looseObject({ text: z.string() })),
+  model_id: Model.nullish(),
+  pronunciation_dictionary_locators: z.unknown().optional(),
+});
+
+const SoundBody = z.object({ model_id: Model.nullish() });
+
+/** None of these routes answers with server-sent events: audio comes in chunks, timestamps a line of JSON each. */
+const PLAIN = { stream: false, tier: 'standard' } as const;
+
+/** Throws VendoError invalid_body. */
+export function readSpeech({ body }: RouteRequest): MeteredRequest {
+  const request = readRequestBody(body, SpeechBody);
+  return speech(body, request.model_id ?? DEFAULT_MODELS.speech, codePoints(request.text), [
+    ...namesStored('pronunciation_dictionary_locators', request.pronunciation_dictionary_locators),
+    ...namesStored('previous_request_ids', request.previous_request_ids),
+    ...namesStored('next_request_ids', request.next_request_ids),
+  ]);
+}
+
+/** Throws VendoError invalid_body. */
+export function readDialogue({ body }: RouteRequest): MeteredRequest {
+  const request = readRequestBody(body, DialogueBody);
+  const characters = request.inputs.reduce((sum, { text }) => sum + codePoints(text), 0);
+  return speech(
+    body,
+    request.model_id ?? DEFAULT_MODELS.dialogue,
+    characters,
+    namesStored('pronunciation_dictionary_locators', request.pronunciation_dictionary_locators),
+  );
+}
+
+function speech(body: Buffer, model: string, characters: number, accountObjects: string[]): MeteredRequest {
+  return {
+    ...PLAIN,
+    model,
+    body,
+    bound: { kind: 'units', units: { characters } },
+    needs: ['characters'],
+    accountObjects,
+    meter: () => new AcceptedMeter({ characters }, creditsFor(model, characters)),
+  };
+}
+
+/** A sound costs the same however long it is asked to be. Throws VendoError invalid_body. */
+export function readSound({ body }: RouteRequest): MeteredRequest {
+  const { model_id } = readRequestBody(body, SoundBody);
+  return {
+    ...PLAIN,
+    model: model_id ?? DEFAULT_MODELS.sound,
+    body,
+    bound: { kind: 'units', units: { requests: 1 } },
+    needs: ['requests'],
+    meter: () => new AcceptedMeter({ requests: 1 }, null),
+  };
+}
+
+/** Rejects with VendoError invalid_body. */
+export async function readConversion({ body, contentType }: RouteRequest): Promise<MeteredRequest> {
+  const form = await readForm(body, contentType);
+  return credits(body, modelOf(form.text('model_id')) ?? DEFAULT_MODELS.conversion);
+}
+
+/** Rejects with VendoError invalid_body. */
+export async function readIsolation({ body, contentType }: RouteRequest): Promise<MeteredRequest> {
+  await readForm(body, contentType);
+  return credits(body, ISOLATION);
+}
+
+/** What ElevenLabs bills by the length of audio that no answer tells: it says the credits itself. */
+function credits(body: Buffer, model: string): MeteredRequest {
+  return {
+    ...PLAIN,
+    model,
+    body,
+    bound: { kind: 'ceiling' },
+    needs: ['credits'],
+    meter: () => new CreditsMeter(),
+  };
+}
+
+/** Rejects with VendoError invalid_body; also for a webhook: its answer would carry no usage. */
+export async function readTranscription({ body, contentType }: RouteRequest): Promise<MeteredRequest> {
+  const form = await readForm(body, contentType);
+  if (isOn(form.text('webhook')))
+    throw invalid('"webhook" is not supported here: the answer of such a call carries no usage.');
+  const model = modelOf(form.text('model_id'));
+  if (model === null) throw invalid('"model_id" is missing or not what this route takes.');
+  const extras = EXTRAS.filter(({ field }) => form.has(field)).map(({ tier }) => tier);
+  return {
+    ...PLAIN,
+    model,
+    tier: extras.join('+') || PLAIN.tier,
+    body,
+    bound: { kind: 'ceiling' },
+    needs: ['audio_seconds'],
+    accountObjects: isOn(form.text('use_speaker_library')) ? ['use_speaker_library'] : [],
+    meter: () => new TranscriptMeter(),
+  };
+}
+
+/** What raises the price of a second of audio, in the order of its place in the name of the tier. */
+const EXTRAS = [
+  { field: 'keyterms', tier: 'keyterms' },
+  { field: 'entity_detection', tier: 'entities' },
+  { field: 'entity_redaction', tier: 'redaction' },
+];
+
+/** A flag of a form. Whatever may be read as on is on. */
+function isOn(flag: string | null): boolean {
+  return flag !== null && !/^\s*(?:|0|f|false|n|no|off)\s*$/i.test(flag);
+}
+
+function modelOf(field: string | null): string | null {
+  if (field === null) return null;
+  const model = Model.safeParse(field);
+  if (!model.success) throw invalid('"model_id" is missing or not what this route takes.');
+  return model.data;
+}
+
+function namesStored(field: string, ids: unknown): string[] {
+  return listOf(ids).length > 0 ? [field] : [];
+}
+
+/** Unicode code points: what ElevenLabs counts as characters. */
+function codePoints(text: string): number {
+  let count = text.length;
+  for (let at = 0; at + 1 < text.length; at += 1)
+    if (isHighSurrogate(text.charCodeAt(at)) && isLowSurrogate(text.charCodeAt(at + 1))) {
+      count -= 1;
+      at += 1;
+    }
+  return count;
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff;
+}

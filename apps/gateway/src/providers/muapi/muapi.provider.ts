@@ -1,0 +1,18 @@
+import type { Provider } from '../provider.js';
+import { rateKeys } from './muapi.models.js';
+import { routes } from './muapi.routes.js';
+
+export const muapi: Provider = {
+  slug: 'muapi',
+  upstream: 'https://api.muapi.ai',
+  holdCeiling: 500_000n,
+  routes,
+  /** Its own base URL ends in `/api/v1`, ours in `/v1` as every provider's does. */
+  target(raw) {
+    return raw.startsWith('/v1/') ? `/api${raw}` : raw;
+  },
+  authorize({ headers }, secret) {
+    headers['x-api-key'] = secret;
+  },
+  rateKeys,
+};
