@@ -4,7 +4,8 @@ import type { Quantity } from '@vendo/pricing';
 
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
- * `<slug>.provider.ts` (this object), `.routes.ts`, `.request.ts`, `.usage.ts`, `.models.ts`, `.spec.ts`, `fixtures/`.
+ * `<slug>.provider.ts` (this object), `.routes.ts`, `.request.ts`, `.usage.ts`, `.models.ts`, `.spec.ts`, `fixtures/`;
+ * beside them, where a topic changes together, `<slug>.<topic>.ts` and its spec (CONTRIBUTING.md).
  */
 export interface Provider {
   readonly slug: string;
@@ -44,6 +45,8 @@ export interface FreeRoute {
   readonly name: string;
   /** The body is a file: it is forwarded while it comes, with a limit of its own. */
   readonly upload?: boolean;
+  /** As `MeteredRequest.accountObjects`, of a body that is not read otherwise. Throws VendoError `invalid_body`. */
+  accountObjectsIn?(body: Buffer): readonly string[];
 }
 
 export interface MeteredRoute {

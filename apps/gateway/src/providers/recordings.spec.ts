@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { feedStream, readRequest, reported } from './read-answer.contract.js';
+import type { MeteredRequest, Provider } from './provider.js';
+import { feedStream, readFormRequest, readRequest, reported } from './read-answer.contract.js';
 import { providerBySlug } from './registry.js';
 import { matchRoute } from './route-table.js';
 
@@ -20,7 +21,10 @@ interface Recording {
   stream: boolean;
   scope: string;
   class: string;
+  expected_usage: Record<string, unknown> | null;
   expected_billable: Record<string, unknown> | null;
+  request_text?: string;
+  request_hints?: Record<string, unknown> | null;
 }
 
 const recordings: Recording[] = existsSync(INDEX)
@@ -32,17 +36,55 @@ if (recordings.length === 0)
   process.stderr.write(`recordings: none in ${FOLDER}, conformance was not tested\n`);
 
 const answers = recordings.filter(
-  ({ class: kind, status, expected_billable, provider, method, endpoint }) =>
-    kind === 'forwarded' &&
-    status < 300 &&
-    expected_billable !== null &&
-    routeOf(provider, method, endpoint)?.class === 'metered',
+  (one) =>
+    one.class === 'forwarded' &&
+    one.status < 300 &&
+    (one.expected_billable !== null || estimateOf(one) !== null) &&
+    routeOf(one)?.class === 'metered',
 );
 
-function routeOf(provider: string, method: string, endpoint: string) {
-  const { pathname, search } = new URL(endpoint);
-  const known = providerBySlug(provider);
-  return known ? (matchRoute(known, method, pathname + search)?.route ?? null) : null;
+/** The end of the last word, in seconds, where nothing says how long the audio was. */
+function estimateOf({ expected_usage, expected_billable }: Recording): number | null {
+  const end = expected_billable === null ? expected_usage?.last_word_end_seconds : null;
+  return typeof end === 'number' ? end : null;
+}
+
+function routeOf(one: Recording) {
+  const known = providerBySlug(one.provider);
+  return known ? (matchRoute(known, one.method, targetOf(one))?.route ?? null) : null;
+}
+
+/** A place that the index leaves open in a path is an id or, in it, the model. */
+function targetOf({ endpoint, ask_model }: Recording): string {
+  const { pathname, search } = new URL(endpoint.replace(/\{[^}]*\}/g, ask_model ?? 'id-1'));
+  return pathname + search;
+}
+
+/** These take a form. */
+const FORMS = new Set([
+  '/v1/speech-to-text',
+  '/v1/audio/transcriptions',
+  '/v1/audio/translations',
+  '/v1/images/edits',
+  '/v1/images/variations',
+]);
+
+function requestOf(provider: Provider, one: Recording): MeteredRequest | Promise<MeteredRequest> {
+  const model = one.ask_model ?? 'm';
+  const target = targetOf(one);
+  const file = new Blob(['a']);
+  if (FORMS.has(target))
+    return readFormRequest(provider, target, { model, model_id: model, file, stream: String(one.stream) });
+  const characters = Number(one.expected_billable?.characters ?? 0);
+  const text = one.request_text ?? 'x'.repeat(characters);
+  const said = characters > 0 ? { text, input: text } : {};
+  return readRequest(provider, target, {
+    model,
+    stream: one.stream,
+    stream_options: { include_usage: true },
+    ...(one.request_hints?.size ? { size: one.request_hints.size } : {}),
+    ...said,
+  });
 }
 
 /** `expected_billable` in our meters: audio, which it counts inside input and output, is a meter of its own. */
@@ -60,6 +102,10 @@ function expectedLines(billable: Record<string, unknown>): Record<string, number
     audio_output_tokens: of('of_which_audio_output'),
     web_searches: of('web_search') + (tools.web_search_calls_action_search ?? 0),
     file_searches: tools.file_search_calls ?? 0,
+    characters: of('characters'),
+    audio_seconds: of('seconds'),
+    images: of('images'),
+    usd: of('cost_usd'),
     ...Object.fromEntries(
       others.flatMap(({ model, input, output }) => [
         [`input_tokens@${model}`, input],
@@ -79,38 +125,57 @@ function withoutZeros(lines: Record<string, number>): Record<string, number> {
 
   // A table without rows would be a failed test where there are no recordings.
   for (const one of answers)
-    it(`${one.file} is billed as its provider bills it`, () => {
+    it(`${one.file} is billed as its provider bills it`, async () => {
       const provider = providerBySlug(one.provider);
       if (!provider) throw new Error('filtered above');
-      const { pathname, search } = new URL(one.endpoint);
-      const body = {
-        model: one.ask_model ?? 'm',
-        stream: one.stream,
-        stream_options: { include_usage: true },
-      };
-      const meter = readRequest(provider, pathname + search, body).meter();
+      const meter = (await requestOf(provider, one)).meter();
+      meter.onHead?.({});
       const recorded = readFileSync(join(FOLDER, one.file), 'utf8');
       if (one.stream) {
         const verdicts = feedStream(meter, recorded);
         expect(verdicts.map(({ terminal }) => terminal).lastIndexOf(true)).toBe(verdicts.length - 1);
         expect(verdicts.filter(({ terminal }) => terminal)).toHaveLength(1);
-      } else meter.onBody(JSON.parse(recorded));
+      } else if (one.file.endsWith('.json')) meter.onBody(JSON.parse(recorded));
 
       const { state, model } = meter.reading();
       const billable = one.expected_billable ?? {};
-      // A container is a meter of its own, which the recordings do not count.
-      const { code_sessions: _sessions, ...lines } = withoutZeros(reported(meter));
-      expect(lines).toEqual(expectedLines(billable));
-      const silent = 'needs_estimate' in billable || 'billed' in billable;
-      expect(state).toBe(silent ? 'none' : 'final');
+      const estimate = estimateOf(one);
+      // Containers and requests are meters of their own, which the recordings do not count.
+      const { code_sessions: _sessions, requests: _requests, ...lines } = withoutZeros(reported(meter));
+      // What nobody reports is estimated by its time where it has one, and else not charged.
+      const { audio_seconds: seconds = 0, ...unsaid } = lines;
+      if ('needs_estimate' in billable) {
+        expect(unsaid).toEqual({});
+        expect(state).toBe(seconds > 0 ? 'partial' : 'none');
+      } else {
+        expect(lines).toEqual(estimate === null ? expectedLines(billable) : { audio_seconds: estimate });
+        expect(state).toBe(estimate !== null ? 'partial' : 'billed' in billable ? 'none' : 'final');
+      }
       if (one.response_model) expect(model).toBe(one.response_model);
     });
 
-  it('has its free answers on free routes', () => {
-    const free = recordings.filter(
-      ({ scope, expected_billable }) => scope === 'core' && expected_billable?.free === true,
-    );
-    for (const { provider, method, endpoint } of free)
-      expect(routeOf(provider, method, endpoint)?.class).toBe('free');
+  const ofClass = (kind: string) => recordings.filter((one) => one.class === kind);
+  const named = (ones: readonly Recording[]) => ones.map(({ file }) => file);
+
+  it('come by a route where they are forwarded, the free ones by a free route', () => {
+    const isFree = ({ expected_billable }: Recording) => expected_billable?.free === true;
+    const expected = (one: Recording) => (isFree(one) ? 'free' : 'metered');
+    expect(named(ofClass('forwarded').filter((one) => routeOf(one)?.class !== expected(one)))).toEqual([]);
+  });
+
+  it('have no route where they are blocked', () =>
+    expect(named(ofClass('blocked').filter((one) => routeOf(one) !== null))).toEqual([]));
+
+  it('have no route to upgrade to a WebSocket', () =>
+    expect(named(ofClass('websocket').filter((one) => routeOf({ ...one, method: 'GET' }) !== null))).toEqual(
+      [],
+    ));
+
+  it('are refused for want of a rate by their own name alone: none that has a price stands in for it', async () => {
+    for (const one of ofClass('no_rate')) {
+      const provider = providerBySlug(one.provider) as Provider;
+      const { model } = await requestOf(provider, one);
+      expect([one.file, ...provider.rateKeys(model)]).toEqual([one.file, one.ask_model]);
+    }
   });
 });

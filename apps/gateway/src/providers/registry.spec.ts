@@ -14,11 +14,16 @@ describe('providers', () => {
   it('has a folder for each line of the registry, and a line for each folder', () =>
     expect(PROVIDERS.map(({ slug }) => slug).sort()).toEqual(folders.sort()));
 
-  it.each(folders)('%s has the files that every provider has', (slug) =>
-    expect(readdirSync(join(HERE, slug)).sort()).toEqual(
-      ['fixtures', ...FILES.map((file) => `${slug}.${file}.ts`)].sort(),
-    ),
-  );
+  it.each(folders)('%s has the files that every provider has, and topics beside them', (slug) => {
+    const files = readdirSync(join(HERE, slug)).filter((file) => file !== 'fixtures');
+    const parts = files.map((file) => new RegExp(`^${slug}\\.([a-z-]+)(\\.spec)?\\.ts$`).exec(file));
+    expect(files.filter((_, index) => parts[index] === null)).toEqual([]);
+    const topics = parts.flatMap((found) => (found?.[1] && !found[2] ? [found[1]] : []));
+    expect(topics).toEqual(expect.arrayContaining(FILES));
+    const specs = parts.flatMap((found) => (found?.[1] && found[2] ? [found[1]] : []));
+    expect(specs.filter((topic) => !topics.includes(topic))).toEqual([]);
+    expect(readdirSync(join(HERE, slug))).toContain('fixtures');
+  });
 
   it('finds a provider by its slug only', () => {
     expect(providerBySlug('openai')?.upstream).toBe('https://api.openai.com');

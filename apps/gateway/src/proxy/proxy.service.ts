@@ -132,7 +132,9 @@ export class ProxyService {
       : await exchange.readBody(this.config.maxBodyBytes, call.body);
     if (route.method === 'GET' && Buffer.isBuffer(body) && body.length > 0)
       throw new VendoError('invalid_body', 'This route takes no body.');
+    const accountObjects = Buffer.isBuffer(body) ? (route.accountObjectsIn?.(body) ?? []) : [];
     const connection = await this.connect(call, caller, provider, exchange, 'free');
+    refuseForeignObjects(connection, { accountObjects });
     exchange.assertThere();
     this.forward(call, provider, connection, path, body, exchange, route.method, null);
   }
@@ -315,7 +317,10 @@ function asksForWebSocket(exchange: Exchange): boolean {
 }
 
 /** The account behind the managed pool is shared: ids of stored objects in it are nobody's to name. */
-function refuseForeignObjects(connection: Connection, { accountObjects = [] }: MeteredRequest): void {
+function refuseForeignObjects(
+  connection: Connection,
+  { accountObjects = [] }: Pick<MeteredRequest, 'accountObjects'>,
+): void {
   if (connection.sealedCredential !== null || accountObjects.length === 0) return;
   throw new VendoError(
     'invalid_body',
