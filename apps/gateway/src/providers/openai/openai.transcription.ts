@@ -1,4 +1,4 @@
-import { hasObjectMember, isObject, objectOf, parseObject } from '../foreign-json.js';
+import { type Foreign, hasObjectMember, isObject, objectOf, parseObject } from '../foreign-json.js';
 import { readForm } from '../form-body.js';
 import type {
   EventVerdict,
@@ -67,7 +67,8 @@ export class TranscriptionMeter implements UsageMeter {
 
   onEvent({ data }: SseEvent): EventVerdict {
     if (data.trim() === '[DONE]') return TERMINAL;
-    if (hasObjectMember(data, 'usage') || hasObjectMember(data, 'error')) this.onBody(parseObject(data));
+    if (hasObjectMember(data, 'usage') || hasObjectMember(data, 'error'))
+      this.onTranscript(objectOf(parseObject(data)));
     return PASS;
   }
 
@@ -97,7 +98,7 @@ export class TranscriptionMeter implements UsageMeter {
     return this.answer.counted(floor);
   }
 
-  private onTranscript({ usage, duration, text, error }: Readonly<Record<string, unknown>>): void {
+  private onTranscript({ usage, duration, text, error }: Foreign): void {
     if (isObject(error)) this.answer.failed = true;
     const reported = objectOf(usage);
     if (isObject(usage) && reported.input_tokens === undefined)
