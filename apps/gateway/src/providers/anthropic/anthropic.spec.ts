@@ -176,6 +176,7 @@ describe('anthropic usage', () => {
 
   it('bills the sum of the iterations, each at its own model, and the largest of them as context', () => {
     const meter = whole({
+      content: [{ type: 'server_tool_use', name: 'advisor' }],
       usage: {
         input_tokens: 30,
         output_tokens: 3,

@@ -67,8 +67,12 @@ describe('speech by the token', () => {
     expect(reported(meter)).toEqual({ input_tokens: 8, audio_output_tokens: 25 });
   });
 
-  it('counts scripts by their bytes, as they take as long to say', () =>
-    expect(reported(mini({ input: '日'.repeat(300) }).meter()).audio_output_tokens).toBe(1_250));
+  it.each([
+    ['scripts by their bytes, as they take as long to say', '日'.repeat(300), 1_250],
+    ['a part of a token as one', 'x', 2],
+  ])('counts %s', (_, input, tokens) =>
+    expect(reported(mini({ input }).meter()).audio_output_tokens).toBe(tokens),
+  );
 
   it('that broke off is its text alone, and one that failed is nothing', () => {
     const meter = mini().meter();

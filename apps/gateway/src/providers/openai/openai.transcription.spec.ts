@@ -82,6 +82,11 @@ describe('where nothing is reported', () => {
     expect(measure(whisper, 'completed', false).evidence).toBe('estimated');
   });
 
+  it('of subtitles that overlap, the one that ends last counts', () => {
+    whisper.onTornBody('00:00:01,000 --> 00:00:09,000\na\n\n00:00:02,000 --> 00:00:05,000\nb\n');
+    expect(reported(whisper)).toEqual({ audio_seconds: 9 });
+  });
+
   it('the duration does', async () => {
     const translation = (await read({ model: 'whisper-1' }, '/v1/audio/translations')).meter();
     translation.onBody({ task: 'translate', duration: 8.47, text: 'Hello.' });
