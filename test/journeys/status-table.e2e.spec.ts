@@ -188,7 +188,7 @@ const ROWS: Row[] = [
     code: 'route_not_supported',
     header: true,
     when: 'the route is not on the list',
-    ask: ({ rich }) => ({ key: rich, path: '/v1/images/generations' }),
+    ask: ({ rich }) => ({ key: rich, path: '/v1/files' }),
   },
   {
     status: 404,

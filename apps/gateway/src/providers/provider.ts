@@ -5,7 +5,7 @@ import type { Quantity } from '@vendo/pricing';
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
  * `<slug>.provider.ts` (this object), `.routes.ts`, `.request.ts`, `.usage.ts`, `.models.ts`, `.spec.ts`, `fixtures/`;
- * further ones where one would grow too long.
+ * beside them, where a topic changes together, `<slug>.<topic>.ts` and its spec (CONTRIBUTING.md).
  */
 export interface Provider {
   readonly slug: string;
@@ -47,6 +47,8 @@ export interface FreeRoute {
   readonly upload?: boolean;
   /** As of a metered request; here the path names them. */
   readonly accountObjects?: readonly string[];
+  /** As `MeteredRequest.accountObjects`, of a body that is not read otherwise. Throws VendoError `invalid_body`. */
+  accountObjectsIn?(body: Buffer): readonly string[];
 }
 
 export interface MeteredRoute {

@@ -14,10 +14,15 @@ describe('providers', () => {
   it('has a folder for each line of the registry, and a line for each folder', () =>
     expect(PROVIDERS.map(({ slug }) => slug).sort()).toEqual(folders.sort()));
 
-  it.each(folders)('%s has the files that every provider has, and others only of its own', (slug) => {
-    const files = readdirSync(join(HERE, slug));
-    expect(files).toEqual(expect.arrayContaining(['fixtures', ...FILES.map((file) => `${slug}.${file}.ts`)]));
-    expect(files.filter((file) => file !== 'fixtures' && !file.startsWith(`${slug}.`))).toEqual([]);
+  it.each(folders)('%s has the files that every provider has, and topics beside them', (slug) => {
+    const files = readdirSync(join(HERE, slug)).filter((file) => file !== 'fixtures');
+    const parts = files.map((file) => new RegExp(`^${slug}\\.([a-z-]+)(\\.spec)?\\.ts$`).exec(file));
+    expect(files.filter((_, index) => parts[index] === null)).toEqual([]);
+    const topics = parts.flatMap((found) => (found?.[1] && !found[2] ? [found[1]] : []));
+    expect(topics).toEqual(expect.arrayContaining(FILES));
+    const specs = parts.flatMap((found) => (found?.[1] && found[2] ? [found[1]] : []));
+    expect(specs.filter((topic) => !topics.includes(topic))).toEqual([]);
+    expect(readdirSync(join(HERE, slug))).toContain('fixtures');
   });
 
   it('finds a provider by its slug only', () => {

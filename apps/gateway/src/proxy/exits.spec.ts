@@ -24,7 +24,7 @@ import {
   USAGE_CHUNK,
 } from './memory.proxy-answers.js';
 import { CHAT, type Got, type Sent, send } from './memory.proxy-client.js';
-import { ProxyWorld } from './memory.proxy-world.js';
+import { ProxyWorld, rate } from './memory.proxy-world.js';
 
 let world: ProxyWorld;
 beforeEach(async () => {
@@ -147,6 +147,32 @@ describe('a call that completes', () => {
     world.answer = json(200, '{"id":"chatcmpl-1","choices":[]}');
     expect(await send(world).got).toMatchObject({ status: 200 });
     await expectEnd({ outcome: 'completed', cost: 0, evidence: 'estimated' });
+  });
+
+  it.each([
+    // 3 characters at $15 and 20 % for a million.
+    ['known at its head is charged what the request says', 'tts-1', 'header', 54],
+    // 2 pieces of text at $0.6, and 5 tokens of sound at $12.
+    ['of sound that reports nothing is charged its estimate', 'gpt-4o-mini-tts', 'estimated', 73],
+  ])('%s', async (_, model, evidence, cost) => {
+    world.rates = world.rates.with(
+      [
+        rate('openai', model, 'characters', '15'),
+        rate('openai', model, 'input_tokens', '0.6'),
+        rate('openai', model, 'output_tokens', '12'),
+        rate('openai', model, 'audio_output_tokens', '12'),
+      ],
+      [],
+      1,
+    );
+    const sound = Buffer.from([0xff, 0xf3, 0xe4, 0xc4]);
+    world.answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'audio/mpeg' }).end(sound);
+    };
+    const body = JSON.stringify({ model, input: 'a b', voice: 'ash' });
+    const got = await send(world, { path: '/proxy/openai/v1/audio/speech', body }).got;
+    expect(got?.body).toEqual(sound);
+    await expectEnd({ outcome: 'completed', cost, evidence });
   });
 
   it('with an error in its stream is charged what the provider reports nevertheless', async () => {

@@ -57,7 +57,8 @@ const MARGINS: readonly Margin[] = [
   },
 ];
 
-function rate(provider: string, model: string, meter: Rate['meter'], usd: string): Rate {
+/** @param usd for a million. */
+export function rate(provider: string, model: string, meter: Rate['meter'], usd: string): Rate {
   return {
     provider,
     model,

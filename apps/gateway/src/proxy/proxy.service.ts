@@ -132,8 +132,11 @@ export class ProxyService {
       : await exchange.readBody(this.config.maxBodyBytes, call.body);
     if (route.method === 'GET' && Buffer.isBuffer(body) && body.length > 0)
       throw new VendoError('invalid_body', 'This route takes no body.');
+    const accountObjects = Buffer.isBuffer(body) ? (route.accountObjectsIn?.(body) ?? []) : [];
     const connection = await this.connect(call, caller, provider, exchange, 'free');
-    refuseForeignObjects(connection, route);
+    refuseForeignObjects(connection, {
+      accountObjects: [...(route.accountObjects ?? []), ...accountObjects],
+    });
     exchange.assertThere();
     this.forward(call, provider, connection, path, body, exchange, route.method, null);
   }

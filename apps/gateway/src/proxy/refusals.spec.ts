@@ -59,6 +59,15 @@ describe('a refusal before the ledger is asked reserves nothing', () => {
       },
       () => Object.assign(world, { connection: { ...world.connection, ...POOL } }),
     ],
+    [
+      'an object of the shared account on a free route',
+      400,
+      {
+        path: '/proxy/openai/v1/responses/input_tokens',
+        body: JSON.stringify({ model: 'gpt-4o-mini', input: 'hi', conversation: 'conv_1' }),
+      },
+      () => Object.assign(world, { connection: { ...world.connection, ...POOL } }),
+    ],
     ['a model without a price', 402, {}, () => Object.assign(world, { rates: new RateBook([], [], 1) })],
   ])('%s', async (_, status, sent, ...[prepare]) => {
     prepare?.();

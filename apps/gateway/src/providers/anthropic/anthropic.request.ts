@@ -47,6 +47,11 @@ export function readMessages({ body }: RouteRequest): MeteredRequest {
   };
 }
 
+/** Counts the tokens of a request. Throws VendoError invalid_body. */
+export function objectsOfCountTokens(body: Buffer): string[] {
+  return accountObjects(readRequestBody(body, MessagesBody.partial({ model: true })));
+}
+
 function bound(request: MessagesBody, bytes: number): CostBound {
   const plain =
     !has(request.mcp_servers) &&
@@ -76,7 +81,7 @@ function isClientTool(tool: unknown): boolean {
 }
 
 /** All content blocks of the prompt; a message that is no object counts as a block, which is not plain. */
-function blocksOf({ messages, system }: MessagesBody): unknown[] {
+function blocksOf({ messages, system }: Pick<MessagesBody, 'messages' | 'system'>): unknown[] {
   const spoken = listOf(messages).flatMap((message) =>
     isObject(message) ? listOf(message.content) : [message],
   );
@@ -103,7 +108,7 @@ function isPlainBlock(block: unknown): boolean {
 }
 
 /** What a request reads from the account that it runs in. */
-function accountObjects(request: MessagesBody): string[] {
+function accountObjects(request: Omit<MessagesBody, 'model'>): string[] {
   const { container } = request;
   const { id, skills } = objectOf(container);
   const blocks = blocksOf(request).flatMap((block) => [block, ...listOf(objectOf(block).content)]);

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { requestHeaders } from '../../proxy/headers.js';
+import { presentedKey } from '../../proxy/presented-key.js';
 import type { UsageMeter } from '../provider.js';
 import { feedStream, readRequest, reported } from '../read-answer.contract.js';
+import { matchRoute } from '../route-table.js';
 import { anthropic } from './anthropic.provider.js';
 
 const TALK = [{ role: 'user', content: 'hi' }];
@@ -66,6 +69,41 @@ describe('anthropic requests', () => {
   ])('%j asks for %s', (change, tier) => expect(read({ ...plain, ...change }).tier).toBe(tier));
 });
 
+describe('anthropic routes', () => {
+  const classOf = (method: string, path: string) =>
+    matchRoute(anthropic, method, path)?.route.class ?? 'blocked';
+
+  it.each([
+    ['POST', '/v1/messages?beta=true', 'metered'],
+    ['POST', '/v1/messages/count_tokens', 'free'],
+    ['GET', '/v1/models/claude-opus-5', 'free'],
+    ['POST', '/v1/messages/batches', 'blocked'],
+    ['GET', '/v1/messages/batches/msgbatch_1/results', 'blocked'],
+    ['POST', '/v1/complete', 'blocked'],
+    ['POST', '/v1/files', 'blocked'],
+    ['POST', '/v1/skills', 'blocked'],
+    ['POST', '/v1/agents', 'blocked'],
+    ['POST', '/v1/sessions', 'blocked'],
+    ['POST', '/v1/environments', 'blocked'],
+    ['GET', '/v1/organizations/usage_report/messages', 'blocked'],
+    ['POST', '/v1/oauth/token', 'blocked'],
+    ['POST', '/v1/messages/', 'blocked'],
+    ['POST', '/v1//messages', 'blocked'],
+    ['POST', '/v1/%6Dessages', 'blocked'],
+    ['POST', '/V1/messages', 'blocked'],
+    ['POST', '/v1/messages;a=b', 'blocked'],
+  ])('%s %s is %s', (method, path, expected) => expect(classOf(method, path)).toBe(expected));
+
+  it('see objects of the account also where tokens are only counted', () => {
+    const route = matchRoute(anthropic, 'POST', '/v1/messages/count_tokens')?.route;
+    if (route?.class !== 'free') throw new Error('it is free');
+    const named = (body: object) => route.accountObjectsIn?.(Buffer.from(JSON.stringify(body)));
+    const file = { type: 'document', source: { type: 'file', file_id: 'file_1' } };
+    expect(named({ model: 'm', messages: [{ role: 'user', content: [file] }] })).toEqual(['file_id']);
+    expect(named({ messages: TALK })).toEqual([]);
+  });
+});
+
 describe('anthropic usage', () => {
   const streamed = (text: string): UsageMeter => {
     const meter = read(plain).meter();
@@ -91,9 +129,28 @@ describe('anthropic usage', () => {
     expect(meter.reading()).toMatchObject({
       state: 'final',
       tier: 'us',
-      contextTokens: 405_000,
+      // Two calls of tools: three inferences at most, of which the largest has a third or more.
+      contextTokens: 135_000,
       failed: false,
     });
+  });
+
+  it.each([
+    ['tools ran', [{ type: 'server_tool_use' }, { type: 'mcp_tool_use' }], 100_000],
+    ['a tool of the client did', [{ type: 'tool_use' }], 300_000],
+    ['none did', [], 300_000],
+  ])('takes the sum of the inferences for no long prompt where %s at Anthropic', (_, content, context) => {
+    const meter = whole({ content, usage: { input_tokens: 300_000, output_tokens: 1 } });
+    expect(meter.reading().contextTokens).toBe(context);
+  });
+
+  it('takes the first prompt of a stream for the largest where the even share is less', () => {
+    const meter = read(plain).meter();
+    const start = { message: { usage: { input_tokens: 250_000, output_tokens: 1 } } };
+    meter.onEvent({ event: 'message_start', data: JSON.stringify(start) });
+    meter.onEvent({ event: 'content_block_start', data: '{"content_block":{"type": "server_tool_use"}}' });
+    meter.onEvent({ event: 'message_delta', data: '{"usage":{"input_tokens":400000,"output_tokens":9}}' });
+    expect(meter.reading().contextTokens).toBe(250_000);
   });
 
   it('does not bill a refusal without output', () => {
@@ -119,6 +176,7 @@ describe('anthropic usage', () => {
 
   it('bills the sum of the iterations, each at its own model, and the largest of them as context', () => {
     const meter = whole({
+      content: [{ type: 'server_tool_use', name: 'advisor' }],
       usage: {
         input_tokens: 30,
         output_tokens: 3,
@@ -140,6 +198,37 @@ describe('anthropic usage', () => {
     });
     expect(meter.reading().contextTokens).toBe(620);
     expect(meter.reading().quantities.at(-1)?.rateKeys).toEqual(['claude-fable-5']);
+  });
+
+  it('bills iterations told in a stream, with their cache writes by lifetime', () => {
+    const meter = read(plain).meter();
+    const start = { message: { model: 'claude-opus-5', usage: { input_tokens: 9, output_tokens: 1 } } };
+    const writes = { ephemeral_5m_input_tokens: 30, ephemeral_1h_input_tokens: 70 };
+    const iterations = [
+      { type: 'compaction', input_tokens: 500, output_tokens: 20 },
+      { type: 'message', input_tokens: 9, output_tokens: 4 },
+      {
+        type: 'advisor_message',
+        model: 'claude-fable-5',
+        input_tokens: 7,
+        output_tokens: 2,
+        cache_read_input_tokens: 40,
+        cache_creation_input_tokens: 100,
+        cache_creation: writes,
+      },
+    ];
+    meter.onEvent({ event: 'message_start', data: JSON.stringify(start) });
+    const usage = { input_tokens: 9, output_tokens: 4, iterations };
+    meter.onEvent({ event: 'message_delta', data: JSON.stringify({ usage }) });
+    expect(reported(meter)).toEqual({
+      input_tokens: 509,
+      output_tokens: 24,
+      'input_tokens@claude-fable-5': 7,
+      'cache_read_tokens@claude-fable-5': 40,
+      'cache_write_tokens@claude-fable-5': 30,
+      'cache_write_1h_tokens@claude-fable-5': 70,
+      'output_tokens@claude-fable-5': 2,
+    });
   });
 
   it('never bills less than the top level, whatever the iterations say', () => {
@@ -215,6 +304,20 @@ describe('anthropic models', () => {
 });
 
 describe('anthropic credentials', () => {
+  it.each([
+    ['0.x', ['x-api-key', 'vendo_sk_mine', 'anthropic-version', '2023-06-01'], '2023-06-01'],
+    ['1.x', ['Authorization', 'Bearer vendo_sk_mine', 'anthropic-version', '2026-10-21'], '2026-10-21'],
+  ])('are taken as the SDK %s sends them, and the secret stands once', (_, raw, version) => {
+    expect(presentedKey(raw, '/v1/messages')).toBe('vendo_sk_mine');
+    const headers = requestHeaders([...raw, 'anthropic-beta', 'a'], { metered: true, identity: false });
+    anthropic.authorize({ path: '/v1/messages', headers }, 'sk-ant-api03-x');
+    expect({ ...headers }).toEqual({
+      'anthropic-version': version,
+      'anthropic-beta': 'a',
+      'x-api-key': 'sk-ant-api03-x',
+    });
+  });
+
   it.each([
     ['sk-ant-api03-x', { 'anthropic-beta': 'a' }, { 'x-api-key': 'sk-ant-api03-x', 'anthropic-beta': 'a' }],
     [

@@ -14,6 +14,7 @@ import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js
 import { quantitiesOf } from '../quantities.js';
 import { OutputFloor } from '../token-floor.js';
 import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
+import { metersOf, type Spent, spentOf } from './anthropic.spent.js';
 
 const PASS: EventVerdict = { terminal: false, drop: false };
 const TERMINAL: EventVerdict = { terminal: true, drop: false };
@@ -30,6 +31,10 @@ export class MessagesMeter implements UsageMeter {
   private refused = false;
   private produced = false;
   private usesContainer = false;
+  /** Calls of tools that run at Anthropic; each may have been followed by one more inference. */
+  private toolCalls = 0;
+  /** Of the first inference, as a stream begins with it. */
+  private firstPrompt = 0;
   private ended = false;
   private failed = false;
   private readonly output = new OutputFloor(OUTPUT);
@@ -53,9 +58,11 @@ export class MessagesMeter implements UsageMeter {
     switch (eventKind(event)) {
       case 'message_start':
         this.readMessage(objectOf(parseObject(event.data)?.message));
+        this.firstPrompt = spentOf(this.usage, this.model)?.contextTokens ?? 0;
         return PASS;
       case 'content_block_start':
         this.produced = true;
+        if (SERVER_TOOL.test(event.data)) this.toolCalls += 1;
         return PASS;
       case 'message_delta':
         this.readDelta(objectOf(parseObject(event.data)));
@@ -104,7 +111,7 @@ export class MessagesMeter implements UsageMeter {
       model: this.model,
       tier: spent ? this.tier() : null,
       quantities: spent && !unbilled ? this.quantities(spent) : [],
-      contextTokens: spent?.contextTokens ?? 0,
+      contextTokens: spent ? this.contextTokens(spent) : 0,
       state: spent ? this.state() : 'none',
       failed: this.failed,
       upstreamId: this.id,
@@ -114,7 +121,9 @@ export class MessagesMeter implements UsageMeter {
   private readMessage(message: Foreign): void {
     this.id = nameOf(message.id) ?? this.id;
     this.model = nameOf(message.model) ?? this.model;
-    if (listOf(message.content).length > 0) this.produced = true;
+    const content = listOf(message.content).map(objectOf);
+    if (content.length > 0) this.produced = true;
+    this.toolCalls += content.filter(({ type }) => SERVER_TOOLS.has(String(type))).length;
     this.readEnd(message);
     this.readUsage(message.usage);
   }
@@ -133,6 +142,15 @@ export class MessagesMeter implements UsageMeter {
   private readUsage(usage: unknown): void {
     const reported = objectOf(usage);
     for (const field of FIELDS) if (isSound(field, reported[field])) this.usage[field] = reported[field];
+  }
+
+  /**
+   * Prompt tokens of the largest single inference. Where tools at Anthropic ran and no iterations are told, the whole is
+   * the sum of so many inferences at most, of which the largest has at least its even share.
+   */
+  private contextTokens({ contextTokens, isSum }: Spent): number {
+    if (!isSum || this.toolCalls === 0) return contextTokens;
+    return Math.max(this.firstPrompt, Math.ceil(contextTokens / (this.toolCalls + 1)));
   }
 
   private tier(): string {
@@ -164,6 +182,9 @@ export class MessagesMeter implements UsageMeter {
   }
 }
 
+const SERVER_TOOLS = new Set(['server_tool_use', 'mcp_tool_use']);
+const SERVER_TOOL = /"type"\s*:\s*"(?:server|mcp)_tool_use"/;
+
 /** What is billed on, or decides its price. */
 const FIELDS = [
   'input_tokens',
@@ -181,101 +202,4 @@ const FIELDS = [
 function isSound(field: string, value: unknown): boolean {
   if (value === null || value === undefined) return false;
   return field.endsWith('_tokens') ? countOf(value) !== null : true;
-}
-
-/** Disjoint token counts of one model. */
-interface TokenCounts {
-  input: number;
-  cacheRead: number;
-  write5m: number;
-  write1h: number;
-  output: number;
-}
-
-interface Spent {
-  /** Of the call's own model. */
-  own: TokenCounts;
-  /** Of models that worked for it: advisors, fallbacks. */
-  others: ReadonlyMap<string, TokenCounts>;
-  /** Prompt tokens of the largest single inference, which alone decides about long-context prices. */
-  contextTokens: number;
-}
-
-const ZERO: TokenCounts = { input: 0, cacheRead: 0, write5m: 0, write1h: 0, output: 0 };
-
-/**
- * What the usage object bills: the sum of its iterations where it has them (the top level leaves out compaction and
- * advisors), else its top level. Never less than the top level says. Null: no count is reported.
- */
-function spentOf(usage: Foreign, ownModel: string | null): Spent | null {
-  const top = countsOf(usage);
-  const others = new Map<string, TokenCounts>();
-  let own: TokenCounts | null = null;
-  let contextTokens = 0;
-  for (const iteration of listOf(usage.iterations).map(objectOf)) {
-    const counts = countsOf(iteration);
-    if (!counts) continue;
-    contextTokens = Math.max(contextTokens, promptOf(counts));
-    const model = nameOf(iteration.model);
-    if (model === null || model === ownModel) own = combine(own ?? ZERO, counts, add);
-    else others.set(model, combine(others.get(model) ?? ZERO, counts, add));
-  }
-  if (!top && !own && others.size === 0) return null;
-  const whole = top ?? ZERO;
-  return {
-    own: combine(own ?? ZERO, whole, Math.max),
-    others,
-    contextTokens: contextTokens || promptOf(whole),
-  };
-}
-
-function countsOf(usage: Foreign): TokenCounts | null {
-  const input = countOf(usage.input_tokens);
-  const output = countOf(usage.output_tokens);
-  const cacheRead = countOf(usage.cache_read_input_tokens);
-  const written = writesOf(usage);
-  if (input === null && output === null && cacheRead === null && written === null) return null;
-  const { write5m, write1h } = written ?? ZERO;
-  return { input: input ?? 0, cacheRead: cacheRead ?? 0, write5m, write1h, output: output ?? 0 };
-}
-
-/** Cache writes by lifetime; what the split does not call one-hour is five minutes, also where an old model sends no split. */
-function writesOf(usage: Foreign): Pick<TokenCounts, 'write5m' | 'write1h'> | null {
-  const split = objectOf(usage.cache_creation);
-  const fiveMinutes = countOf(split.ephemeral_5m_input_tokens);
-  const oneHour = countOf(split.ephemeral_1h_input_tokens);
-  const total = countOf(usage.cache_creation_input_tokens);
-  if (total === null && fiveMinutes === null && oneHour === null) return null;
-  if (total === null) return { write5m: fiveMinutes ?? 0, write1h: oneHour ?? 0 };
-  const write1h = Math.min(oneHour ?? 0, total);
-  return { write5m: total - write1h, write1h };
-}
-
-function promptOf({ input, cacheRead, write5m, write1h }: TokenCounts): number {
-  return input + cacheRead + write5m + write1h;
-}
-
-function combine(a: TokenCounts, b: TokenCounts, how: (x: number, y: number) => number): TokenCounts {
-  return {
-    input: how(a.input, b.input),
-    cacheRead: how(a.cacheRead, b.cacheRead),
-    write5m: how(a.write5m, b.write5m),
-    write1h: how(a.write1h, b.write1h),
-    output: how(a.output, b.output),
-  };
-}
-
-/** Two counts together; beyond 2^53-1 no sum is exact, and no such answer exists. */
-function add(x: number, y: number): number {
-  return Math.min(x + y, Number.MAX_SAFE_INTEGER);
-}
-
-function metersOf(counts: TokenCounts): Parameters<typeof quantitiesOf>[0] {
-  return {
-    input_tokens: counts.input,
-    cache_read_tokens: counts.cacheRead,
-    cache_write_tokens: counts.write5m,
-    cache_write_1h_tokens: counts.write1h,
-    output_tokens: counts.output,
-  };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { feedStream, readRequest, reported } from '../read-answer.contract.js';
+import { countedAfter, feedStream, readRequest, reported } from '../read-answer.contract.js';
 import { openai } from './openai.provider.js';
 
 const CHAT = '/v1/chat/completions';
@@ -161,6 +161,46 @@ describe('a streamed chat without usage', () => {
     const meter = read(CHAT, '{"model":"m","stream":true,"stream_options":{"include_usage":true}}').meter();
     expect(meter.onEvent({ event: '', data: usage }).drop).toBe(false);
     expect(reported(meter)).toEqual({ input_tokens: 9, output_tokens: 2 });
+  });
+});
+
+describe('completions of before', () => {
+  const COMPLETIONS = '/v1/completions';
+  const asked = { model: 'gpt-3.5-turbo-instruct', max_tokens: 10 };
+
+  it.each([
+    ['a text', { prompt: 'hi' }, 10],
+    ['token ids', { prompt: [1, 2, 3] }, 10],
+    ['texts', { prompt: ['a', 'b'], n: 2 }, 40],
+    ['lists of ids', { prompt: [[1], [2, 3]], best_of: 3 }, 60],
+  ])('bounds %s by bytes, and the limit of each', (_, change, output) => {
+    const body = JSON.stringify({ ...asked, ...change });
+    expect(read(COMPLETIONS, body).bound).toEqual({ kind: 'tokens', input: body.length, output });
+  });
+
+  it('holds the ceiling without a limit', () =>
+    expect(read(COMPLETIONS, { model: 'm', prompt: 'hi' }).bound).toEqual({ kind: 'ceiling' }));
+
+  it('asks a stream for its usage, and takes the chunk of it out', () => {
+    const request = read(COMPLETIONS, '{"model":"m","stream":true}');
+    expect(request.body.toString()).toBe(
+      '{"stream_options":{"include_usage":true},"model":"m","stream":true}',
+    );
+    const meter = request.meter();
+    meter.onEvent({ event: '', data: '{"id":"c","choices":[{"text":"Ni"}]}' });
+    const usage = '{"id":"c","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2}}';
+    expect(meter.onEvent({ event: '', data: usage }).drop).toBe(true);
+    expect(meter.onEvent({ event: '', data: '[DONE]' }).terminal).toBe(true);
+    expect(reported(meter)).toEqual({ input_tokens: 9, output_tokens: 2 });
+  });
+
+  it('is counted by its texts where it broke off', () => {
+    const meter = read(COMPLETIONS, { ...asked, prompt: ['one two', 'three'], stream: true }).meter();
+    const chunk = (text: string) => `data: {"id":"c","choices":[{"text":"${text}"}]}\n\n`;
+    expect(countedAfter(meter, [chunk('a'), chunk(' b')])).toEqual({ input_tokens: 3, output_tokens: 2 });
+    expect(countedAfter(read(COMPLETIONS, { ...asked, prompt: [[1, 2], [3]] }).meter(), [])).toMatchObject({
+      input_tokens: 3,
+    });
   });
 });
 

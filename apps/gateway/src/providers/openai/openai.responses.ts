@@ -1,0 +1,245 @@
+import type { Quantity } from '@vendo/pricing';
+import { z } from 'zod';
+import {
+  eventKind,
+  type Foreign,
+  isNamed,
+  isObject,
+  listOf,
+  nameOf,
+  objectOf,
+  parseObject,
+} from '../foreign-json.js';
+import type {
+  CostBound,
+  EventVerdict,
+  MeteredRequest,
+  Reading,
+  RouteRequest,
+  SseEvent,
+  UsageMeter,
+} from '../provider.js';
+import { invalid, readAgain, readRequestBody } from '../request-body.js';
+import { OutputFloor, tokenFloor } from '../token-floor.js';
+import { Answer, PASS, promptCounts, RESPONSES, TERMINAL } from './openai.answer.js';
+import { Count, Flag, Model, Tier } from './openai.fields.js';
+import { requestedTier } from './openai.models.js';
+import {
+  HIDDEN_PROMPT_TOKENS,
+  hasOnlyClientTools,
+  isPlainPart,
+  isText,
+  namesFile,
+  searchesByItself,
+  textsOf,
+  tokens,
+} from './openai.prompt.js';
+import { toolFees } from './openai.tools.js';
+
+const ResponsesBody = z.object({
+  model: Model,
+  stream: Flag,
+  service_tier: Tier,
+  max_output_tokens: Count,
+  background: Flag,
+  input: z.unknown().optional(),
+  tools: z.unknown().optional(),
+  text: z.unknown().optional(),
+  previous_response_id: z.unknown().optional(),
+  conversation: z.unknown().optional(),
+  prompt: z.unknown().optional(),
+  context_management: z.unknown().optional(),
+});
+type ResponsesBody = z.infer<typeof ResponsesBody>;
+
+/** Throws VendoError invalid_body; also for `background`, whose usage no answer of this call would carry. */
+export function readResponses({ body }: RouteRequest): MeteredRequest {
+  const request = readRequestBody(body, ResponsesBody);
+  if (request.background === true)
+    throw invalid('"background" is not supported here: the answer of such a call carries no usage.');
+  const { model } = request;
+  const ownContainers = new Set(containersOf(request.tools));
+  return {
+    model,
+    stream: request.stream === true,
+    tier: requestedTier(request.service_tier),
+    body,
+    bound: responsesBound(request, body.length),
+    accountObjects: accountObjects(request),
+    meter: () =>
+      new ResponsesMeter(
+        () => responsesFloor(readAgain(body)),
+        (response) => toolFees(response, model, ownContainers),
+      ),
+  };
+}
+
+/** Throws VendoError invalid_body. The answer is the conversation, shortened: the calls in it are those of before. */
+export function readCompact({ body }: RouteRequest): MeteredRequest {
+  const request = readRequestBody(body, ResponsesBody);
+  return {
+    model: request.model,
+    stream: false,
+    tier: requestedTier(request.service_tier),
+    body,
+    bound: { kind: 'ceiling' },
+    accountObjects: accountObjects(request),
+    meter: () =>
+      new ResponsesMeter(
+        () => responsesFloor(readAgain(body)),
+        () => [],
+      ),
+  };
+}
+
+/** Counts the tokens of a request. Throws VendoError invalid_body. */
+export function objectsOfInputTokens(body: Buffer): string[] {
+  return accountObjects(readRequestBody(body, ResponsesBody.partial({ model: true })));
+}
+
+function responsesBound(request: ResponsesBody, bytes: number): CostBound {
+  const output = request.max_output_tokens;
+  const plain =
+    !request.previous_response_id &&
+    !request.conversation &&
+    !request.prompt &&
+    listOf(request.context_management).length === 0 &&
+    isPlainInput(request.input) &&
+    hasOnlyClientTools(request.tools) &&
+    !searchesByItself(request.model);
+  if (!plain || !output) return { kind: 'ceiling' };
+  const hidden = request.tools || request.text ? HIDDEN_PROMPT_TOKENS : 0;
+  return tokens(bytes + hidden, output);
+}
+
+const PLAIN_ITEMS = new Set(['function_call', 'custom_tool_call', 'reasoning']);
+const TOOL_OUTPUTS = new Set(['function_call_output', 'custom_tool_call_output']);
+
+function isPlainInput(input: unknown): boolean {
+  return !Array.isArray(input) || input.every(isPlainItem);
+}
+
+function isPlainItem(item: unknown): boolean {
+  if (!isObject(item)) return false;
+  const type = item.type ?? 'message';
+  if (type === 'message') return listOf(item.content).every(isPlainPart);
+  if (TOOL_OUTPUTS.has(String(type))) return listOf(item.output).every(isPlainPart);
+  return PLAIN_ITEMS.has(String(type));
+}
+
+/** The fewest tokens that the prompt can be; nothing is known of one that OpenAI may shorten. */
+function responsesFloor(request: Foreign): number {
+  const mayShrink = request.truncation === 'auto' || listOf(request.context_management).length > 0;
+  if (mayShrink) return 0;
+  const spoken = listOf(request.input).filter(isMessage);
+  return tokenFloor([...[request.instructions, request.input].filter(isText), ...textsOf(spoken)]);
+}
+
+/** Of reasoning that comes back, OpenAI decides what it reads again; messages are read. */
+function isMessage(item: unknown): boolean {
+  return isObject(item) && (item.type ?? 'message') === 'message';
+}
+
+/** What a Responses request reads from the account that it runs in. */
+function accountObjects(request: Omit<ResponsesBody, 'model'>): string[] {
+  const items = listOf(request.input).map(objectOf);
+  const tools = listOf(request.tools).map(objectOf);
+  const parts = items.flatMap((item) => [...listOf(item.content), ...listOf(item.output)]);
+  const found: [string, boolean][] = [
+    ['previous_response_id', Boolean(request.previous_response_id)],
+    ['conversation', Boolean(request.conversation)],
+    ['prompt', Boolean(request.prompt)],
+    ['item_reference', items.some(isItemReference)],
+    ['file_id', [...parts, ...tools.map(({ input_image_mask }) => input_image_mask)].some(namesFile)],
+    ['vector_store_ids', tools.some(({ vector_store_ids }) => listOf(vector_store_ids).length > 0)],
+    ['container', tools.some(namesContainer)],
+    ['skill_id', tools.some(namesSkill)],
+  ];
+  return found.flatMap(([field, present]) => (present ? [field] : []));
+}
+
+/** `{"type":"item_reference","id":..}`; the type may be left out. */
+function isItemReference(item: Foreign): boolean {
+  return item.type === 'item_reference' || (!item.type && !item.role && typeof item.id === 'string');
+}
+
+/** A container by its id, or a new one that is given files by theirs. */
+function namesContainer(tool: Foreign): boolean {
+  return (
+    containersOf([tool]).length > 0 ||
+    listOf(objectOf(tool.container).file_ids).length > 0 ||
+    listOf(objectOf(tool.environment).file_ids).length > 0
+  );
+}
+
+function namesSkill({ environment }: Foreign): boolean {
+  return listOf(objectOf(environment).skills).some((skill) => Boolean(objectOf(skill).skill_id));
+}
+
+/** Ids of the containers that tools name. */
+function containersOf(tools: unknown): string[] {
+  return listOf(tools)
+    .map(objectOf)
+    .flatMap(({ container, environment }) => [container, objectOf(environment).container_id])
+    .flatMap((id) => nameOf(id) ?? []);
+}
+
+const DELTA = /^event: response\.[a-z_.]{1,64}\.delta\n/;
+/** Sound is no text. */
+const AUDIO_DELTA = /^event: response\.(?:output_)?audio\.delta\n/;
+const RESPONSES_DELTA = ['delta'];
+/** In a whole body the same text stands elsewhere. */
+const RESPONSES_OUTPUT = ['text', 'arguments', 'refusal'];
+const RESPONSE_ENDS = new Set(['response.completed', 'response.incomplete', 'response.failed']);
+
+/** Responses: `usage` in the body, or in the response of the terminal event, which is one of three. */
+export class ResponsesMeter implements UsageMeter {
+  private readonly answer = new Answer();
+  private output = new OutputFloor(RESPONSES_DELTA);
+
+  /**
+   * @param inputFloor the fewest tokens that the request can be.
+   * @param feesOf what the tools in a response cost beside its usage.
+   */
+  constructor(
+    private readonly inputFloor: () => number,
+    private readonly feesOf: (response: Foreign) => Quantity[],
+  ) {}
+
+  /** Deltas are most of a stream, and their name says that they are. */
+  glance(lines: string): boolean {
+    if (!AUDIO_DELTA.test(lines)) this.output.take(lines);
+    return isNamed(lines, DELTA);
+  }
+
+  onEvent(event: SseEvent): EventVerdict {
+    const kind = eventKind(event);
+    if (kind === 'error') this.answer.failed = true;
+    if (kind === 'response.created') this.answer.identify(objectOf(parseObject(event.data)?.response));
+    if (!RESPONSE_ENDS.has(kind)) return PASS;
+    this.onBody(parseObject(event.data)?.response);
+    if (kind === 'response.failed') this.answer.failed = true;
+    return TERMINAL;
+  }
+
+  onBody(json: unknown): void {
+    const body = objectOf(json);
+    this.answer.identify(body);
+    if (isObject(body.error) || body.status === 'failed') this.answer.failed = true;
+    if (isObject(body.usage))
+      this.answer.report(promptCounts(body.usage, RESPONSES), body.usage.input_tokens, this.feesOf(body));
+  }
+
+  onTornBody(text: string): void {
+    this.output = new OutputFloor(RESPONSES_OUTPUT);
+    this.output.takeBody(text);
+  }
+
+  reading(): Reading {
+    return this.answer.reading();
+  }
+
+  counted(): Reading {
+    return this.answer.counted({ input_tokens: this.inputFloor(), output_tokens: this.output.tokens });
+  }
+}
