@@ -39,13 +39,11 @@ function understand(
   then: (body: Json | null) => void,
 ): void {
   const type = headers['content-type'] ?? '';
-  const isForm = /^(multipart\/form-data|application\/x-www-form-urlencoded)/i.test(type);
-  if (takes === 'json' || !isForm) then(takes === 'form' && body.length === 0 ? {} : parse(body));
-  else
-    new Response(new Uint8Array(body), { headers: { 'content-type': type } })
-      .formData()
-      .then((form) => fieldsOf(form))
-      .then(then, () => then(null));
+  if (takes === 'json') then(parse(body));
+  else if (/^multipart\/form-data/i.test(type)) then(fieldsOf(multipart(body, type)));
+  else if (/^application\/x-www-form-urlencoded/i.test(type))
+    then(fieldsOf([...new URLSearchParams(body.toString())]));
+  else then(body.length === 0 ? {} : parse(body));
 }
 
 function parse(body: Buffer): Json | null {
@@ -57,19 +55,50 @@ function parse(body: Buffer): Json | null {
   }
 }
 
-function fieldsOf(form: FormData): Json {
-  const fields: Record<string, unknown> = {};
-  for (const key of new Set(form.keys())) {
-    const values = form.getAll(key).map(fieldOf);
-    const name = key.replace(/\[\]$/, '');
-    fields[name] = values.length > 1 || name !== key ? values : values[0];
-  }
-  return fields;
+type Field = readonly [name: string, value: string | SentFile];
+
+function fieldsOf(fields: readonly Field[] | null): Json | null {
+  if (!fields) return null;
+  const grouped = new Map<string, unknown[]>();
+  for (const [name, value] of fields) grouped.set(name, [...(grouped.get(name) ?? []), value]);
+  return Object.fromEntries(
+    [...grouped].map(([key, values]) => {
+      const name = key.replace(/\[\]$/, '');
+      return [name, values.length > 1 || name !== key ? values : values[0]];
+    }),
+  );
 }
 
-function fieldOf(value: NonNullable<ReturnType<FormData['get']>>): string | SentFile {
-  if (typeof value === 'string') return value;
-  return { name: value.name, type: value.type, bytes: value.size };
+/**
+ * The parts of a form; null when it is torn. As lenient as the providers are: some clients (grammY) leave out the
+ * quotes around a name, which the parser of the platform does not take.
+ */
+function multipart(body: Buffer, type: string): Field[] | null {
+  const [, quoted, bare] = /boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type) ?? [];
+  const mark = `--${quoted ?? bare}`;
+  const fields: Field[] = [];
+  let at = body.indexOf(mark) + mark.length;
+  while (at >= mark.length) {
+    if (body.toString('latin1', at, at + 2) === '--') return fields;
+    const said = body.indexOf('\r\n\r\n', at);
+    const end = body.indexOf(`\r\n${mark}`, said);
+    if (said < 0 || end < 0) return null;
+    fields.push(partOf(body.toString('utf8', at, said), body.subarray(said + 4, end)));
+    at = end + 2 + mark.length;
+  }
+  return null;
+}
+
+function partOf(head: string, content: Buffer): Field {
+  const named = (what: string): string | undefined => {
+    const [, quoted, bare] = new RegExp(`[;\\s]${what}=(?:"([^"]*)"|([^;\\s]+))`, 'i').exec(head) ?? [];
+    return quoted ?? bare;
+  };
+  const name = named('name') ?? '';
+  const file = named('filename');
+  if (file === undefined) return [name, content.toString()];
+  const [, type = ''] = /^content-type:\s*(\S+)/im.exec(head) ?? [];
+  return [name, { name: file, type, bytes: content.length }];
 }
 
 /** The files in a body, however they are named. */

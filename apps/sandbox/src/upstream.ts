@@ -17,6 +17,8 @@ export interface Route {
   needsModel: boolean;
   /** Answered without a credential. */
   open: boolean;
+  /** Where this route's errors look otherwise than the provider's others. */
+  statusError?: (status: number, message: string | undefined, query: URLSearchParams) => unknown;
   answer: Answer;
 }
 
@@ -34,6 +36,8 @@ export interface Upstream {
   statusError(status: number, message?: string): unknown;
   /** Statuses of a refused credential and of a body that lacks something. */
   refusals: { credential: number; body: number };
+  /** The body that goes with a refused credential, where it is not that of the status. */
+  credentialError?: () => unknown;
 }
 
 /** A route that takes a JSON object with a model, unless `how` says otherwise. */

@@ -85,7 +85,7 @@ export function sendParts(
 ): void {
   const { request, response, headers, behaviour } = exchange;
   const zip = zips(request, behaviour);
-  response.writeHead(200, { ...type, ...headers, ...(zip ? { 'content-encoding': 'gzip' } : {}) });
+  response.writeHead(200, { ...headers, ...type, ...(zip ? { 'content-encoding': 'gzip' } : {}) });
   const { errorevent } = behaviour;
   const told = errorevent === null ? events : [...events.slice(0, errorevent), ...failure];
   const stopAt = behaviour.die ?? behaviour.stall;
