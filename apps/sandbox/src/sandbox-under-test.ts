@@ -1,12 +1,15 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { startSandbox } from './sandbox.js';
 
+/** An answer whose JSON a test looks into without ceremony. */
+export type Answer = Omit<Response, 'json'> & { json(): Promise<ReturnType<typeof JSON.parse>> };
+
 /** A sandbox that listens, and short ways to ask it. */
 export interface SandboxUnderTest {
   url: string;
   close(): Promise<void>;
-  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
-  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
 }
 
 /** @param credential the headers that every call carries, unless it brings its own. */

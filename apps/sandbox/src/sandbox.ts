@@ -41,7 +41,7 @@ export function startSandbox(config: SandboxConfig): Promise<NestFastifyApplicat
   const adapter = new FastifyAdapter({
     serverFactory: (handler: RequestListener) => {
       server.current = createServer((request, response) => {
-        const told = upstreamOf(request);
+        const told = upstreamOf(request.url ?? '', request.headers);
         if (told) answerUpstream(request, response, told);
         else handler(request, response);
       });

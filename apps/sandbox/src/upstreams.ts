@@ -1,13 +1,30 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { anthropic } from './anthropic/anthropic.upstream.js';
+import { assemblyai } from './assemblyai/assemblyai.upstream.js';
+import { composio } from './composio/composio.upstream.js';
 import { behaviourOf, NORMAL } from './directives.js';
+import { elevenlabs } from './elevenlabs/elevenlabs.upstream.js';
+import { gemini } from './gemini/gemini.upstream.js';
+import { muapi } from './muapi/muapi.upstream.js';
 import { openai } from './openai/openai.upstream.js';
+import { openrouter } from './openrouter/openrouter.upstream.js';
 import { readBody } from './request-body.js';
 import { matchRoute } from './routes.js';
-import type { Route, Upstream } from './upstream.js';
+import { telegram } from './telegram/telegram.upstream.js';
+import type { Answer, Route, Upstream } from './upstream.js';
 import { type Exchange, type Json, sendJson } from './wire.js';
 
-export const UPSTREAMS: readonly Upstream[] = [openai, anthropic];
+export const UPSTREAMS: readonly Upstream[] = [
+  openai,
+  anthropic,
+  openrouter,
+  gemini,
+  elevenlabs,
+  assemblyai,
+  muapi,
+  telegram,
+  composio,
+];
 
 /** A call, and the provider that it is for. */
 export interface Told {
@@ -17,8 +34,7 @@ export interface Told {
 }
 
 /** Which provider a call is for: the one that its path names first, else the one it looks like. Null: none. */
-export function upstreamOf(request: IncomingMessage): Told | null {
-  const url = request.url ?? '';
+export function upstreamOf(url: string, headers: IncomingHttpHeaders): Told | null {
   const mark = url.indexOf('?');
   // Google's own clients may write the colon before a method's name either way.
   const path = (mark < 0 ? url : url.slice(0, mark)).replace(/%3a/gi, ':');
@@ -26,7 +42,7 @@ export function upstreamOf(request: IncomingMessage): Told | null {
   const [, slug = ''] = path.split('/', 2);
   const named = UPSTREAMS.find((upstream) => upstream.slug === slug);
   if (named) return { upstream: named, path: path.slice(slug.length + 1), query };
-  const upstream = lookedLike(path, request.headers, query);
+  const upstream = lookedLike(path, headers, query);
   return upstream && { upstream, path, query };
 }
 
@@ -34,11 +50,31 @@ export function upstreamOf(request: IncomingMessage): Told | null {
  * All share one origin here, as the gateway forwards to one. Most paths exist at one provider only; where several have
  * the same (`/v1/models`, everything under `/api/v1`), the place of the credential tells them apart.
  */
-function lookedLike(path: string, headers: IncomingHttpHeaders, _query: URLSearchParams): Upstream | null {
+function lookedLike(path: string, headers: IncomingHttpHeaders, query: URLSearchParams): Upstream | null {
+  const own = OWN_PATHS.find(([pattern]) => pattern.test(path));
+  if (own) return own[1];
+  const carries = (name: string): boolean => headers[name] !== undefined;
+  if (path.startsWith('/api/v1/')) return carries('x-api-key') ? muapi : openrouter;
   if (!path.startsWith('/v1/')) return null;
-  const isAnthropic = path.startsWith('/v1/messages') || headers['anthropic-version'] !== undefined;
-  return isAnthropic ? anthropic : openai;
+  if (carries('x-goog-api-key') || query.has('key')) return gemini;
+  if (carries('xi-api-key')) return elevenlabs;
+  return carries('anthropic-version') || carries('x-api-key') ? anthropic : openai;
 }
+
+/** Paths that exist at one provider only. */
+const OWN_PATHS: readonly (readonly [RegExp, Upstream])[] = [
+  [/^\/v1\/(?:chat\/|responses|embeddings|audio\/|images\/|moderations|completions)/, openai],
+  [/^\/v1\/messages/, anthropic],
+  [
+    /^\/(?:v1beta|v1alpha)\/|^\/v1\/(?:models\/[^/]+:(?:stream)?(?:[gG]enerate|count|embed|batchEmbed)[A-Z][a-z]+$|interactions|openai\/)/,
+    gemini,
+  ],
+  [/^\/v[12]\/(?:text-to-speech|speech-to-text|sound-generation|voices)/, elevenlabs],
+  [/^\/v2\/(?:upload|transcript)/, assemblyai],
+  [/^\/(?:file\/)?bot[^/]/, telegram],
+  [/^\/api\/v3(?:\.\d+)?\//, composio],
+  [/^\/api\/v1\/predictions\//, muapi],
+];
 
 /** Keys of the gateway's own callers: they must never reach a provider, so here they open nothing. */
 const CALLER_KEY = 'vendo_sk_';
@@ -57,8 +93,8 @@ export function answerUpstream(request: IncomingMessage, response: ServerRespons
   const match = matchRoute(upstream, request.method ?? '', path);
   const isOpen = match?.route.open ?? false;
   if ((!isOpen && upstream.credential(request) === '') || carriesCallerKey(request))
-    refuse(upstream, exchange, upstream.refusals.credential);
-  else if (!match) refuse(upstream, exchange, 404);
+    refuse(exchange, upstream.refusals.credential, upstream.credentialError ?? upstream.statusError);
+  else if (!match) refuse(exchange, 404, upstream.statusError);
   else answerRoute(upstream, { ...exchange, params: match.params }, match.route);
 }
 
@@ -68,31 +104,39 @@ function carriesCallerKey({ url = '', rawHeaders }: IncomingMessage): boolean {
 }
 
 function answerRoute(upstream: Upstream, exchange: Exchange, route: Route): void {
+  const own = route.statusError;
+  const error: Upstream['statusError'] = own
+    ? (status, message) => own(status, message, exchange.query)
+    : upstream.statusError;
+  const invalid = (message: string): void =>
+    sendJson(exchange, upstream.refusals.body, error(upstream.refusals.body, message));
   readBody(exchange.request, route.takes, (body) => {
-    if (!body) invalid(upstream, exchange, 'The body is not a JSON object.');
+    if (!body) invalid('The body is not a JSON object.');
     else {
-      const model = upstream.modelOf(body, exchange.params);
-      if (route.needsModel && typeof model !== 'string') invalid(upstream, exchange, 'model: Field required');
-      else behave(upstream, exchange, body, typeof model === 'string' ? model : '', route);
+      // To look something up is no call of it: directives are for what is asked of a model.
+      const model = route.takes === 'nothing' ? undefined : upstream.modelOf(body, exchange.params);
+      if (route.needsModel && typeof model !== 'string') invalid('model: Field required');
+      else behave(exchange, body, typeof model === 'string' ? model : '', route.answer, error);
     }
   });
 }
 
-function invalid(upstream: Upstream, exchange: Exchange, message: string): void {
-  const status = upstream.refusals.body;
-  sendJson(exchange, status, upstream.statusError(status, message));
-}
-
 /** Does what the model name asks for before an answer; the rest is done by the one who sends it. */
-function behave(upstream: Upstream, exchange: Exchange, body: Json, model: string, { answer }: Route): void {
+function behave(
+  exchange: Exchange,
+  body: Json,
+  model: string,
+  answer: Answer,
+  error: Upstream['statusError'],
+): void {
   const behaviour = behaviourOf(model);
-  if (!behaviour) refuse(upstream, exchange, 404);
+  if (!behaviour) refuse(exchange, 404, error);
   else if (behaviour.diebeforeheaders) exchange.request.socket.destroy();
-  else if (behaviour.status !== null) refuse(upstream, { ...exchange, behaviour }, behaviour.status);
+  else if (behaviour.status !== null) refuse({ ...exchange, behaviour }, behaviour.status, error);
   else if (!behaviour.hang) answer({ ...exchange, behaviour }, body);
 }
 
-function refuse(upstream: Upstream, exchange: Exchange, status: number): void {
+function refuse(exchange: Exchange, status: number, error: (status: number) => unknown): void {
   exchange.request.resume();
-  sendJson(exchange, status, upstream.statusError(status));
+  sendJson(exchange, status, error(status));
 }
