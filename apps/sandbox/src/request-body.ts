@@ -11,7 +11,7 @@ export interface SentFile {
 
 /**
  * Reads a body as its route takes it; null when it is not that. Of a form, fields are strings (lists when they are
- * repeated or end in `[]`) and files are `SentFile`s; of bytes, only their number is told, as `bytes`.
+ * repeated) and files are `SentFile`s; of bytes, only their number is told, as `bytes`.
  */
 export function readBody(request: IncomingMessage, takes: Takes, then: (body: Json | null) => void): void {
   if (takes === 'nothing') {
@@ -62,10 +62,7 @@ function fieldsOf(fields: readonly Field[] | null): Json | null {
   const grouped = new Map<string, unknown[]>();
   for (const [name, value] of fields) grouped.set(name, [...(grouped.get(name) ?? []), value]);
   return Object.fromEntries(
-    [...grouped].map(([key, values]) => {
-      const name = key.replace(/\[\]$/, '');
-      return [name, values.length > 1 || name !== key ? values : values[0]];
-    }),
+    [...grouped].map(([name, values]) => [name, values.length > 1 ? values : values[0]]),
   );
 }
 

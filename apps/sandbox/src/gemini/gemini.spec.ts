@@ -115,6 +115,13 @@ describe('the Gemini of the sandbox', () => {
     });
   });
 
+  it('takes the colon before a method in either writing', async () => {
+    const answer = await sandbox.post('/v1/models/gemini-2.5-flash%3agenerateContent', {
+      contents: CONTENTS,
+    });
+    expect(answer.status).toBe(200);
+  });
+
   it('counts tokens as it bills them', async () =>
     expect(await (await call('gemini-2.5-flash', 'countTokens')).json()).toEqual({
       totalTokens: 9,
