@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { behaviourOf, DIRECTIVES, NORMAL } from './directives.js';
+import { behaviourOf, DIRECTIVES, NORMAL, PARTICULAR_DIRECTIVES } from './directives.js';
 
 describe('behaviourOf', () => {
   it.each([
@@ -20,9 +20,12 @@ describe('behaviourOf', () => {
     'sandbox-bytes99999999',
   ])('refuses %s', (model) => expect(behaviourOf(model)).toBeNull());
 
-  it.each(Object.entries(DIRECTIVES))('%s is understood, and the README says what it does', (name, does) => {
-    expect(behaviourOf(`sandbox-${name.replace('N', '404')}`)).not.toBeNull();
-    const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
-    expect(readme).toContain(`| \`${name}\` | ${does} |`);
-  });
+  it.each(Object.entries({ ...DIRECTIVES, ...PARTICULAR_DIRECTIVES }))(
+    '%s is understood, and the README says what it does',
+    (name, does) => {
+      expect(behaviourOf(`sandbox-${name.replace('N', '404')}`)).not.toBeNull();
+      const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+      expect(readme).toContain(`| \`${name}\` | ${does} |`);
+    },
+  );
 });

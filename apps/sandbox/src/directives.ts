@@ -1,4 +1,4 @@
-/** What a model name can ask of the sandbox; `N` stands for a number. */
+/** What a model name can ask of any provider's answer; `N` stands for a number. */
 export const DIRECTIVES = {
   chunksN: 'the answer has N content chunks (words)',
   bytesN: 'the answer has N bytes of text, in as many chunks as `chunksN` says (default 1 per 1,000 bytes)',
@@ -15,38 +15,59 @@ export const DIRECTIVES = {
   hang: 'never answers',
 } as const;
 
+/** What only some providers, or some of their routes, can do. */
+export const PARTICULAR_DIRECTIVES = {
+  reasoningN: 'N tokens of thinking before the answer (chats)',
+  refusal: 'the model refuses, after as many chunks as `chunksN` says, else at once (chats)',
+  toolusesN: "each of the provider's own tools that the request offers is used N times (default 1)",
+  compactionN: 'a compaction of N input tokens, told in `usage.iterations` only (Anthropic)',
+  advisorN: 'an advisor of another model that read N tokens, told in `usage.iterations` only (Anthropic)',
+  costN: 'the call costs N micro-USD (OpenRouter, MuAPI)',
+  byok: 'the call costs nothing, though it cost something upstream (OpenRouter)',
+  secondsN: 'what was heard lasted N seconds (default: a second per 16,000 bytes)',
+  pollsN: 'a job is done with the Nth poll (default 2; AssemblyAI, MuAPI)',
+  failed: 'the job or tool fails, though HTTP says 200 (AssemblyAI, MuAPI, Composio)',
+  refunded: 'it fails and its cost is said to be refunded (MuAPI)',
+} as const;
+
+const FLAGS = [
+  'gzip',
+  'nousage',
+  'diebeforeheaders',
+  'hang',
+  'refusal',
+  'byok',
+  'failed',
+  'refunded',
+] as const;
+const NUMBERS = [
+  'chunks',
+  'bytes',
+  'pace',
+  'cached',
+  'cachewrite',
+  'status',
+  'errorevent',
+  'die',
+  'stall',
+  'reasoning',
+  'tooluses',
+  'compaction',
+  'advisor',
+  'cost',
+  'seconds',
+  'polls',
+] as const;
+type Flag = (typeof FLAGS)[number];
+type Count = (typeof NUMBERS)[number];
+
 /** How one call is answered; a number that is not asked for is null. */
-export interface Behaviour {
-  chunks: number | null;
-  bytes: number | null;
-  pace: number | null;
-  cached: number | null;
-  cachewrite: number | null;
-  status: number | null;
-  errorevent: number | null;
-  die: number | null;
-  stall: number | null;
-  gzip: boolean;
-  nousage: boolean;
-  diebeforeheaders: boolean;
-  hang: boolean;
-}
+export type Behaviour = Record<Flag, boolean> & Record<Count, number | null>;
 
 /** How any model answers whose name asks for nothing. */
 export const NORMAL: Behaviour = {
-  chunks: null,
-  bytes: null,
-  pace: null,
-  cached: null,
-  cachewrite: null,
-  status: null,
-  errorevent: null,
-  die: null,
-  stall: null,
-  gzip: false,
-  nousage: false,
-  diebeforeheaders: false,
-  hang: false,
+  ...(Object.fromEntries(FLAGS.map((name) => [name, false])) as Record<Flag, boolean>),
+  ...(Object.fromEntries(NUMBERS.map((name) => [name, null])) as Record<Count, null>),
 };
 
 const PREFIX = 'sandbox-';
@@ -65,27 +86,15 @@ export function behaviourOf(model: string): Behaviour | null {
 
 function apply(behaviour: Behaviour, part: string): boolean {
   const [, name = '', digits = ''] = /^([a-z]+)(\d*)$/.exec(part) ?? [];
-  switch (name) {
-    case 'gzip':
-    case 'nousage':
-    case 'diebeforeheaders':
-    case 'hang':
-      behaviour[name] = true;
-      return digits === '';
-    case 'chunks':
-    case 'bytes':
-    case 'pace':
-    case 'cached':
-    case 'cachewrite':
-    case 'status':
-    case 'errorevent':
-    case 'die':
-    case 'stall':
-      behaviour[name] = Number(digits);
-      return digits !== '' && Number(digits) <= NUMBER_MAX && isStatusSound(behaviour.status);
-    default:
-      return false;
+  const flag = FLAGS.find((known) => known === name);
+  if (flag) {
+    behaviour[flag] = true;
+    return digits === '';
   }
+  const number = NUMBERS.find((known) => known === name);
+  if (!number || digits === '') return false;
+  behaviour[number] = Number(digits);
+  return Number(digits) <= NUMBER_MAX && isStatusSound(behaviour.status);
 }
 
 function isStatusSound(status: number | null): boolean {

@@ -9,7 +9,7 @@ import {
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { RuntimeModule, startApp } from '@vendo/runtime';
 import type { SandboxConfig } from './config.js';
-import { answerUpstream } from './upstreams.js';
+import { answerUpstream, upstreamOf } from './upstreams.js';
 
 const SERVER = Symbol('sandbox server');
 
@@ -35,13 +35,14 @@ export class SandboxModule {
   }
 }
 
-/** Starts the stand-in. `/v1/*` is answered on the raw server, cheaply, because benches run against it; Nest answers the rest. */
+/** Starts the stand-in. Providers are answered on the raw server, cheaply, because benches run against it; Nest answers the rest. */
 export function startSandbox(config: SandboxConfig): Promise<NestFastifyApplication> {
   const server: { current: Server | null } = { current: null };
   const adapter = new FastifyAdapter({
     serverFactory: (handler: RequestListener) => {
       server.current = createServer((request, response) => {
-        if (request.url?.startsWith('/v1/')) answerUpstream(request, response);
+        const told = upstreamOf(request.url ?? '', request.headers);
+        if (told) answerUpstream(request, response, told);
         else handler(request, response);
       });
       // Longer than the gateway keeps its connections, so that it never writes into one that is just closing.

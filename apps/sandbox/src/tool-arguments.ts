@@ -4,7 +4,8 @@ import { objectOf } from './wire.js';
 export function sampleOf(schema: unknown): unknown {
   const { type, properties, required, enum: choices, items } = objectOf(schema);
   if (Array.isArray(choices)) return choices[0];
-  switch (Array.isArray(type) ? type[0] : type) {
+  // Gemini writes types in capitals.
+  switch (String(Array.isArray(type) ? type[0] : type).toLowerCase()) {
     case 'string':
       return 'sandbox';
     case 'number':

@@ -1,101 +1,142 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { anthropicError, anthropicHeaders, anthropicStatusError } from './anthropic/anthropic-wire.js';
-import { answerCountTokens, answerMessages } from './anthropic/messages.js';
+import { anthropic } from './anthropic/anthropic.upstream.js';
+import { assemblyai } from './assemblyai/assemblyai.upstream.js';
+import { composio } from './composio/composio.upstream.js';
 import { behaviourOf, NORMAL } from './directives.js';
-import { anthropicModels, openaiModels } from './models.js';
-import { answerChat } from './openai/chat.js';
-import { answerEmbeddings } from './openai/embeddings.js';
-import { openaiError, openaiHeaders, openaiStatusError } from './openai/openai-wire.js';
-import { answerResponses } from './openai/responses.js';
-import { type Exchange, type Headers, type Json, readJson, sendJson } from './wire.js';
+import { elevenlabs } from './elevenlabs/elevenlabs.upstream.js';
+import { gemini } from './gemini/gemini.upstream.js';
+import { muapi } from './muapi/muapi.upstream.js';
+import { openai } from './openai/openai.upstream.js';
+import { openrouter } from './openrouter/openrouter.upstream.js';
+import { readBody } from './request-body.js';
+import { matchRoute } from './routes.js';
+import { telegram } from './telegram/telegram.upstream.js';
+import type { Answer, Route, Upstream } from './upstream.js';
+import { type Exchange, type Json, sendJson } from './wire.js';
 
-type Answer = (exchange: Exchange, body: Json) => void;
+export const UPSTREAMS: readonly Upstream[] = [
+  openai,
+  anthropic,
+  openrouter,
+  gemini,
+  elevenlabs,
+  assemblyai,
+  muapi,
+  telegram,
+  composio,
+];
 
-/** What one provider's API looks like from outside. */
-interface Upstream {
-  posts: Readonly<Record<string, Answer>>;
-  models(id: string | null): Json;
-  headers(): Headers;
-  credential(headers: IncomingHttpHeaders): string;
-  statusError(status: number): unknown;
-  invalid(message: string): unknown;
+/** A call, and the provider that it is for. */
+export interface Told {
+  upstream: Upstream;
+  path: string;
+  query: URLSearchParams;
 }
 
-const OPENAI: Upstream = {
-  posts: {
-    '/v1/chat/completions': answerChat,
-    '/v1/responses': answerResponses,
-    '/v1/embeddings': answerEmbeddings,
-  },
-  models: openaiModels,
-  headers: openaiHeaders,
-  credential: bearer,
-  statusError: openaiStatusError,
-  invalid: (message) => openaiError('invalid_request_error', null, message),
-};
-
-const ANTHROPIC: Upstream = {
-  posts: { '/v1/messages': answerMessages, '/v1/messages/count_tokens': answerCountTokens },
-  models: anthropicModels,
-  headers: anthropicHeaders,
-  credential: (headers) => String(headers['x-api-key'] ?? '') || bearer(headers),
-  statusError: anthropicStatusError,
-  invalid: (message) => anthropicError('invalid_request_error', message),
-};
-
-function bearer({ authorization }: IncomingHttpHeaders): string {
-  return authorization?.startsWith('Bearer ') ? authorization.slice('Bearer '.length) : '';
+/** Which provider a call is for: the one that its path names first, else the one it looks like. Null: none. */
+export function upstreamOf(url: string, headers: IncomingHttpHeaders): Told | null {
+  const mark = url.indexOf('?');
+  // Google's own clients may write the colon before a method's name either way.
+  const path = (mark < 0 ? url : url.slice(0, mark)).replace(/%3a/gi, ':');
+  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+  const [, slug = ''] = path.split('/', 2);
+  const named = UPSTREAMS.find((upstream) => upstream.slug === slug);
+  if (named) return { upstream: named, path: path.slice(slug.length + 1), query };
+  const upstream = lookedLike(path, headers, query);
+  return upstream && { upstream, path, query };
 }
+
+/**
+ * All share one origin here, as the gateway forwards to one. Most paths exist at one provider only; where several have
+ * the same (`/v1/models`, everything under `/api/v1`), the place of the credential tells them apart.
+ */
+function lookedLike(path: string, headers: IncomingHttpHeaders, query: URLSearchParams): Upstream | null {
+  const own = OWN_PATHS.find(([pattern]) => pattern.test(path));
+  if (own) return own[1];
+  const carries = (name: string): boolean => headers[name] !== undefined;
+  if (path.startsWith('/api/v1/')) return carries('x-api-key') ? muapi : openrouter;
+  if (!path.startsWith('/v1/')) return null;
+  if (carries('x-goog-api-key') || query.has('key')) return gemini;
+  if (carries('xi-api-key')) return elevenlabs;
+  return carries('anthropic-version') || carries('x-api-key') ? anthropic : openai;
+}
+
+/** Paths that exist at one provider only. */
+const OWN_PATHS: readonly (readonly [RegExp, Upstream])[] = [
+  [/^\/v1\/(?:chat\/|responses|embeddings|audio\/|images\/|moderations|completions)/, openai],
+  [/^\/v1\/messages/, anthropic],
+  [
+    /^\/(?:v1beta|v1alpha)\/|^\/v1\/(?:models\/[^/]+:(?:stream)?(?:[gG]enerate|count|embed|batchEmbed)[A-Z][a-z]+$|interactions|openai\/)/,
+    gemini,
+  ],
+  [/^\/v[12]\/(?:text-to-speech|speech-to-text|sound-generation|voices)/, elevenlabs],
+  [/^\/v2\/(?:upload|transcript)/, assemblyai],
+  [/^\/(?:file\/)?bot[^/]/, telegram],
+  [/^\/api\/v3(?:\.\d+)?\//, composio],
+  [/^\/api\/v1\/predictions\//, muapi],
+];
 
 /** Keys of the gateway's own callers: they must never reach a provider, so here they open nothing. */
 const CALLER_KEY = 'vendo_sk_';
 
-const MODELS = '/v1/models';
-
 /** Answers one call as the provider that it is for would. */
-export function answerUpstream(request: IncomingMessage, response: ServerResponse): void {
-  const path = (request.url ?? '').split('?', 1)[0] ?? '';
-  const upstream = upstreamOf(path, request.headers);
-  const exchange = { request, response, headers: upstream.headers(), behaviour: NORMAL };
-  const credential = upstream.credential(request.headers);
-  if (credential === '' || credential.startsWith(CALLER_KEY)) refuse(upstream, exchange, 401);
-  else if (request.method === 'POST') answerPost(upstream, exchange, path);
-  else if (request.method === 'GET' && path === MODELS) sendJson(exchange, 200, upstream.models(null));
-  else if (request.method === 'GET' && path.startsWith(`${MODELS}/`))
-    sendJson(exchange, 200, upstream.models(path.slice(MODELS.length + 1)));
-  else refuse(upstream, exchange, 404);
+export function answerUpstream(request: IncomingMessage, response: ServerResponse, told: Told): void {
+  const { upstream, path, query } = told;
+  const exchange = {
+    request,
+    response,
+    headers: upstream.headers(),
+    behaviour: NORMAL,
+    params: {},
+    query,
+  };
+  const match = matchRoute(upstream, request.method ?? '', path);
+  const isOpen = match?.route.open ?? false;
+  if ((!isOpen && upstream.credential(request) === '') || carriesCallerKey(request))
+    refuse(exchange, upstream.refusals.credential, upstream.credentialError ?? upstream.statusError);
+  else if (!match) refuse(exchange, 404, upstream.statusError);
+  else answerRoute(upstream, { ...exchange, params: match.params }, match.route);
 }
 
-/** Both share one origin here; their model lists share one path too, and only Anthropic's clients send a version. */
-function upstreamOf(path: string, headers: IncomingHttpHeaders): Upstream {
-  const anthropic = path.startsWith('/v1/messages') || headers['anthropic-version'] !== undefined;
-  return anthropic ? ANTHROPIC : OPENAI;
+/** Wherever it stands: a key that was left in by mistake beside the real credential has leaked all the same. */
+function carriesCallerKey({ url = '', rawHeaders }: IncomingMessage): boolean {
+  return url.includes(CALLER_KEY) || rawHeaders.some((text) => text.includes(CALLER_KEY));
 }
 
-function answerPost(upstream: Upstream, exchange: Exchange, path: string): void {
-  const answer = upstream.posts[path];
-  if (!answer) {
-    refuse(upstream, exchange, 404);
-    return;
-  }
-  readJson(exchange.request, (body) => {
-    if (!body) sendJson(exchange, 400, upstream.invalid('The body is not a JSON object.'));
-    else if (typeof body.model !== 'string')
-      sendJson(exchange, 400, upstream.invalid('model: Field required'));
-    else behave(upstream, exchange, body, answer);
+function answerRoute(upstream: Upstream, exchange: Exchange, route: Route): void {
+  const own = route.statusError;
+  const error: Upstream['statusError'] = own
+    ? (status, message) => own(status, message, exchange.query)
+    : upstream.statusError;
+  const invalid = (message: string): void =>
+    sendJson(exchange, upstream.refusals.body, error(upstream.refusals.body, message));
+  readBody(exchange.request, route.takes, (body) => {
+    if (!body) invalid('The body is not a JSON object.');
+    else {
+      // To look something up is no call of it: directives are for what is asked of a model.
+      const model = route.takes === 'nothing' ? undefined : upstream.modelOf(body, exchange.params);
+      if (route.needsModel && typeof model !== 'string') invalid('model: Field required');
+      else behave(exchange, body, typeof model === 'string' ? model : '', route.answer, error);
+    }
   });
 }
 
 /** Does what the model name asks for before an answer; the rest is done by the one who sends it. */
-function behave(upstream: Upstream, exchange: Exchange, body: Json, answer: Answer): void {
-  const behaviour = behaviourOf(String(body.model));
-  if (!behaviour) refuse(upstream, exchange, 404);
+function behave(
+  exchange: Exchange,
+  body: Json,
+  model: string,
+  answer: Answer,
+  error: Upstream['statusError'],
+): void {
+  const behaviour = behaviourOf(model);
+  if (!behaviour) refuse(exchange, 404, error);
   else if (behaviour.diebeforeheaders) exchange.request.socket.destroy();
-  else if (behaviour.status !== null) refuse(upstream, { ...exchange, behaviour }, behaviour.status);
+  else if (behaviour.status !== null) refuse({ ...exchange, behaviour }, behaviour.status, error);
   else if (!behaviour.hang) answer({ ...exchange, behaviour }, body);
 }
 
-function refuse(upstream: Upstream, exchange: Exchange, status: number): void {
+function refuse(exchange: Exchange, status: number, error: (status: number) => unknown): void {
   exchange.request.resume();
-  sendJson(exchange, status, upstream.statusError(status));
+  sendJson(exchange, status, error(status));
 }

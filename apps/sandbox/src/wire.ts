@@ -29,37 +29,27 @@ export function newId(prefix: string): string {
   return `${prefix}${RUN}${ids.toString(36).padStart(10, '0')}`;
 }
 
-/** Reads a JSON object body; null when it is none. */
-export function readJson(request: IncomingMessage, then: (body: Json | null) => void): void {
-  const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk));
-  request.on('end', () => then(parse(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))));
-}
-
-function parse(body: Buffer): Json | null {
-  try {
-    const json: unknown = JSON.parse(body.toString());
-    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Json) : null;
-  } catch {
-    return null;
-  }
-}
-
 /** One call, with everything that its answer depends on. */
 export interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   headers: Headers;
   behaviour: Behaviour;
+  /** The variable parts of the path, decoded. */
+  params: Readonly<Record<string, string>>;
+  query: URLSearchParams;
 }
 
-/** Sends a JSON answer as the behaviour says: late, compressed, or cut off in the middle. */
+/**
+ * Sends a JSON answer, or the bytes of one, as the behaviour says: late, compressed, or cut off in the middle. The
+ * type is told by a `content-type` among the headers where it is another one.
+ */
 export function sendJson(
   { request, response, headers, behaviour }: Exchange,
   status: number,
   body: unknown,
 ): void {
-  const plain = Buffer.from(JSON.stringify(body));
+  const plain = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
   const zip = zips(request, behaviour);
   const bytes = zip ? gzipSync(plain) : plain;
   const send = (): void => {
@@ -76,16 +66,26 @@ export function sendJson(
   else later(response, behaviour.pace, send);
 }
 
+const EVENT_STREAM = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };
+
 /** Sends an event stream as the behaviour says. @param failure the events of an error inside the stream. */
 export function sendEvents(exchange: Exchange, events: readonly string[], failure: readonly string[]): void {
+  sendParts(exchange, EVENT_STREAM, events, failure);
+}
+
+/** A piece of an answer that is written at once: text, or bytes of media. */
+export type Part = string | Buffer;
+
+/** Sends an answer part by part as the behaviour says; `die`, `stall` and `errorevent` count the parts. */
+export function sendParts(
+  exchange: Exchange,
+  type: Headers,
+  events: readonly Part[],
+  failure: readonly Part[],
+): void {
   const { request, response, headers, behaviour } = exchange;
   const zip = zips(request, behaviour);
-  response.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache',
-    ...headers,
-    ...(zip ? { 'content-encoding': 'gzip' } : {}),
-  });
+  response.writeHead(200, { ...headers, ...type, ...(zip ? { 'content-encoding': 'gzip' } : {}) });
   const { errorevent } = behaviour;
   const told = errorevent === null ? events : [...events.slice(0, errorevent), ...failure];
   const stopAt = behaviour.die ?? behaviour.stall;
@@ -101,22 +101,27 @@ export function sendEvents(exchange: Exchange, events: readonly string[], failur
 
 function sendAtOnce(
   response: ServerResponse,
-  events: readonly string[],
+  events: readonly Part[],
   whole: boolean,
   finish: () => void,
 ): void {
-  const text = events.join('');
-  if (whole) response.end(text);
-  else if (text === '') {
+  const all = joined(events);
+  if (whole) response.end(all);
+  else if (all.length === 0) {
     response.flushHeaders();
     finish();
-  } else response.write(text, finish);
+  } else response.write(all, finish);
+}
+
+function joined(parts: readonly Part[]): Part {
+  if (!parts.some(Buffer.isBuffer)) return parts.join('');
+  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
 }
 
 /** One event per tick; a tick is left out while the client does not read. */
 function sendPaced(
   response: ServerResponse,
-  events: readonly string[],
+  events: readonly Part[],
   paceMs: number,
   finish: () => void,
 ): void {
@@ -136,7 +141,7 @@ function sendPaced(
 }
 
 /** Each event is flushed through the compressor, so that the client can read it at once. */
-function sendZipped(response: ServerResponse, events: readonly string[], finish: () => void): void {
+function sendZipped(response: ServerResponse, events: readonly Part[], finish: () => void): void {
   const gzip = createGzip();
   gzip.on('data', (bytes: Buffer) => response.write(bytes));
   gzip.on('end', finish);

@@ -12,18 +12,19 @@ export function anthropicHeaders(): Headers {
   };
 }
 
-export interface AnthropicError {
+interface AnthropicError {
   type: 'error';
   error: { type: string; message: string };
   request_id: string;
 }
 
-export function anthropicError(type: string, message: string): AnthropicError {
+function anthropicError(type: string, message: string): AnthropicError {
   return { type: 'error', error: { type, message }, request_id: newId('req_') };
 }
 
 /** The error body that goes with a status. */
-export function anthropicStatusError(status: number): AnthropicError {
+export function anthropicStatusError(status: number, message?: string): AnthropicError {
+  if (message !== undefined) return anthropicError('invalid_request_error', message);
   switch (status) {
     case 401:
       return anthropicError('authentication_error', 'invalid x-api-key');

@@ -26,6 +26,7 @@ interface Chat {
   choices: number;
   reply: Reply;
   call: Call | null;
+  refused: boolean;
   usage: Json;
 }
 
@@ -57,7 +58,8 @@ function compose({ behaviour }: Exchange, body: Json): Chat {
     (behaviour.cached ?? 0) +
     (behaviour.cachewrite ?? 0);
   const spoken = call ? promptTokens([call.name, call.arguments], 1) : reply.tokens;
-  const output = spoken * choices;
+  const reasoning = behaviour.reasoning ?? 0;
+  const output = (spoken + reasoning) * choices;
   return {
     id: newId('chatcmpl-'),
     created: Math.floor(Date.now() / 1_000),
@@ -66,13 +68,14 @@ function compose({ behaviour }: Exchange, body: Json): Chat {
     choices,
     reply,
     call,
+    refused: behaviour.refusal,
     usage: {
       prompt_tokens: prompt,
       completion_tokens: output,
       total_tokens: prompt + output,
       prompt_tokens_details: { ...promptDetails(behaviour), audio_tokens: 0 },
       completion_tokens_details: {
-        reasoning_tokens: 0,
+        reasoning_tokens: reasoning * choices,
         audio_tokens: 0,
         accepted_prediction_tokens: 0,
         rejected_prediction_tokens: 0,
@@ -98,12 +101,12 @@ function finishReason({ call, reply }: Chat): string {
 }
 
 function completion({ behaviour }: Exchange, chat: Chat): Json {
-  const { id, created, model, tier, call, reply, usage } = chat;
+  const { id, created, model, tier, call, refused, reply, usage } = chat;
   const message = {
     role: 'assistant',
-    content: call ? null : reply.text,
+    content: call || refused ? null : reply.text,
     ...(call ? { tool_calls: [toolCall(call)] } : {}),
-    refusal: null,
+    refusal: refused ? reply.text : null,
     annotations: [],
   };
   const choices = Array.from({ length: chat.choices }, (_, index) => ({
@@ -148,7 +151,7 @@ function chunks(chat: Chat, withUsage: boolean, silent: boolean): string[] {
     if (chat.call) events.push(...callDeltas(chat.call).map((delta) => chunk(index, delta)));
     else
       for (const piece of chat.reply.pieces)
-        events.push(chunk(index, `{"content":${JSON.stringify(piece)}}`));
+        events.push(chunk(index, `{"${chat.refused ? 'refusal' : 'content'}":${JSON.stringify(piece)}}`));
     events.push(chunk(index, '{}', `"${finishReason(chat)}"`));
   }
   if (withUsage && !silent)

@@ -8,11 +8,7 @@ const VECTOR = Float32Array.from({ length: DIMENSIONS }, (_, index) => Math.frou
 export function answerEmbeddings(exchange: Exchange, body: Json): void {
   const inputs = inputsOf(body.input);
   const prompt = inputs.reduce<number>((sum, input) => sum + inputTokens(input), 0);
-  const vector = VECTOR.subarray(0, wholeNumber(body.dimensions) ?? DIMENSIONS);
-  const embedding =
-    body.encoding_format === 'base64'
-      ? Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
-      : Array.from(vector);
+  const embedding = vectorOf(body);
   sendJson(exchange, 200, {
     object: 'list',
     data: inputs.map((_, index) => ({ object: 'embedding', index, embedding })),
@@ -21,11 +17,19 @@ export function answerEmbeddings(exchange: Exchange, body: Json): void {
   });
 }
 
+/** The one vector of the sandbox, as long and in the encoding that the request asks for. */
+export function vectorOf({ dimensions, encoding_format }: Json): number[] | string {
+  const vector = VECTOR.subarray(0, wholeNumber(dimensions) ?? DIMENSIONS);
+  return encoding_format === 'base64'
+    ? Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
+    : Array.from(vector);
+}
+
 /** One text, one list of token ids, or a list of either. */
-function inputsOf(input: unknown): readonly unknown[] {
+export function inputsOf(input: unknown): readonly unknown[] {
   return Array.isArray(input) && typeof input[0] !== 'number' ? input : [input];
 }
 
-function inputTokens(input: unknown): number {
+export function inputTokens(input: unknown): number {
   return Array.isArray(input) ? input.length : promptTokens(input, 0);
 }

@@ -18,11 +18,11 @@ export function openaiHeaders(): Headers {
   };
 }
 
-export interface OpenaiError {
+interface OpenaiError {
   error: { message: string; type: string; param: string | null; code: string | null };
 }
 
-export function openaiError(
+function openaiError(
   type: string,
   code: string | null,
   message: string,
@@ -32,7 +32,8 @@ export function openaiError(
 }
 
 /** The error body that goes with a status. */
-export function openaiStatusError(status: number): OpenaiError {
+export function openaiStatusError(status: number, message?: string): OpenaiError {
+  if (message !== undefined) return openaiError('invalid_request_error', null, message);
   switch (status) {
     case 401:
       return openaiError('invalid_request_error', 'invalid_api_key', 'Incorrect API key provided.');
