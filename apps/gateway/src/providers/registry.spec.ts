@@ -4,7 +4,14 @@ import { describe, expect, it } from '@jest/globals';
 import { PROVIDERS, providerBySlug } from './registry.js';
 
 const HERE = import.meta.dirname;
-const FILES = ['models', 'provider', 'request', 'routes', 'spec', 'usage'];
+const FILES = ['provider', 'routes', 'spec'];
+/** What only a provider has that bills. */
+const METERED_FILES = ['models', 'request', 'usage'];
+
+function filesOf(slug: string): string[] {
+  const isMetered = providerBySlug(slug)?.routes.some((route) => route.class === 'metered');
+  return isMetered ? [...FILES, ...METERED_FILES] : FILES;
+}
 
 describe('providers', () => {
   const folders = readdirSync(HERE, { withFileTypes: true })
@@ -16,7 +23,7 @@ describe('providers', () => {
 
   it.each(folders)('%s has the files that every provider has', (slug) =>
     expect(readdirSync(join(HERE, slug)).sort()).toEqual(
-      ['fixtures', ...FILES.map((file) => `${slug}.${file}.ts`)].sort(),
+      ['fixtures', ...filesOf(slug).map((file) => `${slug}.${file}.ts`)].sort(),
     ),
   );
 
