@@ -1,10 +1,11 @@
 import { anthropic } from './anthropic/anthropic.provider.js';
+import { composio } from './composio/composio.provider.js';
 import { openai } from './openai/openai.provider.js';
 import type { Provider } from './provider.js';
 import { telegram } from './telegram/telegram.provider.js';
 
 /** Every provider that calls can be proxied to. Adding one is a folder and a line here. */
-export const PROVIDERS: readonly Provider[] = [openai, anthropic, telegram];
+export const PROVIDERS: readonly Provider[] = [openai, anthropic, composio, telegram];
 
 const BY_SLUG: ReadonlyMap<string, Provider> = new Map(PROVIDERS.map((one) => [one.slug, one]));
 
