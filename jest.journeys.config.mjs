@@ -11,6 +11,7 @@ const ONLY_ON = {
     'sdk-openai',
     'sdk-anthropic',
     'sdk-recorded',
+    'tools',
     'fuzz',
     'isolation',
     'race',

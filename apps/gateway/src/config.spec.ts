@@ -52,6 +52,7 @@ describe('the configuration', () => {
     ['UPSTREAM_OPENAI_URL', 'http://127.0.0.1/v1'],
     ['UPSTREAM_NOBODY_URL', 'http://127.0.0.1'],
     ['POOL_NOBODY_API_KEY', 'k'],
+    ['POOL_TELEGRAM_API_KEY', '1:A'],
   ])('names %s in one line when it is %s', (name, value) => {
     expect(() => gatewayConfig({ ...ENV, [name]: value })).toThrow(new RegExp(`^[^\\n]*${name}[^\\n]*$`));
   });

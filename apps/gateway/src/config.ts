@@ -11,13 +11,14 @@ const origin = httpUrl
   .transform((text) => new URL(text).origin);
 const positive = z.coerce.number().int().min(1);
 
-/** One pair of variables per provider: `UPSTREAM_OPENAI_URL`, `POOL_OPENAI_API_KEY`. */
-const perProvider = Object.fromEntries(
-  PROVIDERS.flatMap(({ slug }) => [
-    [upstreamVariable(slug), origin.optional()],
-    [poolVariable(slug), z.string().min(1).optional()],
+/** One pair of variables per provider: `UPSTREAM_OPENAI_URL`, `POOL_OPENAI_API_KEY`; the first alone where there can be no pool. */
+const perProvider = Object.fromEntries([
+  ...PROVIDERS.map(({ slug }) => [upstreamVariable(slug), origin.optional()]),
+  ...PROVIDERS.filter(({ pool }) => pool !== false).map(({ slug }) => [
+    poolVariable(slug),
+    z.string().min(1).optional(),
   ]),
-);
+]);
 
 const Variables = z.object({
   DATABASE_URL: configFields.databaseUrl,
@@ -103,10 +104,9 @@ function bySlug(values: Record<string, unknown>, variable: (slug: string) => str
 }
 
 function refuseUnknownProviders(env: Record<string, string | undefined>): void {
-  const known = PROVIDERS.flatMap(({ slug }) => [upstreamVariable(slug), poolVariable(slug)]);
   for (const name of Object.keys(env))
-    if (/^(UPSTREAM_\w+_URL|POOL_\w+_API_KEY)$/.test(name) && !known.includes(name))
-      throw new ConfigError(`${name}: there is no such provider`);
+    if (/^(UPSTREAM_\w+_URL|POOL_\w+_API_KEY)$/.test(name) && !Object.hasOwn(perProvider, name))
+      throw new ConfigError(`${name}: there is no such provider, or no pool of it`);
 }
 
 function upstreamVariable(slug: string): string {

@@ -81,17 +81,22 @@ export class CachedCallers extends Callers {
     provider: string,
     requested: string | null,
     freshness: Freshness,
+    suits?: (connection: Connection) => boolean,
   ): Promise<Connection> {
-    const id = caller.connectionId ?? (await this.boundConnection(caller, provider, requested, freshness));
-    const connection = id === null ? null : await this.connections.get(id, freshness);
-    // Unbound, unknown and foreign look the same from outside.
-    if (!connection || connection.tenantId !== caller.tenantId || connection.provider !== provider)
-      throw new VendoError('binding_missing');
-    if (connection.status === 'revoked') throw new VendoError('connection_revoked');
-    // `error` is a connection whose credential stopped working: only its owner can mend it, as with needs_reauth.
-    if (connection.status !== 'active') throw new VendoError('connection_needs_reauth');
-    const { tenantId, profile, sealedCredential } = connection;
-    return { id: connection.id, tenantId, provider, profile, sealedCredential };
+    let refusal: 'binding_missing' | 'connection_revoked' = 'binding_missing';
+    for (const id of await this.candidates(caller, provider, requested, freshness)) {
+      const found = await this.connections.get(id, freshness);
+      // Unbound, unknown and foreign look the same from outside.
+      if (!found || found.tenantId !== caller.tenantId || found.provider !== provider) break;
+      const { status, ...connection } = found;
+      if (status === 'revoked') refusal = 'connection_revoked';
+      if (suits && (status === 'revoked' || !suits(connection))) continue;
+      if (status === 'revoked') break;
+      // `error` is a connection whose credential stopped working: only its owner can mend it, as with needs_reauth.
+      if (status !== 'active') throw new VendoError('connection_needs_reauth');
+      return connection;
+    }
+    throw new VendoError(refusal);
   }
 
   rates(): RateBook {
@@ -105,16 +110,17 @@ export class CachedCallers extends Callers {
     this.misses.add({ ...miss, model: name, meter: meter ?? '', count: 1 });
   }
 
-  private async boundConnection(
-    { appId }: Caller,
+  /** Connections that may be used, the one that is to be preferred first. */
+  private async candidates(
+    { appId, connectionId }: Caller,
     provider: string,
     requested: string | null,
     freshness: Freshness,
-  ): Promise<string | null> {
-    if (appId === null) return null;
+  ): Promise<readonly string[]> {
+    if (connectionId !== null) return [connectionId];
+    if (appId === null) return [];
     const bound = (await this.bindings.get(bindingsKey(appId, provider), freshness)) ?? [];
-    if (requested === null) return bound[0] ?? null;
-    return bound.find((id) => id === requested.toLowerCase()) ?? null;
+    return requested === null ? bound : bound.filter((id) => id === requested.toLowerCase());
   }
 
   private readBindings(key: string): Promise<readonly string[]> {

@@ -313,6 +313,25 @@ describe('the connection of a call', () => {
     );
   });
 
+  it('is the oldest that suits the call, passing over those that were revoked', async () => {
+    const { tenantId, appId, connectionId, key: own } = await household();
+    const [second, third] = [await connection(tenantId), await connection(tenantId)];
+    await bind(tenantId, appId, second);
+    await bind(tenantId, appId, third);
+    const caller = await callers.identify(own.plaintext, 'metered');
+    const connect = (wanted: readonly string[], requested: string | null = null) =>
+      callers.connect(caller, 'openai', requested, 'metered', ({ id }) => wanted.includes(id));
+    expect(await connect([second, third])).toMatchObject({ id: second });
+    expect(await code(connect([]))).toBe('binding_missing');
+    expect(await code(connect([second], third))).toBe('binding_missing');
+    await setStatus(second, 'needs_reauth');
+    await within1s(() => connect([second, third]), 'connection_needs_reauth');
+    expect(await connect([third])).toMatchObject({ id: third });
+    await setStatus(connectionId, 'revoked');
+    await within1s(() => connect([]), 'connection_revoked');
+    expect(await connect([connectionId, third])).toMatchObject({ id: third });
+  });
+
   it('that is unbound, unknown, foreign or of another provider is the same missing binding', async () => {
     const [own, other] = [await household(), await household()];
     const unbound = await connection(own.tenantId);

@@ -32,7 +32,8 @@ export abstract class Callers {
 
   /**
    * The oldest binding of app and provider, or the one that `requested` (X-Vendo-Connection) names; for a connection
-   * key its own connection, whatever is requested. Tenant and provider are checked again.
+   * key its own connection, whatever is requested. With `suits`, the oldest that suits; one that was revoked has forgotten
+   * what it was for, and is passed over. Tenant and provider are checked again.
    * Throws VendoError binding_missing, connection_revoked, connection_needs_reauth, billing_unavailable.
    */
   abstract connect(
@@ -40,6 +41,7 @@ export abstract class Callers {
     provider: string,
     requested: string | null,
     freshness: Freshness,
+    suits?: (connection: Connection) => boolean,
   ): Promise<Connection>;
 
   /** Rates and margins of the newest version polled. Throws VendoError billing_unavailable before the first poll. */

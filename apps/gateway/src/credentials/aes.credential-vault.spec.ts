@@ -60,6 +60,22 @@ describe('the vault', () => {
     expect(() => vaultOf({ encryptionKey: randomBytes(16) })).toThrow(RangeError));
 });
 
+describe('whose account a connection is', () => {
+  const managed: Connection = { ...byok(), profile: 'composio_managed' };
+  const { tenantId } = managed;
+
+  it.each<[string, Connection, object]>([
+    ['byok is the tenant’s own', { ...byok(), tenantId }, { tenantId, isShared: false, part: null }],
+    ['the pool is shared', { ...pool, tenantId }, { tenantId, isShared: true, part: null }],
+    ['managed is a part of the shared one', managed, { tenantId, isShared: true, part: SECRET }],
+  ])('%s', (_, connection, account) => expect(vaultOf().account(connection)).toEqual(account));
+
+  it('is not known of a managed one whose part cannot be opened', () => {
+    for (const sealedCredential of [null, Buffer.from('x'), byok().sealedCredential])
+      expect(() => vaultOf().account({ ...managed, sealedCredential })).toThrow(refused);
+  });
+});
+
 describe('where a call goes', () => {
   const sandboxUrl = 'http://127.0.0.1:9/';
   const upstreams = { openai: 'http://127.0.0.1:9999/' };
@@ -75,6 +91,20 @@ describe('where a call goes', () => {
       { sandboxUrl, pool: own },
       REAL,
       'sk-pool',
+    ],
+    [
+      'managed goes with the credential of the pool, never with what it stores',
+      { ...byok(), profile: 'composio_managed' },
+      { pool: own },
+      REAL,
+      'sk-pool',
+    ],
+    [
+      'managed without one goes to the sandbox',
+      { ...byok(), profile: 'composio_managed' },
+      { sandboxUrl },
+      'http://127.0.0.1:9',
+      'sandbox-pool-key',
     ],
     [
       'the pool without one goes to the sandbox',

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { VendoError } from '@vendo/errors';
 import type { Connection } from '../callers/callers.js';
+import type { Account } from '../providers/provider.js';
 import { CredentialVault, type Destination } from './credential-vault.js';
 
 export interface CredentialsConfig {
@@ -15,6 +16,8 @@ export interface CredentialsConfig {
 }
 
 const MANAGED_POOL = 'vendo_managed_pool';
+/** The key is the pool's; what is sealed is the tenant's part of the account behind it. */
+const COMPOSIO_MANAGED = 'composio_managed';
 const SANDBOX_SECRET = 'sandbox-pool-key';
 
 const ALGORITHM = 'aes-256-gcm';
@@ -34,10 +37,19 @@ export class AesCredentialVault extends CredentialVault {
   }
 
   open(connection: Connection, realOrigin: string): Destination {
-    if (connection.profile === MANAGED_POOL) return this.openPool(connection.provider, realOrigin);
+    if (isShared(connection)) return this.openPool(connection.provider, realOrigin);
     return {
       origin: this.upstreamOf(connection.provider) ?? realOrigin,
       secret: this.unseal(connection),
+    };
+  }
+
+  account(connection: Connection): Account {
+    const { tenantId, profile } = connection;
+    return {
+      tenantId,
+      isShared: isShared(connection),
+      part: profile === COMPOSIO_MANAGED ? this.unseal(connection) : null,
     };
   }
 
@@ -80,6 +92,10 @@ export class AesCredentialVault extends CredentialVault {
   private upstreamOf(provider: string): string | undefined {
     return originOf(own(this.#config.upstreams, provider));
   }
+}
+
+function isShared({ profile }: Connection): boolean {
+  return profile === MANAGED_POOL || profile === COMPOSIO_MANAGED;
 }
 
 function own(record: Readonly<Record<string, string>>, key: string): string | undefined {

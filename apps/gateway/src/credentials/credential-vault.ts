@@ -1,4 +1,5 @@
 import type { Connection } from '../callers/callers.js';
+import type { Account } from '../providers/provider.js';
 
 /** Where a call goes and with what: both decided by the connection's profile and the operator's environment. */
 export interface Destination {
@@ -12,6 +13,9 @@ export interface Destination {
 export abstract class CredentialVault {
   /** Throws VendoError connection_needs_reauth when the credential cannot be opened. */
   abstract open(connection: Connection, realOrigin: string): Destination;
+
+  /** Whose account the connection is. Throws VendoError connection_needs_reauth when what it stores cannot be opened. */
+  abstract account(connection: Connection): Account;
 
   /** The bytes that the registry stores. They open for this connection only. */
   abstract seal(secret: string, connectionId: string): Buffer;

@@ -39,7 +39,7 @@ export class ConnectionsService {
         profile,
         status: 'active',
         displayName: asked.display_name ?? null,
-        sealedCredential: credential === undefined ? null : this.vault.seal(credential, view.id),
+        sealedCredential: credential === undefined ? null : this.vault.seal(textOf(credential), view.id),
       });
       const after = { tenant_id: tenantId, ...view, display_name: asked.display_name ?? null };
       await record({ action: 'connection.created', subject: view.id, before: null, after });
@@ -53,7 +53,7 @@ export class ConnectionsService {
       const connection = await tx.findOne(Connection, { where: { id }, lock: { mode: 'pessimistic_write' } });
       if (!connection) throw new VendoError('not_found', 'There is no such connection.');
       const { provider, profile } = connection;
-      const forgotten = profile === 'byok_static' && connection.status === 'revoked';
+      const forgotten = profile !== 'vendo_managed_pool' && connection.status === 'revoked';
       if (forgotten && status !== 'revoked')
         throw new VendoError('invalid_request', 'status: the credential is gone; make a new connection');
       const view: ConnectionView = { id, provider, profile, status };
@@ -82,4 +82,9 @@ export class ConnectionsService {
     const owner = { tenantId, scope: 'connection', appId: null, connectionId } as const;
     return this.changes.make((change) => this.keys.issue(change, owner, display_name ?? null, capped));
   }
+}
+
+/** A connected account is sealed as JSON. */
+function textOf(credential: NonNullable<z.infer<typeof NewConnection>['credential']>): string {
+  return typeof credential === 'string' ? credential : JSON.stringify(credential);
 }

@@ -28,7 +28,41 @@ describe('connections and bindings', () => {
     expect(await audit(connection.id)).toEqual([{ action: 'connection.created', before: null, after }]);
   });
 
+  it('seals the connected account of a managed connection, which stays revoked when it is', async () => {
+    const credential = { user_id: 'user-1', connected_account_id: 'ca_1', toolkit: 'github' };
+    const asked = { provider: 'composio', profile: 'composio_managed', credential };
+    const { status, body } = await call('POST', `/tenants/${await newTenant()}/connections`, asked);
+    expect(status).toBe(201);
+    const { id } = (body as { connection: { id: string } }).connection;
+    const sealed = () => rows('select sealed_credential from registry.connections where id = $1', [id]);
+    expect(await sealed()).toEqual([{ sealed_credential: vault.seal(JSON.stringify(credential)) }]);
+    expect(JSON.stringify(await rows('select * from registry.audit'))).not.toContain('ca_1');
+    await call('PATCH', `/connections/${id}`, { status: 'revoked' });
+    expect(await sealed()).toEqual([{ sealed_credential: null }]);
+    expect(await call('PATCH', `/connections/${id}`, { status: 'active' })).toEqual(
+      refused(400, 'invalid_request'),
+    );
+  });
+
+  const ACCOUNT = { user_id: 'u', connected_account_id: 'ca_1', toolkit: 'github' };
   it.each([
+    [
+      { provider: 'composio', profile: 'composio_managed', credential: 'ak_key' },
+      expect.stringMatching(/^credential: /),
+    ],
+    [{ provider: 'composio', profile: 'composio_managed' }, expect.stringMatching(/^credential: /)],
+    [
+      { provider: 'composio', profile: 'byok_static', credential: ACCOUNT },
+      expect.stringMatching(/^credential: /),
+    ],
+    [
+      { provider: 'composio', profile: 'composio_managed', credential: { ...ACCOUNT, toolkit: 'GitHub' } },
+      expect.stringMatching(/^credential/),
+    ],
+    [
+      { provider: 'openai', profile: 'composio_managed', credential: ACCOUNT },
+      'profile: composio_managed is a profile of composio',
+    ],
     [{ provider: 'openai', profile: 'byok_static' }, expect.stringMatching(/^credential: /)],
     [
       { provider: 'openai', profile: 'vendo_managed_pool', credential: 'x' },
@@ -39,7 +73,10 @@ describe('connections and bindings', () => {
       expect.stringMatching(/^credential: /),
     ],
     [{ provider: 'openai', profile: 'magic' }, expect.stringMatching(/^profile: /)],
-    [{ provider: 'nobody', profile: 'vendo_managed_pool' }, 'provider: must be one of openai, anthropic'],
+    [
+      { provider: 'nobody', profile: 'vendo_managed_pool' },
+      'provider: must be one of openai, anthropic, composio',
+    ],
   ])('refuses the connection %j', async (asked, message) => {
     const path = `/tenants/${await newTenant()}/connections`;
     expect(await call('POST', path, asked)).toEqual(refused(400, 'invalid_request', message));
@@ -128,7 +165,7 @@ describe('connections and bindings', () => {
       refused(400, 'invalid_request', 'connection_id: the connection is revoked'),
     );
     expect(await call('POST', `/apps/${app}/bindings`, { provider_slug: 'nobody' })).toEqual(
-      refused(400, 'invalid_request', 'provider_slug: must be one of openai, anthropic'),
+      refused(400, 'invalid_request', 'provider_slug: must be one of openai, anthropic, composio'),
     );
   });
 });

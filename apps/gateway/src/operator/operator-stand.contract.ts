@@ -174,7 +174,7 @@ export function operatorStand() {
     const module = await Test.createTestingModule({
       imports: [
         RuntimeModule.forApp('spec', 'silent'),
-        OperatorModule.from({ adminToken: ADMIN, providers: ['openai', 'anthropic'] }, imports),
+        OperatorModule.from({ adminToken: ADMIN, providers: ['openai', 'anthropic', 'composio'] }, imports),
         OpenApiModule,
       ],
     }).compile();

@@ -34,7 +34,7 @@ describe('rates and margins', () => {
     [{ margin_pct: '-1' }, 'margin_pct: must be a decimal string from 0 to 1000'],
     [{ margin_pct: 'many' }, 'margin_pct: must be a decimal string'],
     [{ margin_pct: '1', meter: 'kisses' }, expect.stringMatching(/^meter: /)],
-    [{ margin_pct: '1', integration: 'nobody' }, 'integration: must be one of openai, anthropic'],
+    [{ margin_pct: '1', integration: 'nobody' }, 'integration: must be one of openai, anthropic, composio'],
     [{ margin_pct: '1', integration: 'openai', meter: 'requests' }, expect.stringMatching(/^meter: cannot/)],
     [{ margin_pct: '1', effective_from: earlier }, expect.stringMatching(/^effective_from: is in the past/)],
     [{ margin_pct: '1', effective_from: 'soon' }, expect.stringMatching(/^effective_from: /)],
@@ -92,7 +92,7 @@ describe('rates and margins', () => {
     [{ rates: [{ ...rate, per: '0' }] }, 'rates.0.per: must be positive'],
     [
       { rates: [rate, { ...rate, provider: 'nobody' }] },
-      'rates.1.provider: must be one of openai, anthropic',
+      'rates.1.provider: must be one of openai, anthropic, composio',
     ],
     [
       { rates: [rate, { ...rate, effective_from: earlier }] },

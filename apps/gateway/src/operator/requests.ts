@@ -2,6 +2,7 @@ import { VendoError } from '@vendo/errors';
 import { Meter } from '@vendo/events';
 import { type Micros, microsFromUsd, microsFromWire, Rational } from '@vendo/money';
 import { z } from 'zod';
+import { ConnectedAccount } from '../providers/composio/composio.request.js';
 
 export { read } from '../openapi/read.js';
 
@@ -73,20 +74,30 @@ export const NewConnectionKey = z.strictObject({ display_name: DisplayName.optio
 
 export const ConnectionStatus = z.enum(['active', 'needs_reauth', 'error', 'revoked']);
 
+/** What kind of credential a connection stores, by its profile. */
+const CREDENTIALS = { vendo_managed_pool: 'undefined', byok_static: 'string', composio_managed: 'object' };
+
 export const NewConnection = z
   .strictObject({
     provider: z.string(),
-    profile: z.enum(['vendo_managed_pool', 'byok_static']),
-    /** It travels in a header, so nothing may be in it that could end one. */
+    profile: z.enum(['vendo_managed_pool', 'byok_static', 'composio_managed']),
     credential: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,4096}$/, 'must be printable ASCII without spaces')
+      .union([
+        /** It travels in a header, so nothing may be in it that could end one. */
+        z.string().regex(/^[\x21-\x7e]{1,4096}$/, 'must be printable ASCII without spaces'),
+        ConnectedAccount,
+      ])
       .optional(),
     display_name: DisplayName.optional(),
   })
-  .refine(({ profile, credential }) => (profile === 'byok_static') === (credential !== undefined), {
+  .refine(({ profile, credential }) => typeof credential === CREDENTIALS[profile], {
     path: ['credential'],
-    message: 'is required with the profile byok_static, and refused with vendo_managed_pool',
+    message:
+      'is a text with the profile byok_static, a connected account with composio_managed, and refused with vendo_managed_pool',
+  })
+  .refine(({ profile, provider }) => profile !== 'composio_managed' || provider === 'composio', {
+    path: ['profile'],
+    message: 'composio_managed is a profile of composio',
   });
 
 export const ConnectionChange = z.strictObject({ status: ConnectionStatus });

@@ -1,3 +1,4 @@
+import type { ErrorDetails, ErrorResponse } from '@vendo/errors';
 import type { Meter } from '@vendo/events';
 import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
@@ -11,6 +12,8 @@ export interface Provider {
   readonly slug: string;
   /** Origin of the real provider. */
   readonly upstream: string;
+  /** `false`: an account of the operator's that tenants share makes no sense, and none can be configured. */
+  readonly pool?: false;
   /** The largest hold for one call. */
   readonly holdCeiling: Micros;
   /** Default-deny: only listed (method, path) pairs are forwarded. */
@@ -59,6 +62,25 @@ export interface MeteredRoute {
   readonly name: string;
   /** Reads what the walk needs from the request; a form takes a while. Throws (or rejects with) VendoError `invalid_body`. */
   read(request: RouteRequest): MeteredRequest | Promise<MeteredRequest>;
+  /** A route of our own, whose answers are not the provider's bytes; absent: they are. */
+  readonly answers?: OwnAnswers;
+}
+
+/** What the client of a route of our own gets. Never throws on foreign input. */
+export interface OwnAnswers {
+  /** JSON for a whole answer of the provider, whose status stays. */
+  answer(status: number, body: Buffer): Buffer;
+  /** For a refusal of ours. */
+  refusal(body: ErrorResponse['body']): object;
+}
+
+/** Whose account a connection is, as far as a provider's folder needs to know. */
+export interface Account {
+  readonly tenantId: string;
+  /** The key is the operator's: what is stored behind it is other tenants' as well. */
+  readonly isShared: boolean;
+  /** What the connection stores of the tenant's part of a shared account, as JSON text; null: nothing. */
+  readonly part: string | null;
 }
 
 /** A request as its route reads it. */
@@ -80,6 +102,15 @@ export interface MeteredRequest {
   readonly tier: string;
   /** The bytes to forward: the client's own, or a rewritten copy when something had to be asked for. */
   readonly body: Buffer;
+  /** Where the request goes, where that is not its own target. */
+  readonly path?: string;
+  /**
+   * The bytes to forward on this account, where they depend on it: fields that choose whose account is used are the
+   * connection's to say. Absent: `body`. Throws VendoError.
+   */
+  bodyFor?(account: Account): Buffer;
+  /** Which of the app's connections will do; absent: its oldest. */
+  readonly binding?: NeededBinding;
   readonly bound: CostBound;
   /** The meters without whose price the call is refused; absent: input and output tokens. */
   readonly needs?: readonly Meter[];
@@ -92,6 +123,14 @@ export interface MeteredRequest {
   readonly dropsNothing?: boolean;
   /** A fresh fold over the answer. */
   meter(): UsageMeter;
+}
+
+/** One provider's connections can be to different accounts behind it. */
+export interface NeededBinding {
+  /** The oldest that this says yes to is used. */
+  suits(account: Account): boolean;
+  /** Beside `binding_missing`, where none is. */
+  readonly wanted: ErrorDetails;
 }
 
 /** What the request can cost at most: `ceiling` when that cannot be known from it (server tools, images, files, URLs, no max output). */

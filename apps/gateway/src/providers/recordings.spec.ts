@@ -51,7 +51,8 @@ function estimateOf({ expected_usage, expected_billable }: Recording): number | 
 
 function routeOf(one: Recording) {
   const known = providerBySlug(one.provider);
-  return known ? (matchRoute(known, one.method, targetOf(one))?.route ?? null) : null;
+  const target = targetOf(one);
+  return known ? (matchRoute(known, one.method, known.target?.(target) ?? target)?.route ?? null) : null;
 }
 
 /** A place that the index leaves open in a path is an id or, in it, the model. */
@@ -106,6 +107,7 @@ function expectedLines(billable: Record<string, unknown>): Record<string, number
     audio_seconds: of('seconds'),
     images: of('images'),
     usd: of('cost_usd'),
+    'composio.action_call': of('calls'),
     ...Object.fromEntries(
       others.flatMap(({ model, input, output }) => [
         [`input_tokens@${model}`, input],

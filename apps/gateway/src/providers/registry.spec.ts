@@ -4,7 +4,14 @@ import { describe, expect, it } from '@jest/globals';
 import { PROVIDERS, providerBySlug } from './registry.js';
 
 const HERE = import.meta.dirname;
-const FILES = ['models', 'provider', 'request', 'routes', 'spec', 'usage'];
+const FILES = ['provider', 'routes', 'spec'];
+/** What only a provider has that bills. */
+const METERED_FILES = ['models', 'request', 'usage'];
+
+function filesOf(slug: string): string[] {
+  const isMetered = providerBySlug(slug)?.routes.some((route) => route.class === 'metered');
+  return isMetered ? [...FILES, ...METERED_FILES] : FILES;
+}
 
 describe('providers', () => {
   const folders = readdirSync(HERE, { withFileTypes: true })
@@ -19,7 +26,7 @@ describe('providers', () => {
     const parts = files.map((file) => new RegExp(`^${slug}\\.([a-z-]+)(\\.spec)?\\.ts$`).exec(file));
     expect(files.filter((_, index) => parts[index] === null)).toEqual([]);
     const topics = parts.flatMap((found) => (found?.[1] && !found[2] ? [found[1]] : []));
-    expect(topics).toEqual(expect.arrayContaining(FILES));
+    expect(topics).toEqual(expect.arrayContaining(filesOf(slug)));
     const specs = parts.flatMap((found) => (found?.[1] && found[2] ? [found[1]] : []));
     expect(specs.filter((topic) => !topics.includes(topic))).toEqual([]);
     expect(readdirSync(join(HERE, slug))).toContain('fixtures');

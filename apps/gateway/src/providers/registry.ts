@@ -1,13 +1,24 @@
 import { anthropic } from './anthropic/anthropic.provider.js';
+import { composio } from './composio/composio.provider.js';
 import { elevenlabs } from './elevenlabs/elevenlabs.provider.js';
 import { gemini } from './gemini/gemini.provider.js';
 import { muapi } from './muapi/muapi.provider.js';
 import { openai } from './openai/openai.provider.js';
 import { openrouter } from './openrouter/openrouter.provider.js';
 import type { Provider } from './provider.js';
+import { telegram } from './telegram/telegram.provider.js';
 
 /** Every provider that calls can be proxied to. Adding one is a folder and a line here. */
-export const PROVIDERS: readonly Provider[] = [openai, anthropic, openrouter, gemini, elevenlabs, muapi];
+export const PROVIDERS: readonly Provider[] = [
+  openai,
+  anthropic,
+  openrouter,
+  gemini,
+  elevenlabs,
+  muapi,
+  composio,
+  telegram,
+];
 
 const BY_SLUG: ReadonlyMap<string, Provider> = new Map(PROVIDERS.map((one) => [one.slug, one]));
 

@@ -3,6 +3,7 @@ import { type Readable, Transform } from 'node:stream';
 import { type ErrorResponse, VendoError } from '@vendo/errors';
 import { CORS_HEADERS } from '../edge/cors.js';
 import { waitsToContinue } from '../edge/edge.js';
+import type { OwnAnswers } from '../providers/provider.js';
 import type { BodyShare } from './body-budget.js';
 import { ByteCollector } from './byte-collector.js';
 import type { SendQueues } from './send-queues.js';
@@ -20,6 +21,8 @@ export interface Upload {
 
 /** The client's side of a call. */
 export class Exchange {
+  /** Of a route of our own; null: the client gets the provider's bytes. */
+  answers: OwnAnswers | null = null;
   private left = false;
 
   constructor(
@@ -136,7 +139,7 @@ export class Exchange {
       return;
     }
     this.discardRest();
-    const text = JSON.stringify(body);
+    const text = JSON.stringify(this.answers?.refusal(body) ?? body);
     this.response.writeHead(status, {
       ...headers,
       ...CORS_HEADERS,

@@ -64,6 +64,7 @@ const NEVER_RETURNED = new Set([
   'report-to',
 ]);
 const NEVER_RETURNED_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-', 'x-muapi-', 'access-control-'];
+const OF_THE_BYTES = new Set(['content-length', 'etag', 'content-md5']);
 /** They may name an absolute URL, and the next request would go there without us. */
 const LOCATIONS = new Set(['location', 'content-location']);
 
@@ -108,18 +109,29 @@ function namedByConnection(raw: readonly string[]): Set<string> {
   return named;
 }
 
-/** What the client gets of the provider's headers, with ours for browsers. @param rewritten: events may be taken out, so its length is not the provider's. */
+export interface ReturnedHeaders {
+  /** Events may be taken out, so its length is not the provider's. */
+  rewritten: boolean;
+  /** The answer is JSON of our own. */
+  ownBody: boolean;
+  /** The credential that was sent: a header that repeats it (a path with a token in it) is taken out. */
+  secret: string;
+}
+
+/** What the client gets of the provider's headers, with ours for browsers. */
 export function responseHeaders(
   upstream: IncomingHttpHeaders,
-  rewritten: boolean,
+  { rewritten, ownBody, secret }: ReturnedHeaders,
 ): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   const named = new Set(tokens(upstream.connection ?? ''));
   for (const [name, value] of Object.entries(upstream)) {
     if (value === undefined || HOP_BY_HOP.has(name) || named.has(name) || isTheirs(name, value)) continue;
-    if (rewritten && (name === 'content-length' || name === 'etag' || name === 'content-md5')) continue;
+    if ((rewritten || ownBody) && OF_THE_BYTES.has(name)) continue;
+    if ((ownBody && name === 'content-encoding') || repeats(value, secret)) continue;
     headers[name] = value;
   }
+  if (ownBody) headers['content-type'] = 'application/json; charset=utf-8';
   return Object.assign(headers, CORS_HEADERS);
 }
 
@@ -129,6 +141,10 @@ function isTheirs(name: string, value: string | string[]): boolean {
     NEVER_RETURNED_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
     (LOCATIONS.has(name) && [value].flat().some(isAbsolute))
   );
+}
+
+function repeats(value: string | string[], secret: string): boolean {
+  return [value].flat().some((text) => text.includes(secret) || text.replace(/%3a/gi, ':').includes(secret));
 }
 
 /** `https://..`, and `//host` or `\\host`, which browsers read as absolute too. */

@@ -38,13 +38,16 @@ const CONNECTION: Connection = {
 const CONNECT_TIMEOUT_MS = 1_000;
 const RESERVED_AT = '2026-11-21T08:00:00.123Z';
 
-/** USD per million tokens; gpt-4o-mini, and a Claude with cache prices. */
+/** USD per million: gpt-4o-mini, a Claude, and every tool of Composio. */
 const RATES: readonly Rate[] = [
   rate('openai', 'gpt-4o-mini', 'input_tokens', '0.15'),
   rate('openai', 'gpt-4o-mini', 'cache_read_tokens', '0.075'),
   rate('openai', 'gpt-4o-mini', 'output_tokens', '0.6'),
   rate('anthropic', 'claude-sonnet-4-5', 'input_tokens', '3'),
   rate('anthropic', 'claude-sonnet-4-5', 'output_tokens', '15'),
+  rate('composio', '*', 'input_tokens', '1'),
+  rate('composio', '*', 'output_tokens', '1'),
+  rate('composio', '*', 'composio.action_call', '300'),
 ];
 const MARGINS: readonly Margin[] = [
   {
@@ -111,6 +114,8 @@ export class ProxyWorld {
   writes: (frame: number) => boolean = () => true;
   rates: RateBook = new RateBook(RATES, MARGINS, 1);
   connection: Connection = CONNECTION;
+  /** What a connection to a shared account stores of the tenant's part of it. */
+  accountPart: string | null = null;
   upstreamOrigin = '';
   /** These are read at the start. */
   upstreamTimeoutMs = 400;
@@ -122,6 +127,7 @@ export class ProxyWorld {
   arrival: { requestWithinMs?: number; headersWithinMs?: number } = {};
   drains = { total: 256, perTenant: 32 };
   gatewayPort = 0;
+  private metrics = new Metrics('gateway-spec');
   private open = 0;
   private bodies = 0;
   private drained = 0;
@@ -220,6 +226,11 @@ export class ProxyWorld {
     return this.bodies;
   }
 
+  /** All metrics of the proxy, as they are scraped. */
+  metricsText(): Promise<string> {
+    return this.metrics.text();
+  }
+
   /** Prices so high that a huge count costs more than a JSON integer holds. */
   dearRates(): RateBook {
     const dear = RATES.map((one) => ({ ...one, unitCostUsd: Rational.of(1_000_000n) }));
@@ -227,7 +238,8 @@ export class ProxyWorld {
   }
 
   private openProxy(): ProxyService {
-    const metrics = new ProxyMetrics(new Metrics('gateway-spec'));
+    this.metrics = new Metrics('gateway-spec');
+    const metrics = new ProxyMetrics(this.metrics);
     metrics.open.set = (open: unknown) => {
       this.open = Number(open);
       this.changed();
@@ -302,9 +314,12 @@ export class ProxyWorld {
         if (key !== KEY) throw new VendoError('app_unknown');
         return CALLER;
       },
-      connect: async (_caller: Caller, provider: string) => {
+      connect: async (...asked: Parameters<Callers['connect']>) => {
         await this.beforeConnect();
-        return { ...this.connection, provider };
+        const [, provider, , , suits] = asked;
+        const connection = { ...this.connection, provider };
+        if (suits?.(connection) === false) throw new VendoError('binding_missing');
+        return connection;
       },
       rates: () => this.rates,
       reportRateMiss: (miss: { model: string; meter: string | null }) => void this.rateMisses.push(miss),
@@ -314,6 +329,11 @@ export class ProxyWorld {
   private vault(): CredentialVault {
     return {
       open: () => ({ origin: this.upstreamOrigin, secret: REAL_SECRET }),
+      account: ({ tenantId, profile }: Connection) => ({
+        tenantId,
+        isShared: profile !== 'byok_static',
+        part: this.accountPart,
+      }),
     } as unknown as CredentialVault;
   }
 

@@ -8,7 +8,15 @@ import type { Clock, Logger } from '@vendo/runtime';
 import type { Caller, Callers, Connection } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { hasTraversal, type ProxyTarget, queryOf } from '../edge/target.js';
-import type { FreeRoute, MeteredRequest, MeteredRoute, Provider, Route } from '../providers/provider.js';
+import type {
+  Account,
+  FreeRoute,
+  MeteredRequest,
+  MeteredRoute,
+  NeededBinding,
+  Provider,
+  Route,
+} from '../providers/provider.js';
 import { providerBySlug } from '../providers/registry.js';
 import { matchRoute, type RouteMatch } from '../providers/route-table.js';
 import type { Spool } from '../spool/spool.js';
@@ -134,9 +142,10 @@ export class ProxyService {
       throw new VendoError('invalid_body', 'This route takes no body.');
     const accountObjects = Buffer.isBuffer(body) ? (route.accountObjectsIn?.(body) ?? []) : [];
     const connection = await this.connect(call, caller, provider, exchange, 'free');
-    refuseForeignObjects(connection, {
-      accountObjects: [...(route.accountObjects ?? []), ...accountObjects],
-    });
+    refuseForeignObjects(this.parts.vault.account(connection), [
+      ...(route.accountObjects ?? []),
+      ...accountObjects,
+    ]);
     exchange.assertThere();
     this.forward(call, provider, connection, path, body, exchange, route.method, null);
   }
@@ -151,6 +160,7 @@ export class ProxyService {
     path: string,
     exchange: Exchange,
   ): Promise<void> {
+    exchange.answers = route.answers ?? null;
     const body = await exchange.readBody(this.config.maxBodyBytes, call.body);
     const request = await route.read({
       body,
@@ -162,8 +172,10 @@ export class ProxyService {
     if (carriesKey(request.model)) throw new VendoError('invalid_body', 'The model is an API key.');
     call.model = request.model;
     call.stream = request.stream;
-    const connection = await this.connect(call, caller, provider, exchange, 'metered');
-    refuseForeignObjects(connection, request);
+    const connection = await this.connect(call, caller, provider, exchange, 'metered', request.binding);
+    const account = this.parts.vault.account(connection);
+    refuseForeignObjects(account, request.accountObjects);
+    const forwarded = request.bodyFor?.(account) ?? request.body;
     const { amount, rates } = this.quote(caller, provider, request);
     if (this.parts.spool.refusal() !== null) throw new VendoError('billing_unavailable');
     exchange.assertThere();
@@ -185,7 +197,7 @@ export class ProxyService {
     hold.take(await this.parts.ledger.reserve(this.parts.spool.ref, hold.command()));
     exchange.assertThere();
     hold.announce();
-    this.forward(call, provider, connection, path, request.body, exchange, route.method, {
+    this.forward(call, provider, connection, request.path ?? path, forwarded, exchange, route.method, {
       hold,
       meter: request.meter(),
       stream: request.stream,
@@ -199,9 +211,18 @@ export class ProxyService {
     provider: Provider,
     exchange: Exchange,
     freshness: Route['class'],
+    needed?: NeededBinding,
   ): Promise<Connection> {
+    const { callers, vault } = this.parts;
     const requested = exchange.header('x-vendo-connection');
-    const connection = await this.parts.callers.connect(caller, provider.slug, requested, freshness);
+    const suits = needed && ((connection: Connection) => needed.suits(vault.account(connection)));
+    const connection = await callers
+      .connect(caller, provider.slug, requested, freshness, suits)
+      .catch((thrown: unknown) => {
+        throw needed && isBindingMissing(thrown)
+          ? new VendoError(thrown.code, thrown.message, needed.wanted)
+          : thrown;
+      });
     call.connectionId = connection.id;
     return connection;
   }
@@ -246,13 +267,14 @@ export class ProxyService {
     const { origin, secret } = this.parts.vault.open(connection, provider.upstream);
     const headers = requestHeaders(exchange.request.rawHeaders, {
       metered: metering !== null,
-      identity: metering?.mayDrop ?? false,
+      identity: exchange.answers !== null || (metering?.mayDrop ?? false),
     });
     if (!Buffer.isBuffer(body) && body.length !== null) headers['content-length'] = String(body.length);
     const outgoing = { path, headers };
     provider.authorize(outgoing, secret);
     const { clock, upstreams } = this.parts;
     const relay = new Relay(call, exchange, metering, {
+      secret,
       bounds: this.config.bounds,
       nowMs: () => clock.monotonicMs(),
       drains: this.drains,
@@ -318,14 +340,15 @@ function asksForWebSocket(exchange: Exchange): boolean {
   return /\bwebsocket\b/i.test(exchange.header('upgrade') ?? '');
 }
 
-/** The account behind the managed pool is shared: ids of stored objects in it are nobody's to name. */
-function refuseForeignObjects(
-  connection: Connection,
-  { accountObjects = [] }: Pick<MeteredRequest, 'accountObjects'>,
-): void {
-  if (connection.sealedCredential !== null || accountObjects.length === 0) return;
+function isBindingMissing(thrown: unknown): thrown is VendoError {
+  return thrown instanceof VendoError && thrown.code === 'binding_missing';
+}
+
+/** What is stored in an account that tenants share is nobody's to name. */
+function refuseForeignObjects({ isShared }: Account, objects: readonly string[] = []): void {
+  if (!isShared || objects.length === 0) return;
   throw new VendoError(
     'invalid_body',
-    `The provider's account is shared here, so objects stored in it cannot be named: ${accountObjects.join(', ')}.`,
+    `The provider's account is shared here, so objects stored in it cannot be named: ${objects.join(', ')}.`,
   );
 }

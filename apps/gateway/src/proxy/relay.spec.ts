@@ -15,6 +15,7 @@ const CHUNKS = 800;
 const SMALL_CHUNK = Buffer.alloc(4_096, 'x');
 const AROUND: Omit<RelaySurroundings, 'turns'> = {
   bounds: { drainMs: 1, drainBytes: 1, stalledMs: 1 },
+  secret: 'sk-real',
   nowMs: () => 0,
   closed: () => undefined,
   drains: new Drains({ total: 1, perTenant: 1 }, () => undefined),
@@ -81,7 +82,7 @@ function standingRelay(turns: Turns): { pushUntilPaused: () => number } {
     },
   };
   const response = { on: () => undefined, off: () => undefined, write: () => true };
-  const exchange = { response, onStill: () => undefined, answerHead: () => undefined };
+  const exchange = { answers: null, response, onStill: () => undefined, answerHead: () => undefined };
   const call = { answered: () => undefined, handedOver: () => undefined } as unknown as Call;
   const relay = new Relay(call, exchange as unknown as Exchange, null, { ...AROUND, turns });
   const asController = controller as unknown as Dispatcher.DispatchController;
@@ -119,7 +120,12 @@ it('an answer whose head cannot be read ends its hold', () => {
   const metering = { hold: { release: (outcome: string) => void released.push(outcome) } };
   const relay = new Relay(
     call,
-    { response, onStill: () => undefined, breakOff: () => undefined } as unknown as Exchange,
+    {
+      answers: null,
+      response,
+      onStill: () => undefined,
+      breakOff: () => undefined,
+    } as unknown as Exchange,
     metering as unknown as Metering,
     { ...AROUND, turns: new Turns() },
   );

@@ -9,6 +9,7 @@ import { responseHeaders } from './headers.js';
 import type { Hold } from './hold.js';
 import { type Ending, isKnownAtHead, measure, readHead } from './measure.js';
 import type { OpenCall } from './open-calls.js';
+import { OwnAnswer } from './own-answer.js';
 import type { SendQueues } from './send-queues.js';
 import { openTap, type Tap, type TapSink } from './tap.js';
 import type { Turn, Turns } from './turns.js';
@@ -32,6 +33,8 @@ export interface RelayBounds {
 }
 
 export interface RelaySurroundings {
+  /** The credential that was sent; nothing that repeats it in a header reaches the client. */
+  secret: string;
   bounds: RelayBounds;
   nowMs: () => number;
   drains: Drains;
@@ -60,6 +63,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
   private tapIsBusy = false;
   private clientIsFull = false;
   private readonly turn: Turn;
+  private readonly own: OwnAnswer | null;
   private clientLeftAt: number | null = null;
   private drainedBytes = 0;
 
@@ -69,6 +73,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     private readonly metering: Metering | null,
     private readonly around: RelaySurroundings,
   ) {
+    this.own = exchange.answers && new OwnAnswer(exchange.answers);
     this.turn = around.turns.open(() => this.flow());
     exchange.response.on('close', this.clientClosed);
     exchange.response.on('drain', this.clientDrained);
@@ -102,7 +107,12 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     this.call.answered(status);
     this.upstreamRequestId = textOf(headers['x-request-id']) ?? textOf(headers['request-id']);
     if (this.metering) this.meterOrRelease(this.metering, status, headers);
-    this.exchange.answerHead(status, message, responseHeaders(headers, this.tap?.rewrites === true));
+    const returned = {
+      rewritten: this.tap?.rewrites === true,
+      ownBody: this.own !== null,
+      secret: this.around.secret,
+    };
+    this.exchange.answerHead(status, message, responseHeaders(headers, returned));
     this.scheduleFlush();
   }
 
@@ -135,6 +145,10 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
 
   release(bytes: Buffer): void {
     if (this.clientLeftAt !== null) return;
+    if (this.own) {
+      if (!this.own.add(bytes)) this.hangUp();
+      return;
+    }
     this.pending.push(bytes);
     this.scheduleFlush();
   }
@@ -290,6 +304,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
   /** The answer is complete. The call is over when the client has taken all of it: 'close' comes then as well. */
   private end(): void {
     this.ended = true;
+    if (this.own && this.status !== null) this.pending.push(this.own.end(this.status));
     if (this.clientLeftAt !== null) this.close();
     else this.flush();
   }

@@ -1,6 +1,9 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A tenant's access to a provider: of its own (`byok_static`) or the operator's (`vendo_managed_pool`). */
+/**
+ * A tenant's access to a provider: of its own (`byok_static`), the operator's (`vendo_managed_pool`), or an account of the
+ * tenant's behind the operator's key (`composio_managed`).
+ */
 @Entity({ schema: 'registry', name: 'connections' })
 export class Connection {
   @PrimaryColumn({ type: 'uuid' })

@@ -1,0 +1,16 @@
+import type { Provider } from '../provider.js';
+import { rateKeys } from './composio.models.js';
+import { routes } from './composio.routes.js';
+
+export const composio: Provider = {
+  slug: 'composio',
+  upstream: 'https://backend.composio.dev',
+  holdCeiling: 1_000_000n,
+  routes,
+  authorize({ headers }, secret) {
+    // Composio would send what is in it along to its own language models.
+    delete headers['x-llm-gateway-headers'];
+    headers['x-api-key'] = secret;
+  },
+  rateKeys,
+};
