@@ -28,6 +28,7 @@ export const METERS = [
   'reasoning_tokens',
   'audio_input_tokens',
   'audio_output_tokens',
+  'image_input_tokens',
   'image_tokens',
   'characters',
   'credits',

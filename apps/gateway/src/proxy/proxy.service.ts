@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorResponse, VendoError } from '@vendo/errors';
 import type { LedgerClient } from '@vendo/ledger-api';
 import type { Micros } from '@vendo/money';
-import type { PriceContext, RateBook } from '@vendo/pricing';
+import { type PriceContext, type RateBook, TOKENS } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
 import type { Caller, Callers, Connection } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
@@ -201,7 +201,7 @@ export class ProxyService {
       at: this.parts.clock.wallMs(),
       version: rates.version,
     };
-    if (!rates.isPriced(context)) {
+    if (!rates.isPriced(context, TOKENS)) {
       this.parts.callers.reportRateMiss({
         tenantId: caller.tenantId,
         provider: provider.slug,
