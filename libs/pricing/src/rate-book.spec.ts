@@ -209,6 +209,9 @@ describe('a hold', () => {
     ['covers input and output, margin included', MODEL, {}, 3_120n],
     ['takes the dearest input meter', [...MODEL, rate('cache_write_1h_tokens', '4')], {}, 6_120n],
     ['takes the dearest output meter', [...MODEL, rate('audio_output_tokens', '80')], {}, 4_200n],
+    ['counts pictures as input', [...MODEL, rate('image_input_tokens', '4')], {}, 6_120n],
+    ['counts pictures as output', [...MODEL, rate('image_tokens', '80')], {}, 4_200n],
+    ['counts reasoning as output', [...MODEL, rate('reasoning_tokens', '80')], {}, 4_200n],
     [
       'takes the long-context price it can reach',
       [...MODEL, rate('input_tokens', '4', { contextFrom: 1_000 })],
