@@ -1,24 +1,9 @@
-import type { Meter } from '@vendo/events';
 import { Rational } from '@vendo/money';
 import type { CatalogueRow } from '@vendo/registry';
 import { withMultipliers } from './multipliers.js';
+import type { Price, Say } from './price.js';
 import { isPriceField, readPriceField } from './price-fields.js';
 import type { Origin, SourceEntry } from './source-file.js';
-
-/** A price of one entry, before it is a line of the catalogue. */
-export interface Price {
-  meter: Meter;
-  tier: string;
-  contextFrom: number;
-  usd: Rational;
-  per: Rational;
-  free: boolean;
-  /** What the tool has done to the source's price, for the line's `source`. */
-  notes: readonly string[];
-}
-
-/** Collects what is in an entry and not in its rows, and why. */
-export type Say = (text: string) => void;
 
 const TWO = Rational.of(2n);
 const TOKEN_MODES = ['chat', 'responses', 'completion', 'embedding'];

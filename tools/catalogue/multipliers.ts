@@ -1,5 +1,5 @@
 import { Rational } from '@vendo/money';
-import type { Price, Say } from './list-prices.js';
+import type { Price, Say } from './price.js';
 import type { SourceEntry } from './source-file.js';
 
 /**
