@@ -1,157 +1,139 @@
 import { Rational } from '@vendo/money';
-import type { SourceEntry } from './source-file.js';
+import type { CatalogueRow } from '@vendo/registry';
+import { withMultipliers } from './multipliers.js';
+import type { Price, Say } from './price.js';
+import { isPriceField, readPriceField } from './price-fields.js';
+import type { Origin, SourceEntry } from './source-file.js';
 
-/** One line of the catalogue file. */
-export interface CatalogueRow {
-  provider: string;
-  model: string;
-  meter: string;
-  tier: string;
-  /** The row applies to calls whose whole prompt has at least this many tokens. */
-  context_from: number;
-  unit_cost_usd: string;
-  per: string;
-  free: boolean;
-  /** The date of the source, UTC. */
-  effective_from: string;
-  source: string;
-}
-
-export interface Origin {
-  date: string;
-  source: string;
-}
-
-/** Collects what the tool must say about an entry. */
-export type Note = (text: string) => void;
-
-const PER_MILLION = Rational.of(1_000_000n);
 const TWO = Rational.of(2n);
+const TOKEN_MODES = ['chat', 'responses', 'completion', 'embedding'];
 
-const METER_OF: Readonly<Record<string, string>> = {
-  input_cost_per_token: 'input_tokens',
-  output_cost_per_token: 'output_tokens',
-  cache_read_input_token_cost: 'cache_read_tokens',
-  cache_creation_input_token_cost: 'cache_write_tokens',
-  cache_creation_input_token_cost_above_1hr: 'cache_write_1h_tokens',
-  input_cost_per_audio_token: 'audio_input_tokens',
-  output_cost_per_audio_token: 'audio_output_tokens',
-};
-const FIELD = /^(.+?)(?:_above_(\d+)k_tokens)?(?:_(flex|priority|batches))?$/;
-const PRICE_FIELD = /cost|multiplier/;
-
-interface Price {
-  meter: string;
-  tier: string;
-  contextFrom: number;
-  usd: Rational;
-  per: Rational;
-  free: boolean;
-  note: string;
-}
-
-/** The catalogue rows of one entry. What is in the entry and not in the rows is told to `note`. */
-export function listPrices(model: string, entry: SourceEntry, origin: Origin, note: Note): CatalogueRow[] {
-  const provider = entry.litellm_provider;
-  const prices = Object.entries(entry).flatMap(([field, value]) => tokenPrice(entry, field, value, note));
-  if (provider === 'anthropic') addCacheWrites1h(prices, note);
-  const rows = withMultipliers(prices, entry, note);
-  if (provider === 'anthropic')
-    rows.push(...serverTools(entry, [...new Set(rows.map(({ tier }) => tier))], note));
-  return rows.map(({ meter, tier, contextFrom, usd, per, free, note: remark }) => ({
-    provider,
-    model,
-    meter,
-    tier,
-    context_from: contextFrom,
+/** The catalogue rows of one entry; none where the entry as a whole has no sound price. */
+export function listPrices(
+  name: string,
+  entry: SourceEntry,
+  { provider, model }: Pick<CatalogueRow, 'provider' | 'model'>,
+  origin: Origin,
+  say: Say,
+): CatalogueRow[] {
+  const prices = withoutZeros(model, entry, readPrices(name, entry, say), say);
+  if (provider === 'anthropic') addCacheWrites1h(prices, say);
+  const lacking = missingPrice(entry, prices);
+  if (lacking) {
+    say(`skipped: ${lacking}`);
+    return [];
+  }
+  const all = withMultipliers(prices, entry, say);
+  all.push(...serverTools(provider, entry, [...new Set(all.map(({ tier }) => tier))], say));
+  return all.map(({ meter, tier, contextFrom, usd, per, free, notes }) => ({
+    ...{ provider, model, tier, meter, context_from: contextFrom },
     unit_cost_usd: usd.times(per).toDecimal(),
     per: per.toDecimal(),
-    free,
     effective_from: origin.date,
-    source: origin.source + remark,
+    source: [origin.source, ...notes].join('; '),
+    free,
   }));
 }
 
-function tokenPrice(entry: SourceEntry, field: string, value: unknown, note: Note): Price[] {
-  if (!PRICE_FIELD.test(field) || field === 'search_context_cost_per_query') return [];
-  const [, base = '', thousands, variant] = FIELD.exec(field) ?? [];
-  const meter = METER_OF[base];
-  if (variant === 'batches') return [];
-  if (!meter || !(value instanceof Rational)) {
-    note(`${field} left out: no meter for it`);
-    return [];
+function readPrices(name: string, entry: SourceEntry, say: Say): Price[] {
+  const skipped = new Map<string, string[]>();
+  const prices: Price[] = [];
+  for (const [field, value] of Object.entries(entry)) {
+    if (!isPriceField(field) || field === 'provider_specific_entry') continue;
+    const read = readPriceField(name, entry, field, value);
+    if ('why' in read) skipped.set(read.why, [...(skipped.get(read.why) ?? []), field]);
+    else if (!prices.some((price) => isSame(price, read)))
+      prices.push({ ...read, free: false, notes: read.note ? [read.note] : [] });
   }
-  const free = value.isZero();
-  if (free && !(entry.mode === 'embedding' && meter === 'output_tokens')) {
-    note(`${field} left out: a zero is no price`);
-    return [];
-  }
-  // OpenAI's long-context price begins at the bound, Anthropic's above it.
-  const above = entry.litellm_provider === 'anthropic' ? 1 : 0;
-  const contextFrom = thousands ? Number(thousands) * 1_000 + above : 0;
-  return [
-    {
-      meter,
-      tier: variant ?? 'standard',
-      contextFrom,
-      usd: value,
-      per: PER_MILLION,
-      free,
-      note: free ? '; an embedding has no output' : '',
-    },
-  ];
+  for (const [why, fields] of skipped) say(`skipped ${fields.join(' ')}: ${why}`);
+  return withoutPlainReasoning(prices);
 }
 
-/** A cache write for one hour costs twice the input (providers.md, Anthropic, Prices); what says otherwise is wrong. */
-function addCacheWrites1h(prices: Price[], note: Note): void {
+function isSame(a: Pick<Price, 'meter' | 'tier' | 'contextFrom'>, b: typeof a): boolean {
+  return a.meter === b.meter && a.tier === b.tier && a.contextFrom === b.contextFrom;
+}
+
+/** Reasoning is billed as output unless it costs something else. */
+function withoutPlainReasoning(prices: readonly Price[]): Price[] {
+  return prices.filter(
+    (price) =>
+      price.meter !== 'reasoning_tokens' ||
+      !prices.some(
+        (output) =>
+          isSame(output, { ...price, meter: 'output_tokens' }) && output.usd.compare(price.usd) === 0,
+      ),
+  );
+}
+
+/** A zero is a hole in the source. Moderation and the output of an embedding are free for certain, and say so. */
+function withoutZeros(model: string, entry: SourceEntry, prices: readonly Price[], say: Say): Price[] {
+  const zeros = prices.filter(({ usd }) => usd.isZero());
+  const isFree = ({ meter }: Price) =>
+    entry.mode === 'moderation' ||
+    (entry.mode === 'embedding' && /embedding/.test(model) && meter === 'output_tokens');
+  const holes = zeros.filter((price) => !isFree(price));
+  if (holes.length > 0) say(`skipped ${holes.map(({ meter }) => meter).join(' ')}: a zero is no price`);
+  return prices
+    .filter((price) => !holes.includes(price))
+    .map((price) => (price.usd.isZero() ? { ...price, free: true, notes: ['free of charge'] } : price));
+}
+
+/** A cache write for one hour costs twice the input (docs/providers/anthropic.md); what says otherwise is wrong. */
+function addCacheWrites1h(prices: Price[], say: Say): void {
   for (const input of prices.filter(({ meter }) => meter === 'input_tokens')) {
     const usd = input.usd.times(TWO);
-    const stated = prices.find(
-      ({ meter, contextFrom }) => meter === 'cache_write_1h_tokens' && contextFrom === input.contextFrom,
-    );
+    const derived: Price = {
+      ...input,
+      meter: 'cache_write_1h_tokens',
+      usd,
+      notes: ['derived: 1 h cache write = 2 x input'],
+    };
+    const stated = prices.find((price) => isSame(price, derived));
     if (stated && stated.usd.compare(usd) === 0) continue;
-    const remark = '; derived: 1 h cache write = 2 x input';
     if (stated) {
-      note(
-        `cache_write_1h_tokens: ${perMillion(stated)} is not 2 x input (${perMillion({ usd })}), corrected`,
-      );
-      Object.assign(stated, { usd, note: remark });
-    } else prices.push({ ...input, meter: 'cache_write_1h_tokens', usd, note: remark });
+      say(`corrected cache_write_1h_tokens: ${perMillion(stated)} is not 2 x input (${perMillion(derived)})`);
+      Object.assign(stated, derived);
+    } else prices.push(derived);
   }
 }
 
-/** Anthropic's multipliers on all tokens of a call: `us` (inference_geo), `fast` (speed), and both at once. */
-function withMultipliers(prices: Price[], entry: SourceEntry, note: Note): Price[] {
-  const multipliers = Object.entries((entry.provider_specific_entry ?? {}) as Record<string, Rational>);
-  const tiers = new Map<string, Rational>(multipliers.filter(([name]) => name === 'us' || name === 'fast'));
-  for (const [name] of multipliers) if (!tiers.has(name)) note(`multiplier ${name} left out: no tier for it`);
-  const [us, fast] = [tiers.get('us'), tiers.get('fast')];
-  if (us && fast) tiers.set('fast_us', us.times(fast));
-  const multiplied = [...tiers].flatMap(([tier, factor]) =>
-    prices.map((price) => ({
-      ...price,
-      tier,
-      usd: price.usd.times(factor),
-      note: `${price.note}; x ${factor.toDecimal()}`,
-    })),
+/** Why nothing of the entry is taken: half a price would let calls through whose other half nobody can charge. */
+function missingPrice({ mode }: SourceEntry, prices: readonly Price[]): string | null {
+  if (prices.length === 0) return 'has no price';
+  if (!TOKEN_MODES.includes(mode ?? '')) return null;
+  const lacks = (['input_tokens', 'output_tokens'] as const).filter(
+    (meter) => !prices.some((price) => isSame(price, { meter, tier: 'standard', contextFrom: 0 })),
   );
-  return [...prices, ...multiplied];
+  return lacks.length > 0 ? `has no price for ${lacks.join(' and ')}` : null;
 }
 
-/** Anthropic's server tools, priced per use whatever the tier. Web fetch is free beyond its tokens (providers.md). */
-function serverTools(entry: SourceEntry, tiers: readonly string[], note: Note): Price[] {
+/** Searches, priced per use whatever the tier. Anthropic's web fetch is free beyond its tokens. */
+function serverTools(provider: string, entry: SourceEntry, tiers: readonly string[], say: Say): Price[] {
   const sizes = Object.values((entry.search_context_cost_per_query ?? {}) as Record<string, Rational>);
   const [search] = sizes;
-  const single = search && sizes.every((size) => size.compare(search) === 0);
+  const single = search && !search.isZero() && sizes.every((size) => size.compare(search) === 0);
   if (search && !single)
-    note('search_context_cost_per_query left out: the price depends on the context size');
+    say('skipped search_context_cost_per_query: the price depends on the size of the context');
   const flat = { contextFrom: 0, per: Rational.ONE };
-  return tiers.flatMap((tier) => [
-    ...(single ? [{ ...flat, meter: 'web_searches', tier, usd: search, free: false, note: '' }] : []),
-    { ...flat, meter: 'web_fetches', tier, usd: Rational.ZERO, free: true, note: '; free beyond its tokens' },
+  return tiers.flatMap((tier): Price[] => [
+    ...(single
+      ? [{ ...flat, meter: 'web_searches' as const, tier, usd: search, free: false, notes: [] }]
+      : []),
+    ...(provider === 'anthropic'
+      ? [
+          {
+            ...flat,
+            meter: 'web_fetches' as const,
+            tier,
+            usd: Rational.ZERO,
+            free: true,
+            notes: ['free beyond its tokens'],
+          },
+        ]
+      : []),
   ]);
 }
 
-function perMillion({ usd }: { usd: Rational }): string {
-  return usd.times(PER_MILLION).toDecimal();
+function perMillion({ usd, per }: Price): string {
+  return usd.times(per).toDecimal();
 }

@@ -8,10 +8,27 @@ export interface SourceEntry {
   [field: string]: unknown;
 }
 
-/** The entries of a price file by model name. Numbers never pass through a float: 2.5e-06 is 1/400000. */
+/** Where a file's prices are from, and the day from which they count. */
+export interface Origin {
+  date: string;
+  source: string;
+}
+
+/**
+ * The entries of a price file by name. Numbers never pass through a float: 2.5e-06 is 1/400000. Throws when the file
+ * is not a price file.
+ */
 export async function readSource(file: string): Promise<Map<string, SourceEntry>> {
-  const parsed: Record<string, SourceEntry> = JSON.parse(await readFile(file, 'utf8'), exactNumber);
-  return new Map(Object.entries(parsed).filter(([name]) => !name.startsWith('_')));
+  const parsed: unknown = JSON.parse(await readFile(file, 'utf8'), exactNumber);
+  if (typeof parsed !== 'object' || parsed === null) throw new Error(`${file}: is no price file`);
+  const entries = Object.entries(parsed).filter((named): named is [string, SourceEntry] => isEntry(named[1]));
+  if (entries.length === 0) throw new Error(`${file}: has no entry with a litellm_provider`);
+  return new Map(entries);
+}
+
+/** Notes about the file itself (`_source`, `sample_spec`) have no provider of ours, and are left out with the rest. */
+function isEntry(value: unknown): boolean {
+  return typeof (value as { litellm_provider?: unknown } | null)?.litellm_provider === 'string';
 }
 
 function exactNumber(_key: string, value: unknown, context?: { source?: string }): unknown {

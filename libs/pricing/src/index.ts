@@ -1,2 +1,9 @@
-export { type PricedUsage, RateBook, type TokenBound, type UnpricedMeter } from './rate-book.js';
+export {
+  type PricedUsage,
+  RateBook,
+  TOKENS,
+  type TokenBound,
+  type UnitBound,
+  type UnpricedMeter,
+} from './rate-book.js';
 export * from './rates.js';

@@ -26,8 +26,7 @@ export class PriceList {
     return this.rates.some((rate) => inForce(rate, instant));
   }
 
-  /** @param contextTokens of the whole prompt; the context's own unless said. */
-  find(meter: Meter, context: PriceContext, contextTokens = context.contextTokens): Rate | null {
+  find(meter: Meter, context: PriceContext, contextTokens: number): Rate | null {
     const rate = this.rows
       .get(rowKey(context.tier, meter))
       ?.find((row) => row.contextFrom <= contextTokens && inForce(row, context));
@@ -48,6 +47,9 @@ export class PriceList {
   }
 }
 
+/** The model name of rows that hold for every model of their provider. */
+const EVERY_MODEL = '*';
+
 /** The price lists of all models. */
 export class PriceLists {
   private readonly lists = new Map<string, PriceList>();
@@ -63,16 +65,44 @@ export class PriceLists {
   }
 
   /**
-   * The first of the rate keys that has a price list in force; it alone prices the call. A meter or tier that it lacks
-   * is not looked up under the next name: that may be another model.
+   * The first of the rate keys that has a price list in force prices the call. A meter or tier that it lacks is not
+   * looked up under the next name, which may be another model, but among the rows for every model of the provider.
+   * @param contextTokens of the whole prompt; the context's own unless said.
    */
-  find(context: PriceContext, rateKeys: readonly string[] = context.rateKeys): PriceList | null {
+  find(
+    meter: Meter,
+    context: PriceContext,
+    { rateKeys = context.rateKeys, contextTokens = context.contextTokens }: Lookup = {},
+  ): Rate | null {
+    return (
+      this.listOf(context, rateKeys)?.find(meter, context, contextTokens) ??
+      this.everyModel(context)?.find(meter, context, contextTokens) ??
+      null
+    );
+  }
+
+  /** The rate of each context row that a prompt of up to `context.contextTokens` tokens can reach. */
+  findReachable(meter: Meter, context: PriceContext): Rate[] {
+    const own = this.listOf(context, context.rateKeys)?.findReachable(meter, context) ?? [];
+    return own.length > 0 ? own : (this.everyModel(context)?.findReachable(meter, context) ?? []);
+  }
+
+  private listOf(context: PriceContext, rateKeys: readonly string[]): PriceList | null {
     for (const model of rateKeys) {
       const list = this.lists.get(`${context.provider}/${model}`);
       if (list?.isInForce(context)) return list;
     }
     return null;
   }
+
+  private everyModel({ provider }: PriceContext): PriceList | undefined {
+    return this.lists.get(`${provider}/${EVERY_MODEL}`);
+  }
+}
+
+interface Lookup {
+  rateKeys?: readonly string[] | undefined;
+  contextTokens?: number;
 }
 
 /** A zero that nobody has declared free is a hole in the data, not a price. */

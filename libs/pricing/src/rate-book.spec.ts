@@ -1,8 +1,9 @@
+// Over 400 lines: one price list and one way of asking it, in many short cases.
 import { describe, expect, it } from '@jest/globals';
 import { METERS, type Meter } from '@vendo/events';
 import { Rational } from '@vendo/money';
 import fc from 'fast-check';
-import { RateBook } from './rate-book.js';
+import { RateBook, TOKENS, type UnitBound } from './rate-book.js';
 import type { Margin, PriceContext, Quantity, Rate } from './rates.js';
 
 const MILLION = Rational.of(1_000_000n);
@@ -217,7 +218,7 @@ describe('the margin', () => {
 
   it('that is missing makes a price missing', () => {
     expect(costOf(MODEL, [tokens('input_tokens', 1n)], {}, []).unpriced).toHaveLength(1);
-    expect(new RateBook(MODEL, [], 5).isPriced(context)).toBe(false);
+    expect(new RateBook(MODEL, [], 5).isPriced(context, TOKENS)).toBe(false);
   });
 });
 
@@ -230,6 +231,9 @@ describe('a hold', () => {
     ['covers input and output, margin included', MODEL, {}, 3_120n],
     ['takes the dearest input meter', [...MODEL, rate('cache_write_1h_tokens', '4')], {}, 6_120n],
     ['takes the dearest output meter', [...MODEL, rate('audio_output_tokens', '80')], {}, 4_200n],
+    ['counts pictures as input', [...MODEL, rate('image_input_tokens', '4')], {}, 6_120n],
+    ['counts pictures as output', [...MODEL, rate('image_tokens', '80')], {}, 4_200n],
+    ['counts reasoning as output', [...MODEL, rate('reasoning_tokens', '80')], {}, 4_200n],
     [
       'takes the long-context price it can reach',
       [...MODEL, rate('input_tokens', '4', { contextFrom: 1_000 })],
@@ -266,7 +270,73 @@ describe('a hold', () => {
     ],
   ])('%s', (_, rates, other, micros) => {
     expect(hold(rates, other)).toBe(micros);
-    expect(new RateBook(rates, [margin('0')], 5).isPriced({ ...context, ...other })).toBe(micros !== null);
+    expect(new RateBook(rates, [margin('0')], 5).isPriced({ ...context, ...other }, TOKENS)).toBe(
+      micros !== null,
+    );
+  });
+});
+
+describe('a hold in other units', () => {
+  const RATES = [
+    rate('characters', '15'),
+    rate('images', '40000'),
+    rate('requests', '0'),
+    rate('usd', '1', { model: '*', per: Rational.ONE }),
+  ];
+  const hold = (bound: UnitBound, rates = RATES) =>
+    new RateBook(rates, [margin('50')], 5).holdForUnits(context, bound);
+
+  it.each<[string, UnitBound, bigint | null]>([
+    ['is the sum over the meters, margin included', { characters: 1_000, images: 2 }, 142_500n],
+    ['is rounded up, once', { characters: 1 }, 23n],
+    ['may be bounded by what is not whole', { usd: Rational.parse('0.0000012') }, 2n],
+    ['is none where a meter has no price', { characters: 1_000, audio_seconds: 1 }, null],
+    ['is none where a zero price is not declared free', { requests: 1 }, null],
+    ['is nothing for nothing', { characters: 0 }, 0n],
+  ])('%s', (_, bound, micros) => expect(hold(bound)).toBe(micros));
+
+  it('takes the dearest price that the prompt can reach', () => {
+    const rates = [...RATES, rate('characters', '30', { contextFrom: 100 })];
+    const at = (contextTokens: number) =>
+      new RateBook(rates, [margin('0')], 5).holdForUnits({ ...context, contextTokens }, { characters: 100 });
+    expect([at(99), at(100)]).toEqual([1_500n, 3_000n]);
+  });
+
+  it('refuses a number that is not whole', () => expect(() => hold({ characters: 1.5 })).toThrow(RangeError));
+});
+
+describe('a route', () => {
+  const rates = [rate('audio_seconds', '100'), ...MODEL.slice(0, 1)];
+  const isPriced = (needs: readonly Meter[]) =>
+    new RateBook(rates, [margin('0')], 5).isPriced(context, needs);
+
+  it.each<[boolean, Meter[]]>([
+    [true, ['audio_seconds']],
+    [true, ['audio_seconds', 'input_tokens']],
+    [false, ['audio_seconds', 'output_tokens']],
+    [false, ['characters']],
+    [false, []],
+  ])('is priced: %s, where it bills %j', (priced, needs) => expect(isPriced(needs)).toBe(priced));
+});
+
+describe('a price for every model of a provider', () => {
+  const everyModel = (meter: Meter, usdPerMillion: string, other: Partial<Rate> = {}) =>
+    rate(meter, usdPerMillion, { model: '*', ...other });
+  const micros = (rates: Rate[], meter: Meter, other: Partial<PriceContext> = {}) =>
+    costOf(rates, [tokens(meter, 1n)], other).costMicros;
+
+  it.each<[string, Rate[], Partial<PriceContext>, bigint]>([
+    ["prices a meter that the model's own list lacks", [...MODEL, everyModel('web_searches', '7')], {}, 7n],
+    ['prices a model that has no list', [everyModel('web_searches', '7')], { rateKeys: ['x'] }, 7n],
+    ["gives way to the model's own", [rate('web_searches', '9'), everyModel('web_searches', '7')], {}, 9n],
+    ['is of one tier as any other', [everyModel('web_searches', '7')], { tier: 'flex' }, 0n],
+    ['is of one provider', [everyModel('web_searches', '7', { provider: 'gemini' })], {}, 0n],
+    ['begins on its day', [everyModel('web_searches', '7', { effectiveFrom: 1_001 })], {}, 0n],
+  ])('%s', (_, rates, other, cost) => {
+    expect(micros(rates, 'web_searches', other)).toBe(cost);
+    const book = new RateBook(rates, [margin('0')], 5);
+    expect(book.isPriced({ ...context, ...other }, ['web_searches'])).toBe(cost > 0n);
+    expect(book.holdForUnits({ ...context, ...other }, { web_searches: 1 })).toBe(cost || null);
   });
 });
 

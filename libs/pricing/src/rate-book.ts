@@ -10,10 +10,17 @@ const INPUT_METERS = [
   'cache_write_tokens',
   'cache_write_1h_tokens',
   'audio_input_tokens',
+  'image_input_tokens',
 ] as const satisfies readonly Meter[];
-const OUTPUT_METERS = ['output_tokens', 'audio_output_tokens'] as const satisfies readonly Meter[];
+const OUTPUT_METERS = [
+  'output_tokens',
+  'reasoning_tokens',
+  'audio_output_tokens',
+  'image_tokens',
+] as const satisfies readonly Meter[];
 
-const TOKEN_METERS: readonly Meter[] = [...INPUT_METERS, ...OUTPUT_METERS];
+/** What a call that is billed by tokens needs a price for. */
+export const TOKENS: readonly Meter[] = ['input_tokens', 'output_tokens'];
 
 const HUNDRED = Rational.of(100n);
 const METER_ORDER = new Map(METERS.map((meter, index) => [meter, index]));
@@ -23,6 +30,9 @@ export interface TokenBound {
   input: number;
   output: number;
 }
+
+/** Upper bounds of what a request can use, each in its meter's own unit; a number must be whole. */
+export type UnitBound = Readonly<Partial<Record<Meter, number | Rational>>>;
 
 export interface UnpricedMeter {
   meter: Meter;
@@ -69,15 +79,15 @@ export class RateBook {
     return new RateBook([...this.rateRows, ...rates], [...this.marginRows, ...margins], version);
   }
 
-  /** Whether the model has a price for input and for output in the context's tier; a call without is not forwarded. */
-  isPriced(context: PriceContext): boolean {
-    const list = this.prices.find(context);
-    return (
-      list !== null &&
-      list.find('input_tokens', context, 0) !== null &&
-      list.find('output_tokens', context, 0) !== null &&
-      TOKEN_METERS.every((meter) => this.marginOf(context, meter) !== null)
-    );
+  /**
+   * Whether each of `needs`, the meters that the route bills, has a price for the model in the context's tier; a call
+   * without is not forwarded. A metered route that needs no price is a mistake, and not priced.
+   */
+  isPriced(context: PriceContext, needs: readonly Meter[]): boolean {
+    const isPriced = (meter: Meter) =>
+      this.prices.find(meter, context, { contextTokens: 0 }) !== null &&
+      this.marginOf(context, meter) !== null;
+    return needs.length > 0 && needs.every(isPriced);
   }
 
   /**
@@ -89,11 +99,24 @@ export class RateBook {
     const input = this.dearest(INPUT_METERS, 'input_tokens', reach);
     const output = this.dearest(OUTPUT_METERS, 'output_tokens', reach);
     if (!input || !output) return null;
-    return input
-      .times(Rational.of(BigInt(bound.input)))
-      .plus(output.times(Rational.of(BigInt(bound.output))))
-      .times(MICROS_PER_USD)
-      .ceil();
+    return toHold(
+      input.times(Rational.of(BigInt(bound.input))).plus(output.times(Rational.of(BigInt(bound.output)))),
+    );
+  }
+
+  /**
+   * What a request within `bound` can cost at most where it is billed by other units than tokens (characters, seconds,
+   * images, requests): each meter at its dearest context row that the context's prompt can reach, margin included, the
+   * sum rounded up. Null when one of them has no price. Throws RangeError for a number that is not whole.
+   */
+  holdForUnits(context: PriceContext, bound: UnitBound): Micros | null {
+    let most = Rational.ZERO;
+    for (const [meter, units] of Object.entries(bound) as [Meter, number | Rational][]) {
+      const cost = this.dearest([meter], meter, context);
+      if (!cost) return null;
+      most = most.plus(cost.times(typeof units === 'number' ? Rational.of(BigInt(units)) : units));
+    }
+    return toHold(most);
   }
 
   /**
@@ -126,7 +149,7 @@ export class RateBook {
   ): CostedLine {
     const named = { meter, ...(model === undefined ? {} : { model }), quantity: quantity.toDecimal() };
     if (included) return freeLine(named);
-    const rate = this.prices.find(context, rateKeys)?.find(meter, context) ?? null;
+    const rate = this.prices.find(meter, context, { rateKeys });
     const margin = this.marginOf(context, meter);
     if (!rate || !margin) return unpricedLine(named);
     const providerCost = quantity.times(perUnit(rate)).times(MICROS_PER_USD);
@@ -144,15 +167,14 @@ export class RateBook {
     };
   }
 
-  /** USD per token with margin; null when `needed` has no price, whatever the others have. */
+  /** USD per unit with margin; null when `needed` has no price, whatever the others have. */
   private dearest(meters: readonly Meter[], needed: Meter, context: PriceContext): Rational | null {
-    const list = this.prices.find(context);
-    if (!list?.find(needed, context, 0)) return null;
+    if (!this.prices.find(needed, context, { contextTokens: 0 })) return null;
     let dearest: Rational | null = null;
     for (const meter of meters) {
       const margin = this.marginOf(context, meter);
       if (!margin) return null;
-      for (const rate of list.findReachable(meter, context)) {
+      for (const rate of this.prices.findReachable(meter, context)) {
         const cost = perUnit(rate).times(factorOf(margin));
         if (!dearest || cost.compare(dearest) > 0) dearest = cost;
       }
@@ -221,6 +243,10 @@ function factorOf(marginPct: Rational): Rational {
   const factor = HUNDRED.plus(marginPct).dividedBy(HUNDRED);
   factorOfMargin.set(marginPct, factor);
   return factor;
+}
+
+function toHold(usd: Rational): Micros {
+  return usd.times(MICROS_PER_USD).ceil();
 }
 
 function sum(parts: readonly Rational[]): Rational {

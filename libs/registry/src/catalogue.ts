@@ -1,40 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { Meter } from '@vendo/events';
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { z } from 'zod';
+import type { CatalogueRow } from './catalogue-file.js';
 import { Rate } from './entities/rate.js';
 import { nextRateVersion } from './rate-version.js';
 
-/** Data, not code: made by tools/catalogue, copied beside the code by the build. */
-const CATALOGUE = path.join(import.meta.dirname, '../../pricing/catalogue/catalogue.json');
 const ROWS_PER_INSERT = 500;
 
-const Decimal = z.string().regex(/^\d+(\.\d+)?$/);
-const CatalogueRow = z.strictObject({
-  provider: z.string(),
-  model: z.string(),
-  meter: Meter,
-  tier: z.string(),
-  context_from: z.int().min(0),
-  unit_cost_usd: Decimal,
-  per: Decimal,
-  free: z.boolean(),
-  effective_from: z.iso.date(),
-  source: z.string(),
-});
-export type CatalogueRow = z.infer<typeof CatalogueRow>;
-
-/** The list prices that this version of the product ships with. Throws when the file is damaged. */
-export async function readCatalogue(file = CATALOGUE): Promise<CatalogueRow[]> {
-  return z.array(CatalogueRow).parse(JSON.parse(await readFile(file, 'utf8')));
-}
-
 /**
- * Adds the catalogue rows that the registry lacks as one rate version, and returns how many. The first time they are
- * in force from their own dates; what a newer catalogue brings is in force from now on at the earliest, as the past is
- * not re-priced.
+ * Adds the catalogue rows that the registry lacks as one rate version, in force from their own days, and returns how
+ * many. Calls that named an older version keep its prices, whatever the day says. An operator's price stays in force
+ * against every list price of an earlier day.
  */
 export async function seedCatalogue(
   dataSource: DataSource,
@@ -50,24 +25,21 @@ export async function seedCatalogue(
     const missing = catalogue.filter((row) => !known.has(keyOf(row)));
     if (missing.length === 0) return 0;
     const version = await nextRateVersion(tx);
-    const [{ now }]: [{ now: Date }] = await tx.query('select clock_timestamp() as now');
-    const earliest = known.size === 0 ? new Date(0) : now;
-    const rates = missing.map((row) => rateOf(row, version, earliest));
+    const rates = missing.map((row) => rateOf(row, version));
     for (let from = 0; from < rates.length; from += ROWS_PER_INSERT)
       await tx.insert(Rate, rates.slice(from, from + ROWS_PER_INSERT));
     return missing.length;
   });
 }
 
-function rateOf(row: CatalogueRow, version: number, earliest: Date): Rate {
+function rateOf(row: CatalogueRow, version: number): Rate {
   const { provider, model, meter, tier, free, per, source } = row;
-  const dated = new Date(`${row.effective_from}T00:00:00Z`);
   return {
     id: uuidv7(),
     ...{ provider, model, meter, tier, free, per, source, version },
     contextFrom: row.context_from,
     unitCostUsd: row.unit_cost_usd,
-    effectiveFrom: dated > earliest ? dated : earliest,
+    effectiveFrom: new Date(`${row.effective_from}T00:00:00Z`),
     catalogueKey: keyOf(row),
   };
 }

@@ -1,4 +1,12 @@
-export { type CatalogueRow, readCatalogue, seedCatalogue } from './catalogue.js';
+export { seedCatalogue } from './catalogue.js';
+export {
+  type CatalogueRow,
+  IMPORTED_PRICES,
+  PRICES_BY_HAND,
+  readCatalogue,
+  readCatalogueFile,
+  writeCatalogue,
+} from './catalogue-file.js';
 export { App } from './entities/app.js';
 export { Audit } from './entities/audit.js';
 export { Binding } from './entities/binding.js';

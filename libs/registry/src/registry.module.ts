@@ -1,6 +1,7 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { readCatalogue, seedCatalogue } from './catalogue.js';
+import { seedCatalogue } from './catalogue.js';
+import { readCatalogue } from './catalogue-file.js';
 import { migrateRegistry, openRegistry } from './open-registry.js';
 
 /** Provides the registry's DataSource, migrated and with the catalogue's prices in it before anything can use it. */

@@ -2,7 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type { DataSource } from 'typeorm';
-import { readCatalogue, seedCatalogue } from './catalogue.js';
+import { seedCatalogue } from './catalogue.js';
+import { readCatalogue } from './catalogue-file.js';
 import { App } from './entities/app.js';
 import { Binding } from './entities/binding.js';
 import { Connection } from './entities/connection.js';
@@ -179,24 +180,37 @@ describe('the catalogue', () => {
     ]);
   });
 
-  it('adds what a newer one brings as one version, in force from now on', async () => {
+  it('adds what a newer one brings as one version, in force from its own day', async () => {
     const [row] = await readCatalogue();
     if (!row) throw new Error('the catalogue is empty');
     const newer = { ...row, unit_cost_usd: '99', free: false, effective_from: '2026-11-11' };
-    const began = Date.now();
-    expect(await seedCatalogue(registry, [row, newer])).toBe(1);
-    const [added] = await registry.manager.findBy(Rate, { unitCostUsd: '99' });
-    expect(added?.effectiveFrom.getTime()).toBeGreaterThanOrEqual(began - 1_000);
+    const announced = { ...newer, unit_cost_usd: '98', effective_from: '2099-01-01' };
+    expect(await seedCatalogue(registry, [row, newer, announced])).toBe(2);
+    expect(await seedCatalogue(registry, [row, newer, announced])).toBe(0);
     const [counter] = await registry.query('select version from registry.rate_version');
-    expect(added?.version).toBe(counter.version);
+    const added = await registry.manager.findBy(Rate, { version: counter.version });
+    expect(
+      added.map(({ effectiveFrom, unitCostUsd }) => [effectiveFrom.toISOString(), unitCostUsd]).sort(),
+    ).toEqual([
+      ['2026-11-11T00:00:00.000Z', '99'],
+      ['2099-01-01T00:00:00.000Z', '98'],
+    ]);
   });
 
-  it('puts no price in force before its own date', async () => {
+  it("does not take a price out of force that an operator has set after the list price's day", async () => {
     const [row] = await readCatalogue();
     if (!row) throw new Error('the catalogue is empty');
-    const announced = { ...row, unit_cost_usd: '98', free: false, effective_from: '2099-01-01' };
-    expect(await seedCatalogue(registry, [row, announced])).toBe(1);
-    const [added] = await registry.manager.findBy(Rate, { unitCostUsd: '98' });
-    expect(added?.effectiveFrom).toEqual(new Date('2099-01-01T00:00:00Z'));
+    const model = `m-${randomUUID()}`;
+    const listed = { ...row, model, unit_cost_usd: '7', effective_from: '2026-08-01', free: false };
+    const { provider, meter, tier } = listed;
+    await registry.transaction(async (tx) =>
+      tx.insert(Rate, {
+        ...{ id: randomUUID(), provider, model, meter, tier, contextFrom: listed.context_from, per: '1' },
+        ...{ unitCostUsd: '5', effectiveFrom: new Date(), version: await nextRateVersion(tx) },
+      }),
+    );
+    await seedCatalogue(registry, [{ ...listed }, { ...listed, effective_from: '2026-11-11' }]);
+    const rates = await registry.manager.find(Rate, { where: { model }, order: { effectiveFrom: 'DESC' } });
+    expect(rates.map(({ unitCostUsd }) => unitCostUsd)).toEqual(['5', '7', '7']);
   });
 });

@@ -2,7 +2,7 @@ import { VendoError } from '@vendo/errors';
 import type { EventType, Evidence, Outcome, UsageLine, VendoEvent } from '@vendo/events';
 import type { ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
 import { type Micros, microsFromWire, microsToWire } from '@vendo/money';
-import type { PriceContext, RateBook } from '@vendo/pricing';
+import { type PriceContext, type RateBook, TOKENS } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import type { Caller, Callers, Connection } from '../callers/callers.js';
@@ -205,7 +205,7 @@ export class Hold {
     };
     if (model === null) return asked;
     const answered = { ...asked, rateKeys: provider.rateKeys(model) };
-    return rates.isPriced(answered) ? answered : asked;
+    return rates.isPriced(answered, request.needs ?? TOKENS) ? answered : asked;
   }
 
   private unpriced(model: string, meter: string | null): void {

@@ -3,13 +3,14 @@ import type { Readable } from 'node:stream';
 import { errorResponse, VendoError } from '@vendo/errors';
 import type { LedgerClient } from '@vendo/ledger-api';
 import type { Micros } from '@vendo/money';
-import type { PriceContext, RateBook } from '@vendo/pricing';
+import { type PriceContext, type RateBook, TOKENS } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
 import type { Caller, Callers, Connection } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { hasTraversal, type ProxyTarget, queryOf } from '../edge/target.js';
 import type {
   Account,
+  CostBound,
   FreeRoute,
   MeteredRequest,
   MeteredRoute,
@@ -228,7 +229,8 @@ export class ProxyService {
   }
 
   /** min(the provider's ceiling, what the request can cost). Throws VendoError `rate_missing`. */
-  private quote(caller: Caller, provider: Provider, { model, tier, bound }: MeteredRequest): Quote {
+  private quote(caller: Caller, provider: Provider, request: MeteredRequest): Quote {
+    const { model, tier, bound, needs = TOKENS } = request;
     const rates = this.parts.callers.rates();
     const context: PriceContext = {
       tenantId: caller.tenantId,
@@ -239,7 +241,7 @@ export class ProxyService {
       at: this.parts.clock.wallMs(),
       version: rates.version,
     };
-    if (!rates.isPriced(context)) {
+    if (!rates.isPriced(context, needs)) {
       this.parts.callers.reportRateMiss({
         tenantId: caller.tenantId,
         provider: provider.slug,
@@ -249,7 +251,7 @@ export class ProxyService {
       throw new VendoError('rate_missing');
     }
     const ceiling = provider.holdCeiling;
-    const atMost = bound.kind === 'tokens' ? rates.holdFor(context, bound) : null;
+    const atMost = atMostOf(rates, context, bound);
     return { amount: atMost !== null && atMost < ceiling ? atMost : ceiling, rates };
   }
 
@@ -314,6 +316,12 @@ export class ProxyService {
     call.hold?.release('not_forwarded');
     exchange.response.destroy();
   }
+}
+
+/** Null: it cannot be known, or a meter that it needs has no price. */
+function atMostOf(rates: RateBook, context: PriceContext, bound: CostBound): Micros | null {
+  if (bound.kind === 'tokens') return rates.holdFor(context, bound);
+  return bound.kind === 'units' ? rates.holdForUnits(context, bound.units) : null;
 }
 
 /** Null: there is none. */
