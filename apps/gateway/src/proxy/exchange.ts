@@ -110,10 +110,8 @@ export class Exchange {
     });
     // Who reads the stream hears of an error; without a listener it would end the process before.
     limited.on('error', () => undefined);
-    this.request.once('close', () => {
-      if (!this.request.complete) limited.destroy(new ClientLeft());
-    });
-    // Broken off, too large or not wanted: the request itself stays whole, because an answer to it is still due.
+    // Too large, or not wanted by the provider: the request itself stays whole, because an answer to it is still due.
+    // A client that leaves ends the relay, and with it the request to the provider.
     limited.once('close', () => this.discardRest());
     this.request.pipe(limited);
     return { stream: limited, length: announced === null ? null : Number(announced) };

@@ -205,15 +205,23 @@ describe('an upload', () => {
     expect(world.logged).toContainEqual(expect.objectContaining({ outcome: 'client_aborted' }));
   });
 
-  it('that the provider refuses in the middle gets that answer', async () => {
+  it('that the provider refuses in the middle gets that answer, and the rest is read', async () => {
+    world.maxUploadBytes = HUGE;
+    await world.restart();
     takeUploads({ answers: false });
-    const sender = new Sender({ 'content-length': 100_000 });
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const sender = new Sender({ 'content-length': 8_060_000 }, agent);
+    const closed = once(sender.request, 'close');
     sender.send(60_000);
     await eventually(() => arrived[0]?.bytes === 60_000);
     const { request, response } = arrived[0] ?? {};
     if (request && response) json(401, '{"detail":"no"}')(request, response);
     expect(await sender.answer).toMatchObject({ status: 401, body: '{"detail":"no"}' });
-    sender.request.destroy();
+    sender.send(8_000_000);
+    sender.request.end();
+    await closed;
+    takeUploads();
+    await expectServesOn(agent);
   });
 
   it('whose provider dies in the middle is told so', async () => {
