@@ -218,8 +218,10 @@ export class ImageTokensMeter implements UsageMeter {
   }
 
   onEvent(event: SseEvent): EventVerdict {
-    if (eventKind(event) === 'error') this.answer.failed = true;
-    if (!hasObjectMember(event.data, 'usage')) return PASS;
+    const kind = eventKind(event);
+    if (kind === 'error') this.answer.failed = true;
+    // A partial image may carry a usage of its own: it is in that of the whole.
+    if (!kind.endsWith('.completed') || !hasObjectMember(event.data, 'usage')) return PASS;
     this.onBody(parseObject(event.data));
     this.done += 1;
     return this.done === this.asked ? TERMINAL : PASS;
