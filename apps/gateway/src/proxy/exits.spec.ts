@@ -10,6 +10,7 @@ import { RateBook } from '@vendo/pricing';
 import {
   CHAT_COST,
   CHAT_JSON,
+  chunk,
   DONE,
   json,
   MESSAGE,
@@ -21,10 +22,19 @@ import {
   sse,
   stream,
   TEXT,
+  USAGE,
   USAGE_CHUNK,
 } from './memory.proxy-answers.js';
-import { CHAT, type Got, send } from './memory.proxy-client.js';
+import { CHAT, type Got, type Sent, send } from './memory.proxy-client.js';
 import { ProxyWorld } from './memory.proxy-world.js';
+
+/** The same report as in the others, in the words of the Responses API. */
+const REPORT = { usage: { input_tokens: 1_000, output_tokens: 500 } };
+const FAILED = { id: 'resp_1', model: 'gpt-4o-mini', status: 'failed', error: { code: 'server_error' } };
+const MESSAGE_IN_JSON = {
+  ...MESSAGE,
+  body: JSON.stringify({ ...JSON.parse(MESSAGE.body), stream: false }),
+};
 
 let world: ProxyWorld;
 beforeEach(async () => {
@@ -128,13 +138,56 @@ describe('a call that completes', () => {
     await expectEnd({ outcome: 'completed', cost: 0, evidence: 'estimated' });
   });
 
-  it('with an error in its stream is charged what the provider reports nevertheless', async () => {
-    const error = sse('error', { type: 'error', error: { type: 'overloaded_error' } });
-    world.answer = (...exchange) => stream(MESSAGE_START, MESSAGE_TEXT, error)(...exchange).end();
-    const got = await send(world, MESSAGE).got;
-    expect(got?.body.toString()).toBe(MESSAGE_START + MESSAGE_TEXT + error);
-    // (2000 * 3 + 1 * 15) * 1.2
-    await expectEnd({ outcome: 'upstream_error', cost: 7_218, evidence: 'estimated' });
+  const error = '"error":{"type":"server_error","message":"no"}';
+  const messageError = sse('error', { type: 'error', error: { type: 'overloaded_error' } });
+  const chatError = chunk({ error: { type: 'server_error' } });
+  const failed = (fields: object): string => sse('response.failed', { response: { ...FAILED, ...fields } });
+  const responses = (fields: object): Sent => ({
+    path: '/proxy/openai/v1/responses',
+    body: JSON.stringify({ model: 'gpt-4o-mini', input: 'hi', ...fields }),
+  });
+
+  // (2000 * 3 + 1 * 15) * 1.2 where the output was not reported, (2000 * 3 + 400 * 15) * 1.2 where it was
+  it.each<[what: string, Sent, answer: string, cost: number, evidence: string]>([
+    [
+      'a message, before its report',
+      MESSAGE,
+      MESSAGE_START + MESSAGE_TEXT + messageError,
+      7_218,
+      'estimated',
+    ],
+    ['a message, after it', MESSAGE, MESSAGE_START + MESSAGE_DELTA + messageError, 14_400, 'exact'],
+    ['a chat, before its report', STREAM, TEXT + chatError, 0, 'estimated'],
+    ['a chat, after it', STREAM, TEXT + USAGE_CHUNK + chatError, CHAT_COST, 'exact'],
+    ['a response that failed without one', responses({ stream: true }), failed({}), 0, 'estimated'],
+    ['a response that failed with one', responses({ stream: true }), failed(REPORT), CHAT_COST, 'exact'],
+  ])('with an error in the stream of %s', async (_, sent, events, cost, evidence) => {
+    world.answer = (...exchange) => stream(events)(...exchange).end();
+    const got = await send(world, sent).got;
+    expect(got).toMatchObject({ status: 200, broken: false });
+    expect(got?.body.toString()).toBe(events);
+    await expectEnd({ outcome: 'upstream_error', cost, evidence });
+  });
+
+  it.each<[what: string, Sent, answer: string, cost: number, evidence: string]>([
+    ['a chat, without a report', {}, `{"id":"c",${error}}`, 0, 'estimated'],
+    ['a chat, with one', {}, `{"id":"c",${error},"usage":${JSON.stringify(USAGE)}}`, CHAT_COST, 'exact'],
+    ['a response, without a report', responses({}), JSON.stringify(FAILED), 0, 'estimated'],
+    ['a response, with one', responses({}), JSON.stringify({ ...FAILED, ...REPORT }), CHAT_COST, 'exact'],
+    ['a message, without a report', MESSAGE_IN_JSON, `{"type":"error",${error}}`, 0, 'estimated'],
+    [
+      'a message, with one',
+      MESSAGE_IN_JSON,
+      `{"type":"error",${error},"usage":{"input_tokens":2000,"output_tokens":400}}`,
+      14_400,
+      'exact',
+    ],
+  ])('with an error in the body of %s', async (_, sent, body, cost, evidence) => {
+    world.answer = json(200, body);
+    const got = await send(world, sent).got;
+    expect(got).toMatchObject({ status: 200, broken: false });
+    expect(got?.body.toString()).toBe(body);
+    await expectEnd({ outcome: 'upstream_error', cost, evidence });
   });
 });
 
