@@ -228,6 +228,7 @@ describe('npm start', () => {
   });
 
   const asRoot = process.getuid?.() === 0;
+  if (!asRoot) process.stderr.write('A START AS ROOT WAS NOT TESTED: this is not root\n');
   (asRoot ? it : it.skip)(
     'works as root in a folder that others cannot enter, and says so once',
     async () => {

@@ -17,6 +17,7 @@ describe('the configuration', () => {
       VENDO_DOMAIN: 'localhost',
       VENDO_MAX_JSON_BYTES: 33_554_432,
       VENDO_MAX_BODIES_BYTES: 536_870_912,
+      VENDO_UPSTREAM_TIMEOUT_MS: 600_000,
       upstreams: {},
       pool: {},
     });

@@ -13,14 +13,9 @@ import { IdentitiesModule } from './identities/identities.module.js';
 import { OpenApiModule } from './openapi/openapi.module.js';
 import { OperatorModule } from './operator/operator.module.js';
 import { PROVIDERS } from './providers/registry.js';
+import { PROXY_LIMITS } from './proxy/limits.js';
 import { ProxyModule } from './proxy/proxy.module.js';
 import { SpoolModule } from './spool/spool.module.js';
-
-const DRAIN_MS = 600_000;
-const DRAIN_BYTES = 67_108_864;
-const DRAINS = { total: 256, perTenant: 32 };
-const STALLED_MS = 60_000;
-const STOP_GRACE_MS = 25_000;
 
 /** The public edge: proxy, spool, billing API, operator API and their documentation. Each room is made once and handed to those that use it. */
 @Module({})
@@ -59,9 +54,7 @@ export class GatewayModule {
       maxUploadBytes: config.VENDO_MAX_UPLOAD_BYTES,
       maxBodiesBytes: config.VENDO_MAX_BODIES_BYTES,
       upstreamTimeoutMs: config.VENDO_UPSTREAM_TIMEOUT_MS,
-      bounds: { drainMs: DRAIN_MS, drainBytes: DRAIN_BYTES, stalledMs: STALLED_MS },
-      drains: DRAINS,
-      stopGraceMs: STOP_GRACE_MS,
+      ...PROXY_LIMITS,
       imports: [callers, credentials, ledger, spool],
     });
     return {

@@ -1,16 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { encodeEvent, LEDGER_TOPIC, POSITION_HEADER, SEQ_HEADER, shardOf } from '@vendo/events';
+import {
+  encodeEvent,
+  LEDGER_TOPIC,
+  POSITION_HEADER,
+  SEQ_HEADER,
+  shardOf,
+  type VendoEvent,
+} from '@vendo/events';
 import { Metrics, SystemClock } from '@vendo/runtime';
 import type pg from 'pg';
 import { Follower, type FollowerParts } from './follower.js';
-import { eventually, PARTITIONS, ProjectionStand } from './projection.contract.js';
+import { brokenRecord, eventually, PARTITIONS, ProjectionStand } from './projection.contract.js';
 import type { Fact, Projection } from './projection.js';
 
 const TENANT = randomUUID();
 const PARTITION = shardOf(TENANT, PARTITIONS);
 
-/** Counts credits in a table of its own; fails as it is told to. */
+const REFUSED = 666;
+
+/** Counts credits in a table of its own, but for one amount; fails as it is told to. */
 class Counting implements Projection<'CreditGranted.v1'> {
   readonly name = 'counting';
   readonly topic = LEDGER_TOPIC;
@@ -21,8 +30,8 @@ class Counting implements Projection<'CreditGranted.v1'> {
   /** Why a batch with these positions fails after its rows were written; null when it does not. */
   failure: (positions: bigint[]) => Error | null = () => null;
 
-  refuse(): null {
-    return null;
+  refuse({ data }: VendoEvent<'CreditGranted.v1'>): string | null {
+    return data.amount_micros === REFUSED ? `cannot take ${REFUSED}` : null;
   }
 
   async apply(tx: pg.PoolClient, facts: readonly Fact<'CreditGranted.v1'>[]): Promise<void> {
@@ -38,20 +47,22 @@ class Counting implements Projection<'CreditGranted.v1'> {
 const OUTAGE = Object.assign(new Error('the disk is full'), { code: '53100' });
 const DATA_ERROR = Object.assign(new Error('division by zero'), { code: '22012' });
 
-function credit(position: number) {
+function placeOf(position: number): Record<string, string> {
+  return { [POSITION_HEADER]: String(position), [SEQ_HEADER]: String(position) };
+}
+
+function credit(position: number, amount_micros = 1) {
   const data = {
     entry_id: randomUUID(),
-    amount_micros: 1,
+    amount_micros,
     source: 'grant',
     note: null,
     idempotency_key: randomUUID(),
     after: { balance_micros: position, held_micros: 0, windows: [] },
   };
   const at = '2026-11-21T10:00:00.000Z';
-  return encodeEvent({ id: randomUUID(), type: 'CreditGranted.v1', tenantId: TENANT, at, data }, '/ledger', {
-    [POSITION_HEADER]: String(position),
-    [SEQ_HEADER]: String(position),
-  });
+  const event = { id: randomUUID(), type: 'CreditGranted.v1' as const, tenantId: TENANT, at, data };
+  return encodeEvent(event, '/ledger', placeOf(position));
 }
 
 describe('the follower', () => {
@@ -120,6 +131,39 @@ describe('the follower', () => {
     await stand.project();
     expect(await counted()).toEqual([1, 2, 3, 4]);
   });
+
+  it.each([
+    ['that cannot be read', () => brokenRecord(TENANT, 'CreditGranted.v1', placeOf(3)), /./],
+    ['that its projection refuses', () => credit(3, REFUSED), /^cannot take 666$/],
+    ['that the database refuses', () => credit(3), /^refused by the database: 22012 division by zero$/],
+  ])(
+    'parks a record %s with its reason, counts it and says so, and so what follows it',
+    async (_, make, reason) => {
+      await stand.append(LEDGER_TOPIC, [make(), credit(4)]);
+      counting.failure = (positions) => (positions.includes(3n) ? DATA_ERROR : null);
+      const errors: unknown[][] = [];
+      stand.logger = { ...stand.logger, error: (...line: unknown[]) => void errors.push(line) };
+      const projector = await stand.start();
+      try {
+        await eventually(() => stand.caughtUp());
+      } finally {
+        await projector.stop();
+      }
+      const follows = 'follows a parked record of its tenant';
+      const parked = await stand.rows(
+        'select record_offset as offset, reason from read.parked order by record_offset',
+      );
+      expect(parked.map((record) => record.reason)).toEqual([expect.stringMatching(reason), follows]);
+      expect(await counted()).toEqual([1, 2]);
+      expect(await projector.metrics.text()).toContain(
+        'vendo_projection_parked_total{projection="counting",app="spec"} 2\n',
+      );
+      const place = { projection: 'counting', generation: 1, topic: LEDGER_TOPIC, partition: PARTITION };
+      expect(errors).toEqual(
+        parked.map((record) => [{ ...place, ...record, tenant: TENANT }, 'record parked']),
+      );
+    },
+  );
 
   it.each([
     ['another log', "log_id = 'another'", /LogMismatchError/],

@@ -50,6 +50,8 @@ describe.each(['journal', 'facts'] as const)('the replay of parked records (%s)'
   let readModels: ReadModels;
   let projector: RunningProjector;
   let position: number;
+  /** The log lines about replays: level, facts, message. */
+  const told: unknown[][] = [];
   const [bad, good] = [randomUUID(), randomUUID()];
 
   beforeEach(async () => {
@@ -60,6 +62,13 @@ describe.each(['journal', 'facts'] as const)('the replay of parked records (%s)'
     await stand.pool.query(
       'create table read.kept (n bigint generated always as identity, tenant_id uuid, amount bigint, constraint small check (amount < 100))',
     );
+    told.length = 0;
+    const tell =
+      (level: string) =>
+      (...line: unknown[]): void => {
+        if (/replayed/.test(String(line[1]))) told.push([level, ...line]);
+      };
+    stand.logger = { ...stand.logger, info: tell('info'), error: tell('error') };
     projector = await stand.start();
   });
   afterEach(async () => {
@@ -95,6 +104,18 @@ describe.each(['journal', 'facts'] as const)('the replay of parked records (%s)'
       id: string;
       reason: string;
     }[];
+  /** Of `vendo_projection_replayed_total`, and of `vendo_projection_parked_total`. */
+  const counts = async () => {
+    const text = await projector.metrics.text();
+    const of = (line: string): number =>
+      Number(new RegExp(`^${line}[^}]*\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+    const replayed = 'vendo_projection_replayed_total\\{projection="kept",outcome=';
+    return {
+      folded: of(`${replayed}"folded"`),
+      again: of(`${replayed}"parked"`),
+      parked: of('vendo_projection_parked_total\\{projection="kept"'),
+    };
+  };
   const replayFirst = async (): Promise<void> => {
     const [first] = await parked();
     expect(await readModels.requestReplay(first?.id ?? '')).toBe(true);
@@ -141,6 +162,21 @@ describe.each(['journal', 'facts'] as const)('the replay of parked records (%s)'
       expect.stringContaining('refused by the database: 23514'),
       ...(order === 'journal' ? ['follows a parked record of its tenant'] : []),
     ]);
+    const about = { projection: 'kept', generation: 1, tenant: bad };
+    const reason = expect.stringContaining('refused by the database: 23514');
+    if (order === 'journal') {
+      // 2 and all behind it were parked; the replay folds 2 and 3 and stops at 400.
+      expect(await counts()).toEqual({ folded: 2, again: 1, parked: 4 });
+      expect(told.at(-1)).toEqual([
+        'error',
+        { ...about, folded: 0, reason },
+        'a replayed record stays parked',
+      ]);
+    } else {
+      // 2 for the projection's sake, 400 for the table's; the replay folds 2.
+      expect(await counts()).toEqual({ folded: 1, again: 0, parked: 2 });
+      expect(told).toEqual([['info', { ...about, folded: 1 }, 'parked records replayed']]);
+    }
 
     await stand.pool.query('alter table read.kept drop constraint small');
     await replayFirst();

@@ -122,6 +122,9 @@ function withoutZeros(lines: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(lines).filter(([, count]) => count !== 0));
 }
 
+if (recordings.length === 0)
+  process.stderr.write(`RECORDED ANSWERS NOT READ: no recordings in RECORDINGS_DIR (${FOLDER})\n`);
+
 (recordings.length > 0 ? describe : describe.skip)('recorded answers', () => {
   it('are there', () => expect(answers.length).toBeGreaterThan(0));
 

@@ -104,6 +104,26 @@ const SCENES: Record<string, Scene> = {
     reported: [70, 30],
     endsWithReport: true,
   },
+  'a response in JSON': {
+    request: {
+      path: '/proxy/openai/v1/responses',
+      body: JSON.stringify({ model: 'gpt-4o-mini', input: PROMPT }),
+    },
+    type: 'application/json',
+    parts: [
+      '{"id":"r","model":"gpt-4o-mini","output":[{"content":[{"type":"output_text","text":"One',
+      ' two three"}]}],',
+      `"usage":${JSON.stringify(USAGE)}}`,
+      '',
+    ],
+    counted: [
+      [6, 0],
+      [6, 1],
+      [6, 3],
+    ],
+    reported: [70, 30],
+    endsWithReport: true,
+  },
   'a message in JSON': {
     request: {
       ...MESSAGE,
@@ -132,7 +152,13 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-/** A call of which the client has received the headers and so many parts of the answer; the rest is held back. */
+/** Instead of a number of parts: the provider has the request and has answered nothing. */
+const BEFORE_HEADERS = null;
+
+/** How many parts of the answer the client has. */
+type Come = number | typeof BEFORE_HEADERS;
+
+/** A call of which the client has received the headers and so many parts of the answer, or nothing; the rest is held back. */
 class Standing {
   readonly got: Promise<Got | null>;
   readonly leave: () => void;
@@ -143,7 +169,7 @@ class Standing {
 
   constructor(
     private readonly scene: Scene,
-    private readonly parts: number,
+    private readonly come: Come,
   ) {
     const held = Promise.withResolvers<http.ServerResponse>();
     this.response = held.promise;
@@ -163,13 +189,9 @@ class Standing {
   /** Resolves when the client has what it shall have. */
   async begun(): Promise<this> {
     const response = await this.response;
-    const sent = this.scene.parts.slice(0, this.parts).join('');
-    const length = Buffer.byteLength(this.scene.parts.join(''));
-    response.writeHead(200, {
-      'content-type': this.scene.type,
-      ...(this.scene.type === 'application/json' ? { 'content-length': length } : {}),
-    });
-    response.flushHeaders();
+    if (this.come === BEFORE_HEADERS) return this;
+    this.sendHead(response);
+    const sent = this.sent();
     if (sent !== '') response.write(sent);
     await this.headers.promise;
     while (this.received < Buffer.byteLength(sent))
@@ -178,7 +200,9 @@ class Standing {
   }
 
   async goOn(): Promise<void> {
-    (await this.response).end(this.scene.parts.slice(this.parts).join(''));
+    const response = await this.response;
+    if (this.come === BEFORE_HEADERS) this.sendHead(response);
+    response.end(this.scene.parts.slice(this.come ?? 0).join(''));
   }
 
   async die(): Promise<void> {
@@ -189,7 +213,20 @@ class Standing {
   async expectTorn(): Promise<void> {
     const got = await this.got;
     expect(got).toMatchObject({ status: 200, broken: true });
-    expect(got?.body.toString()).toBe(this.scene.parts.slice(0, this.parts).join(''));
+    expect(got?.body.toString()).toBe(this.sent());
+  }
+
+  private sent(): string {
+    return this.scene.parts.slice(0, this.come ?? 0).join('');
+  }
+
+  private sendHead(response: http.ServerResponse): void {
+    const length = Buffer.byteLength(this.scene.parts.join(''));
+    response.writeHead(200, {
+      'content-type': this.scene.type,
+      ...(this.scene.type === 'application/json' ? { 'content-length': length } : {}),
+    });
+    response.flushHeaders();
   }
 }
 
@@ -199,13 +236,7 @@ async function expectEnd(
   evidence: string,
   tokens: readonly [number, number],
 ): Promise<void> {
-  await world.until(() => world.ends().length > 0, 'the end of the hold');
-  await world.stopProxy();
-  expect(world.spooled.map(({ type }) => type)).toEqual([
-    'HoldReserved.v1',
-    'UsageMeasured.v2',
-    'HoldSettled.v1',
-  ]);
+  await expectFrames('HoldReserved.v1', 'UsageMeasured.v2', 'HoldSettled.v1');
   const [usage] = world.usages();
   const [end] = world.ends();
   expect(usage?.data).toMatchObject({ id: world.reserved[0]?.hold_id, outcome, evidence });
@@ -217,11 +248,34 @@ async function expectEnd(
     ].filter(([, quantity]) => quantity !== '0'),
   );
   expect(end?.data).toMatchObject({ outcome, cost_micros: usage?.data.cost_micros });
+}
+
+async function expectFrames(...types: string[]): Promise<void> {
+  await world.until(() => world.ends().length > 0, 'the end of the hold');
+  await world.stopProxy();
+  expect(world.spooled.map(({ type }) => type)).toEqual(types);
   expect(world.openCalls()).toBe(0);
+}
+
+/** Of an answer that nobody reads on: before its headers nothing is charged, then what has passed, then what was reported. */
+async function expectCutOff(outcome: string, scene: Scene, come: Come): Promise<void> {
+  if (come === BEFORE_HEADERS) {
+    await expectFrames('HoldReserved.v1', 'HoldSettled.v1');
+    expect(world.ends()[0]?.data).toMatchObject({
+      hold_id: world.reserved[0]?.hold_id,
+      outcome: 'upstream_died',
+      cost_micros: 0,
+    });
+    return;
+  }
+  const counted = scene.counted[come as 0 | 1 | 2];
+  if (counted) await expectEnd(outcome, 'counted', counted);
+  else await expectEnd(outcome, 'exact', scene.reported);
 }
 
 /** Where a call can end: the parts that have come. After the report of some answers nothing can. */
 const POINTS = [
+  ['before the headers', BEFORE_HEADERS],
   ['at the first byte', 0],
   ['after the first part', 1],
   ['before the usage report', 2],
@@ -229,14 +283,14 @@ const POINTS = [
 ] as const;
 
 const CELLS = Object.entries(SCENES).flatMap(([name, scene]) =>
-  POINTS.filter(([, parts]) => !(parts === 3 && scene.endsWithReport)).map(
-    ([point, parts]) => [name, point, scene, parts] as const,
+  POINTS.filter(([, come]) => !(come === 3 && scene.endsWithReport)).map(
+    ([point, come]) => [name, point, scene, come] as const,
   ),
 );
 
 describe('an answer whose client leaves is read to its end and charged as reported', () => {
-  it.each(CELLS)('%s, %s', async (_name, _point, scene, parts) => {
-    const standing = await new Standing(scene, parts).begun();
+  it.each(CELLS)('%s, %s', async (_name, _point, scene, come) => {
+    const standing = await new Standing(scene, come).begun();
     standing.leave();
     await world.until(() => world.draining() > 0, 'the gateway sees that the client left');
     await standing.goOn();
@@ -245,24 +299,23 @@ describe('an answer whose client leaves is read to its end and charged as report
 });
 
 describe('an answer whose provider dies is charged what was reported, or what has passed', () => {
-  it.each(CELLS)('%s, %s', async (_name, _point, scene, parts) => {
-    const standing = await new Standing(scene, parts).begun();
+  it.each(CELLS)('%s, %s', async (_name, _point, scene, come) => {
+    const standing = await new Standing(scene, come).begun();
     await standing.die();
-    await standing.expectTorn();
-    const counted = scene.counted[parts as 0 | 1 | 2];
-    if (counted) await expectEnd('upstream_died', 'counted', counted);
-    else await expectEnd('upstream_died', 'exact', scene.reported);
+    if (come === BEFORE_HEADERS) expect(await standing.got).toMatchObject({ status: 502, broken: false });
+    else await standing.expectTorn();
+    await expectCutOff('upstream_died', scene, come);
+    expect(world.seen).toHaveLength(1);
   });
 });
 
 describe('an answer in which the gateway stops is charged what was reported, or what has passed', () => {
-  it.each(CELLS)('%s, %s', async (_name, _point, scene, parts) => {
-    const standing = await new Standing(scene, parts).begun();
+  it.each(CELLS)('%s, %s', async (_name, _point, scene, come) => {
+    const standing = await new Standing(scene, come).begun();
     await world.stopProxy();
-    await standing.expectTorn();
-    const counted = scene.counted[parts as 0 | 1 | 2];
-    if (counted) await expectEnd('client_aborted', 'counted', counted);
-    else await expectEnd('client_aborted', 'exact', scene.reported);
+    if (come === BEFORE_HEADERS) expect(await standing.got).toBeNull();
+    else await standing.expectTorn();
+    await expectCutOff('client_aborted', scene, come);
   });
 });
 

@@ -7,9 +7,11 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { VendoError } from '@vendo/errors';
 import { RateBook } from '@vendo/pricing';
+import { PROXY_LIMITS } from './limits.js';
 import {
   CHAT_COST,
   CHAT_JSON,
+  chunk,
   DONE,
   json,
   MESSAGE,
@@ -21,10 +23,21 @@ import {
   sse,
   stream,
   TEXT,
+  USAGE,
   USAGE_CHUNK,
 } from './memory.proxy-answers.js';
 import { CHAT, type Got, type Sent, send } from './memory.proxy-client.js';
 import { ProxyWorld, rate } from './memory.proxy-world.js';
+
+/** The same report as in the others, in the words of the Responses API. */
+const REPORT = { usage: { input_tokens: 1_000, output_tokens: 500 } };
+const FAILED = { id: 'resp_1', model: 'gpt-4o-mini', status: 'failed', error: { code: 'server_error' } };
+const MESSAGE_IN_JSON = {
+  ...MESSAGE,
+  body: JSON.stringify({ ...JSON.parse(MESSAGE.body), stream: false }),
+};
+
+const { drainMs: DRAIN_MS, drainBytes: DRAIN_BYTES } = PROXY_LIMITS.bounds;
 
 let world: ProxyWorld;
 beforeEach(async () => {
@@ -175,13 +188,56 @@ describe('a call that completes', () => {
     await expectEnd({ outcome: 'completed', cost, evidence });
   });
 
-  it('with an error in its stream is charged what the provider reports nevertheless', async () => {
-    const error = sse('error', { type: 'error', error: { type: 'overloaded_error' } });
-    world.answer = (...exchange) => stream(MESSAGE_START, MESSAGE_TEXT, error)(...exchange).end();
-    const got = await send(world, MESSAGE).got;
-    expect(got?.body.toString()).toBe(MESSAGE_START + MESSAGE_TEXT + error);
-    // (2000 * 3 + 1 * 15) * 1.2
-    await expectEnd({ outcome: 'upstream_error', cost: 7_218, evidence: 'estimated' });
+  const error = '"error":{"type":"server_error","message":"no"}';
+  const messageError = sse('error', { type: 'error', error: { type: 'overloaded_error' } });
+  const chatError = chunk({ error: { type: 'server_error' } });
+  const failed = (fields: object): string => sse('response.failed', { response: { ...FAILED, ...fields } });
+  const responses = (fields: object): Sent => ({
+    path: '/proxy/openai/v1/responses',
+    body: JSON.stringify({ model: 'gpt-4o-mini', input: 'hi', ...fields }),
+  });
+
+  // (2000 * 3 + 1 * 15) * 1.2 where the output was not reported, (2000 * 3 + 400 * 15) * 1.2 where it was
+  it.each<[what: string, Sent, answer: string, cost: number, evidence: string]>([
+    [
+      'a message, before its report',
+      MESSAGE,
+      MESSAGE_START + MESSAGE_TEXT + messageError,
+      7_218,
+      'estimated',
+    ],
+    ['a message, after it', MESSAGE, MESSAGE_START + MESSAGE_DELTA + messageError, 14_400, 'exact'],
+    ['a chat, before its report', STREAM, TEXT + chatError, 0, 'estimated'],
+    ['a chat, after it', STREAM, TEXT + USAGE_CHUNK + chatError, CHAT_COST, 'exact'],
+    ['a response that failed without one', responses({ stream: true }), failed({}), 0, 'estimated'],
+    ['a response that failed with one', responses({ stream: true }), failed(REPORT), CHAT_COST, 'exact'],
+  ])('with an error in the stream of %s', async (_, sent, events, cost, evidence) => {
+    world.answer = (...exchange) => stream(events)(...exchange).end();
+    const got = await send(world, sent).got;
+    expect(got).toMatchObject({ status: 200, broken: false });
+    expect(got?.body.toString()).toBe(events);
+    await expectEnd({ outcome: 'upstream_error', cost, evidence });
+  });
+
+  it.each<[what: string, Sent, answer: string, cost: number, evidence: string]>([
+    ['a chat, without a report', {}, `{"id":"c",${error}}`, 0, 'estimated'],
+    ['a chat, with one', {}, `{"id":"c",${error},"usage":${JSON.stringify(USAGE)}}`, CHAT_COST, 'exact'],
+    ['a response, without a report', responses({}), JSON.stringify(FAILED), 0, 'estimated'],
+    ['a response, with one', responses({}), JSON.stringify({ ...FAILED, ...REPORT }), CHAT_COST, 'exact'],
+    ['a message, without a report', MESSAGE_IN_JSON, `{"type":"error",${error}}`, 0, 'estimated'],
+    [
+      'a message, with one',
+      MESSAGE_IN_JSON,
+      `{"type":"error",${error},"usage":{"input_tokens":2000,"output_tokens":400}}`,
+      14_400,
+      'exact',
+    ],
+  ])('with an error in the body of %s', async (_, sent, body, cost, evidence) => {
+    world.answer = json(200, body);
+    const got = await send(world, sent).got;
+    expect(got).toMatchObject({ status: 200, broken: false });
+    expect(got?.body.toString()).toBe(body);
+    await expectEnd({ outcome: 'upstream_error', cost, evidence });
   });
 });
 
@@ -223,6 +279,8 @@ describe('a client that leaves', () => {
     const { leave } = send(world);
     await world.until(() => world.seen.length > 0, 'the call at the provider');
     leave();
+    await world.until(() => world.draining() > 0, 'the gateway sees that the client left');
+    world.clock.skippedMs += DRAIN_MS;
     await gone.promise;
     await expectEnd({ outcome: 'upstream_died', cost: 0, evidence: null });
   });
@@ -238,23 +296,33 @@ describe('a client that leaves', () => {
     await expectEnd({ outcome: 'upstream_error', cost: 0, evidence: null });
   });
 
-  it.each([
-    [
-      'too long',
-      (response: http.ServerResponse) => {
-        const trickle = setInterval(() => response.write(': still there\n\n'), 100);
-        response.on('close', () => clearInterval(trickle));
-      },
-    ],
-    ['too large', (response: http.ServerResponse) => void response.write('x'.repeat(300_000))],
-  ])('and whose answer goes on for %s: what the tap has read is charged', async (_, goOn) => {
+  it('and whose answer goes on for too long: what the tap has read is charged', async () => {
+    world.answer = (...exchange) => {
+      const response = stream(MESSAGE_START)(...exchange);
+      const trickle = setInterval(() => response.write(': still there\n\n'), 100);
+      response.on('close', () => clearInterval(trickle));
+    };
+    send(world, { ...MESSAGE, onData: (_chunk, leave) => leave() });
+    await world.until(() => world.draining() > 0, 'the gateway sees that the client left');
+    world.clock.skippedMs += DRAIN_MS;
+    await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'counted' });
+  });
+
+  it('and whose answer is too large: what the tap has read is charged', async () => {
+    const filler = `: ${'x'.repeat(1_048_576)}\n\n`;
     const held = Promise.withResolvers<http.ServerResponse>();
     world.answer = (...exchange) => held.resolve(stream(MESSAGE_START)(...exchange));
     send(world, { ...MESSAGE, onData: (_chunk, leave) => leave() });
     const response = await held.promise;
     await world.until(() => world.draining() > 0, 'the gateway sees that the client left');
-    goOn(response);
+    let written = 0;
+    const fill = (): void => {
+      written += filler.length;
+      response.write(filler, (failed) => (failed ? undefined : fill()));
+    };
+    fill();
     await expectEnd({ outcome: 'client_aborted', cost: 7_218, evidence: 'counted' });
+    expect(written).toBeGreaterThan(DRAIN_BYTES);
   });
 
   it('while its hold is being reserved: nothing is forwarded', async () => {

@@ -14,6 +14,8 @@ import type { Caller, Callers, Connection } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { Edge } from '../edge/edge.js';
 import type { Spool } from '../spool/spool.js';
+import type { DrainLimits } from './drains.js';
+import { PROXY_LIMITS } from './limits.js';
 import { ProxyService } from './proxy.service.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UndiciUpstreams } from './undici.upstreams.js';
@@ -119,13 +121,14 @@ export class ProxyWorld {
   upstreamOrigin = '';
   /** These are read at the start. */
   upstreamTimeoutMs = 400;
-  stalledMs = 60_000;
+  stalledMs: number = PROXY_LIMITS.bounds.stalledMs;
+  /** Shorter than it is: a stop waits on the real clock. */
   stopGraceMs = 50;
   maxBodiesBytes = 10_000_000;
   maxUploadBytes = 200_000;
   /** How long a request may take to arrive. */
   arrival: { requestWithinMs?: number; headersWithinMs?: number } = {};
-  drains = { total: 256, perTenant: 32 };
+  drains: DrainLimits = PROXY_LIMITS.drains;
   gatewayPort = 0;
   private metrics = new Metrics('gateway-spec');
   private open = 0;
@@ -258,7 +261,7 @@ export class ProxyWorld {
         maxBodyBytes: 100_000,
         maxUploadBytes: this.maxUploadBytes,
         maxBodiesBytes: this.maxBodiesBytes,
-        bounds: { drainMs: 300, drainBytes: 200_000, stalledMs: this.stalledMs },
+        bounds: { ...PROXY_LIMITS.bounds, stalledMs: this.stalledMs },
         drains: this.drains,
         stopGraceMs: this.stopGraceMs,
       },

@@ -1,6 +1,6 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Dispatcher } from 'undici';
 import type { Call } from './call.js';
 import { Drains } from './drains.js';
@@ -70,18 +70,38 @@ it('a client that does not read stops the provider, and gets everything once it 
   expect(bytes).toBe(CHUNK.length * CHUNKS);
 });
 
+interface StandingRelay {
+  relay: Relay;
+  /** Whether the client's buffers are full with the next write. */
+  fill: (isFull: boolean) => void;
+  /** The client takes what waits for it. */
+  drain: () => void;
+  pushUntilPaused: () => number;
+  /** What was asked of the provider since the last look. */
+  asked: () => string[];
+}
+
 /** A relay whose provider hands on chunks until it is paused. */
-function standingRelay(turns: Turns): { pushUntilPaused: () => number } {
+function standingRelay(turns: Turns): StandingRelay {
+  const asked: string[] = [];
   const controller = {
     paused: false,
     pause() {
       this.paused = true;
+      asked.push('pause');
     },
     resume() {
       this.paused = false;
+      asked.push('resume');
     },
+    abort: () => void asked.push('abort'),
   };
-  const response = { on: () => undefined, off: () => undefined, write: () => true };
+  let isFull = false;
+  const response = Object.assign(new EventEmitter(), {
+    write: () => !isFull,
+    flushHeaders: () => undefined,
+    destroy: () => undefined,
+  });
   const exchange = { answers: null, response, onStill: () => undefined, answerHead: () => undefined };
   const call = { answered: () => undefined, handedOver: () => undefined } as unknown as Call;
   const relay = new Relay(call, exchange as unknown as Exchange, null, { ...AROUND, turns });
@@ -89,13 +109,21 @@ function standingRelay(turns: Turns): { pushUntilPaused: () => number } {
   relay.onRequestStart(asController);
   relay.onResponseStart(asController, 200, {});
   return {
+    relay,
+    fill: (full) => {
+      isFull = full;
+    },
+    drain: () => void response.emit('drain'),
     pushUntilPaused() {
       let chunks = 0;
       for (; chunks < 100 && !controller.paused; chunks += 1) relay.onResponseData(asController, SMALL_CHUNK);
       return chunks;
     },
+    asked: () => asked.splice(0),
   };
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 it('providers that are far ahead are read in turns, four in each, so that others have theirs', async () => {
   const turns = new Turns();
@@ -103,7 +131,7 @@ it('providers that are far ahead are read in turns, four in each, so that others
   const passed: number[][] = [];
   for (let turn = 0; turn < 4; turn += 1) {
     passed.push(relays.map((relay) => relay.pushUntilPaused()));
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   expect(passed).toEqual([
     [16, 16, 16, 16, 16, 16],
@@ -111,6 +139,74 @@ it('providers that are far ahead are read in turns, four in each, so that others
     [16, 16, 0, 0, 16, 16],
     [16, 16, 16, 16, 0, 0],
   ]);
+});
+
+describe('an answer whose turn is over', () => {
+  let standing: StandingRelay;
+  beforeEach(() => {
+    standing = standingRelay(new Turns());
+  });
+
+  /** Its turn ends with a client that takes nothing, or with a tap that has enough. */
+  const full = {
+    begin: () => standing.fill(true),
+    end: () => {
+      standing.fill(false);
+      standing.drain();
+    },
+  };
+  const busy = { begin: () => standing.relay.busy(true), end: () => standing.relay.busy(false) };
+
+  it.each([
+    ['its client is full', full],
+    ['its tap is busy', busy],
+  ])('does not go on with its next turn while %s, but when that is over', async (_, other) => {
+    standing.pushUntilPaused();
+    other.begin();
+    // What was pushed is written before the next turn, and that is when a client becomes full.
+    await nextTurn();
+    expect(standing.asked()).toEqual(['pause']);
+    other.end();
+    expect(standing.asked()).toEqual(['resume']);
+    expect(standing.pushUntilPaused()).toBe(16);
+  });
+
+  it.each([
+    ['its client is no longer full', full],
+    ['its tap is no longer busy', busy],
+  ])('does not go on when %s, but with its next turn', async (_, other) => {
+    standing.pushUntilPaused();
+    other.begin();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    other.end();
+    expect(standing.asked()).toEqual(['pause']);
+    await nextTurn();
+    expect(standing.asked()).toEqual(['resume']);
+    expect(standing.pushUntilPaused()).toBe(16);
+  });
+
+  it('does not go on when it was cut meanwhile', async () => {
+    standing.pushUntilPaused();
+    standing.relay.cut();
+    expect(standing.asked()).toEqual(['pause', 'abort']);
+    await nextTurn();
+    standing.drain();
+    standing.relay.busy(false);
+    expect(standing.asked()).toEqual([]);
+  });
+
+  it('does not stop those behind it when it was cut', async () => {
+    const turns = new Turns();
+    const relays = Array.from({ length: 5 }, () => standingRelay(turns));
+    for (const relay of relays) relay.pushUntilPaused();
+    for (const { relay } of relays.slice(0, 4)) relay.cut();
+    await nextTurn();
+    await nextTurn();
+    expect(relays.map(({ asked }) => asked())).toEqual([
+      ...Array.from({ length: 4 }, () => ['pause', 'abort']),
+      ['pause', 'resume'],
+    ]);
+  });
 });
 
 it('an answer whose head cannot be read ends its hold', () => {

@@ -1,8 +1,8 @@
 import { type Dispatcher, Pool } from 'undici';
+import { CONNECT_TIMEOUT_MS } from './limits.js';
 import { type UpstreamRequest, Upstreams } from './upstreams.js';
 
 const KEEP_ALIVE_MS = 20_000;
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /** One undici pool per origin, as many connections as there are calls. */
 export class UndiciUpstreams extends Upstreams {

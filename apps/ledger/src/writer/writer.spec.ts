@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { createLogger, type Logger, Metrics } from '@vendo/runtime';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
 import { v4 as uuidv4 } from 'uuid';
 import { audit } from '../audit.js';
 import { PostgresJournal } from '../journal/postgres.journal.js';
 import { PostgresLeases } from '../journal/postgres.leases.js';
+import { LedgerMetrics } from './ledger-metrics.js';
 import {
   grant,
   prepareDatabase,
@@ -23,6 +25,9 @@ let pool: pg.Pool;
 let sessions: pg.Pool;
 let test: WriterUnderTest;
 let tenant: string;
+let metrics: Metrics;
+/** What the ledger's counts have logged as errors, as it was handed over: facts and message. */
+const errors: unknown[][] = [];
 
 const ports = () => ({ journal: new PostgresJournal(sessions), leases: new PostgresLeases(sessions) });
 
@@ -30,10 +35,22 @@ beforeAll(async () => {
   database = await createTestDatabase();
   pool = await prepareDatabase(database.url);
   sessions = writerPool(database.url);
-  test = await startWriter(ports());
+  metrics = new Metrics('spec');
+  const logger: Logger = {
+    ...createLogger('spec', 'silent'),
+    error: (...line: unknown[]) => void errors.push(line),
+  };
+  const counts = new LedgerMetrics(
+    metrics,
+    logger,
+    () => 0,
+    () => 0,
+  );
+  test = await startWriter(ports(), { observe: { committed: (batch) => counts.committed(batch) } });
 });
 
 afterEach(async () => {
+  errors.length = 0;
   expect((await audit(pool)).violations).toEqual([]);
 });
 
@@ -240,10 +257,10 @@ describe('reports', () => {
     await test.writer.submit(command);
     const shipped = new ShippedPartition(tenant);
     const text = `{"hold_id":"${command.holdId}","cost_micros":-5,"note":"\\u0000"}`;
-    await test.writer.settle([
-      shipped.damaged(tenant, text),
-      shipped.report(settled(tenant, command.holdId, 5n)),
-    ]);
+    const damaged = shipped.damaged(tenant, text);
+    const behind = shipped.report(settled(tenant, command.holdId, 5n));
+    const before = await parkedCounts();
+    await test.writer.settle([damaged, behind]);
     const { rows } = await pool.query(
       'select reason, hold_id, value, headers from ledger.parked where hold_id = $1 order by id',
       [command.holdId],
@@ -253,6 +270,11 @@ describe('reports', () => {
     expect(rows[1].reason).toBe('an earlier record of this hold is parked');
     expect(await kindsOf(command.holdId)).toEqual(['opened']);
     expect(test.writer.marksOf(shipped.spool)).toEqual({ [String(shipped.partition)]: 2 });
+    expect(await parkedCounts()).toEqual(before.map((count) => count + 2));
+    expect(errors).toEqual([
+      parkedLine(damaged, command.holdId, rows[0].reason),
+      parkedLine(behind, command.holdId, rows[1].reason),
+    ]);
   });
 
   it('parks a record that Postgres could not even write as it is', async () => {
@@ -260,6 +282,7 @@ describe('reports', () => {
     const shipped = new ShippedPartition(tenant);
     const bad = shipped.damaged(tenant, '{"hold_id":1,"a\\u0000b":2}');
     const record = { ...bad.record, key: 'a\0b', headers: { ...bad.record.headers, ce_id: '\0' } };
+    const before = await parkedCounts();
     await test.writer.settle([{ ...bad, record, asks: { kind: 'park', reason: 'unrecognized key: a\0b' } }]);
     expect(test.batches.at(-1)?.reports[0]?.end).toBe('parked');
     const { rows } = await pool.query('select key, reason, headers from ledger.parked where off = $1', [
@@ -269,17 +292,37 @@ describe('reports', () => {
       { key: 'a\uFFFDb', reason: 'unrecognized key: a\uFFFDb', headers: { ce_id: '\0' } },
     ]);
     expect(test.dropped).toBe(0);
+    expect(await parkedCounts()).toEqual(before.map((count) => count + 1));
+    expect(errors).toEqual([parkedLine(bad, null, 'unrecognized key: a\0b')]);
   });
 
   it('parks the settlement of another tenant’s hold', async () => {
     const command = reserve(await funded(100n), 50n);
     await test.writer.submit(command);
     const other = await funded(100n);
-    await ship(settled(other, command.holdId, 5n));
+    const report = new ShippedPartition(other).report(settled(other, command.holdId, 5n));
+    const before = await parkedCounts();
+    await test.writer.settle([report]);
     expect(test.batches.at(-1)?.reports[0]?.end).toBe('parked');
     expect(await kindsOf(command.holdId)).toEqual(['opened']);
+    const { rows } = await pool.query('select reason from ledger.parked where off = $1', [report.offset]);
+    expect(rows).toHaveLength(1);
+    expect(await parkedCounts()).toEqual(before.map((count) => count + 1));
+    expect(errors).toEqual([parkedLine(report, command.holdId, rows[0].reason)]);
   });
 });
+
+/** `ledger_parked_total`, and the parked ones of `ledger_reports_total`. */
+async function parkedCounts(): Promise<number[]> {
+  const text = await metrics.text();
+  return [/^ledger_parked_total\{[^}]*\} (\d+)$/m, /^ledger_reports_total\{end="parked"[^}]*\} (\d+)$/m].map(
+    (line) => Number(line.exec(text)?.[1] ?? 0),
+  );
+}
+
+function parkedLine({ partition, offset }: Report, hold: string | null, reason: string): unknown[] {
+  return [{ partition, offset: String(offset), hold, reason }, 'a record of gateway.events was parked'];
+}
 
 /** Ships one record of a spool of its own, after whatever the partition has had. */
 async function ship(event: ReturnType<typeof settled>): Promise<void> {
