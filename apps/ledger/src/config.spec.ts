@@ -15,8 +15,8 @@ describe('the configuration', () => {
   });
 
   it.each([
-    ['10000', 10_000],
-    ['600000', 600_000],
+    ['15000', 10_000],
+    ['60000', 600_000],
     ['', 60_000],
   ])('takes VENDO_SPOOL_SILENCE_MS %j as %i ms', (VENDO_SPOOL_SILENCE_MS, ms) =>
     expect(ledgerConfig({ ...ENV, VENDO_SPOOL_SILENCE_MS }).VENDO_SPOOL_SILENCE_MS).toBe(ms),
@@ -35,8 +35,8 @@ describe('the configuration', () => {
     ['DATABASE_URL', 'mysql://x'],
     ['VENDO_INTERNAL_TOKEN', undefined],
     ['VENDO_INTERNAL_TOKEN', 'short'],
-    ['VENDO_SPOOL_SILENCE_MS', '9999'],
-    ['VENDO_SPOOL_SILENCE_MS', '600001'],
+    ['VENDO_SPOOL_SILENCE_MS', '14999'],
+    ['VENDO_SPOOL_SILENCE_MS', '60001'],
     ['VENDO_SPOOL_SILENCE_MS', '20000.5'],
     ['VENDO_SPOOL_SILENCE_MS', '60s'],
     ['LEDGER_PORT', '70000'],
