@@ -14,7 +14,7 @@ const FILES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
 const SOURCES = FILES.filter((file) => /^(apps|libs|tools|test|bench)\/.*\.(ts|mts|mjs|sql)$/.test(file));
 
 /** Specs, contracts, and the stories that specs of test/ tell. */
-const TEST_SOURCES = SOURCES.filter((file) => /\.spec\.ts$|^test\/.*\.ts$/.test(file));
+const TEST_SOURCES = SOURCES.filter((file) => /\.(spec|contract)\.ts$|^test\/.*\.ts$/.test(file));
 
 /**
  * The tests that some machines cannot run, and the words by which each says so when it is skipped: those of its own line,

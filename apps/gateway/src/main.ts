@@ -6,7 +6,7 @@ import { GatewayModule } from './gateway.module.js';
 import { ProxyService } from './proxy/proxy.service.js';
 
 const OPERATOR_BODY_LIMIT = 1_048_576;
-/** 25 s for open calls (gateway.module.ts), and what spool and connections take after them. */
+/** 25 s for open calls (proxy/limits.ts), and what spool and connections take after them. */
 const CLOSE_WITHIN_MS = 32_000;
 
 function start(): Promise<NestFastifyApplication> {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ERRORS, type ErrorCode } from '@vendo/errors';
 import { CHAT_JSON, json } from '../proxy/memory.proxy-answers.js';
 import { CHAT } from '../proxy/memory.proxy-client.js';
 import { KEY, ProxyWorld } from '../proxy/memory.proxy-world.js';
@@ -18,7 +19,7 @@ beforeAll(async () => {
   world.answer = json(200, CHAT_JSON);
 });
 beforeEach(() => {
-  for (const seen of [world.seen, world.reserved, world.spooled]) seen.length = 0;
+  for (const seen of [world.seen, world.reserved, world.spooled, world.rateMisses]) seen.length = 0;
 });
 afterEach(async () => {
   await world.until(() => world.openCalls() === 0 && world.bodyBytes() === 0, 'the end of all calls');
@@ -145,7 +146,153 @@ describe('another protocol', () => {
   });
 });
 
-it('a folded header is refused', async () => {
-  const got = await raw(head(`Content-Length: ${BODY.length}`, 'X-Fold: a', ' X-Injected: b', CLOSE) + BODY);
-  expectRefused(got, 400, 'invalid_request');
+/** What a case sends when it says nothing else: a good call, after which the connection ends. */
+interface Request {
+  method?: string;
+  target?: string;
+  host?: string;
+  keys?: string[];
+  /** Other lines of the head. */
+  lines?: string[];
+  body?: string | Buffer;
+}
+
+const CHAT_PATH = '/v1/chat/completions';
+
+function bytesOf({
+  method = 'POST',
+  target = `/proxy/openai${CHAT_PATH}`,
+  host = 'localhost',
+  ...more
+}: Request) {
+  const { keys = [`Authorization: Bearer ${KEY}`], lines = [], body = BODY } = more;
+  const text = body.toString('latin1');
+  const all = [
+    `${method} ${target} HTTP/1.1`,
+    `Host: ${host}`,
+    ...keys,
+    `Content-Length: ${text.length}`,
+    CLOSE,
+  ];
+  return `${[...all, ...lines].join('\r\n')}\r\n\r\n${text}`;
+}
+
+/** An answer of ours, whole: status, code, the code's headers, a body of the documented form, and nothing done for it. */
+function expectError(got: string, code: ErrorCode, message: string = ERRORS[code].message): void {
+  const { status, header } = ERRORS[code];
+  expectRefused(got, status, code);
+  const [head = '', body = ''] = got.split('\r\n\r\n');
+  expect(JSON.parse(body)).toEqual({ error: { code, message } });
+  const headers = new Map(
+    head
+      .split('\r\n')
+      .slice(1)
+      .map((line) => [
+        line.slice(0, line.indexOf(':')).toLowerCase(),
+        line.slice(line.indexOf(':') + 1).trim(),
+      ]),
+  );
+  expect(headers.get('vendo-error-code')).toBe(header ? code : undefined);
+  expect(headers.get('content-length')).toBe(String(body.length));
+  expect(headers.get('x-should-retry')).toBe('false');
+  // What is not for a provider goes to Nest, whose answers browsers elsewhere may not read.
+  expect(headers.get('access-control-allow-origin')).toBe(code === 'not_found' ? undefined : '*');
+}
+
+const NOT_JSON = 'The body is not valid JSON.';
+const NOT_HTTP = 'The request is not well-formed HTTP.';
+const COMPRESSED = 'Compressed request bodies are not supported: send it uncompressed.';
+const LENGTH = `Content-Length: ${BODY.length}`;
+
+describe('a request that is refused', () => {
+  it('would be served if nothing were wrong with it', async () => {
+    expect(await raw(bytesOf({}))).toMatch(/^HTTP\/1.1 200 /);
+    expect([world.seen.length, world.reserved.length, world.ends().length]).toEqual([1, 1, 1]);
+  });
+
+  it.each<[what: string, Request, ErrorCode, message?: string]>([
+    ['JSON that breaks off', { body: '{"model":' }, 'invalid_body', NOT_JSON],
+    ['no JSON', { body: 'model=gpt-4o-mini' }, 'invalid_body', NOT_JSON],
+    ['no body', { body: '' }, 'invalid_body', NOT_JSON],
+    ['a list', { body: '[]' }, 'invalid_body', 'The body is not a JSON object.'],
+    [
+      'no model',
+      { body: '{"messages":[]}' },
+      'invalid_body',
+      '"model" is missing or not what this route takes.',
+    ],
+    [
+      'a body over the limit',
+      { body: 'x'.repeat(MAX_BODY_BYTES + 1) },
+      'body_too_large',
+      `The request body is over the limit of ${MAX_BODY_BYTES} bytes.`,
+    ],
+    ['an unknown slug in the host', { target: CHAT_PATH, host: 'nobody-proxy.localhost' }, 'adapter_unknown'],
+    ['an unknown slug in the path', { target: `/proxy/nobody${CHAT_PATH}` }, 'adapter_unknown'],
+    ['no slug', { target: '/proxy/' }, 'adapter_unknown'],
+    ['a path that climbs', { target: '/proxy/openai/v1/../v1/models' }, 'path_traversal'],
+    ['one on a host', { target: '/../healthz', host: 'openai-proxy.localhost' }, 'path_traversal'],
+    ['one encoded', { target: '/proxy/openai/v1/%2e%2e/v1/models' }, 'path_traversal'],
+    ['one half encoded', { target: '/proxy/openai/v1/.%2E/v1/models' }, 'path_traversal'],
+    ['one encoded twice', { target: '/proxy/openai/v1/%252e%252e/x' }, 'path_traversal'],
+    ['one with its slash encoded', { target: '/proxy/openai/v1/..%2fx' }, 'path_traversal'],
+    ['one with a backslash', { target: '/proxy/openai/v1/..\\x' }, 'path_traversal'],
+    ['no key', { keys: [] }, 'app_unknown'],
+    [
+      'two keys of ours',
+      { keys: [`Authorization: Bearer ${KEY}`, `x-api-key: ${KEY.slice(0, -1)}X`] },
+      'app_unknown',
+      'The request carries two different API keys.',
+    ],
+    ['another method', { method: 'GET', body: '' }, 'route_not_supported'],
+    ['another method with a body', { method: 'PUT' }, 'route_not_supported'],
+    ['a gzip body', { lines: ['Content-Encoding: gzip'] }, 'invalid_body', COMPRESSED],
+    ['codings one upon the other', { lines: ['Content-Encoding: identity, br'] }, 'invalid_body', COMPRESSED],
+    [
+      'a compressed body of a free route',
+      { method: 'GET', target: '/proxy/openai/v1/models', lines: ['Content-Encoding: gzip'] },
+      'invalid_body',
+      COMPRESSED,
+    ],
+    ['a length and chunks', { lines: [CHUNKED] }, 'invalid_request', NOT_HTTP],
+    ['two lengths', { lines: ['Content-Length: 5'] }, 'invalid_request', NOT_HTTP],
+    ['the same length twice', { lines: [LENGTH] }, 'invalid_request', NOT_HTTP],
+    ['a folded header', { lines: ['X-Fold: a', ' X-Injected: b'] }, 'invalid_request', NOT_HTTP],
+    ['a space before a colon', { lines: ['X-A : b'] }, 'invalid_request', NOT_HTTP],
+    ['a NUL in a header', { lines: ['X-A: a\0b'] }, 'invalid_request', NOT_HTTP],
+    [
+      'an absolute target',
+      { target: `http://openai-proxy.localhost${CHAT_PATH}` },
+      'invalid_request',
+      'The request target must be a path.',
+    ],
+    [
+      'two hosts',
+      { lines: ['Host: anthropic-proxy.localhost'] },
+      'invalid_request',
+      'The request has more than one Host header.',
+    ],
+  ])('%s', async (_, request, code, ...[message]) => expectError(await raw(bytesOf(request)), code, message));
+
+  it('lines that end with LF alone', async () =>
+    expectError(await raw(bytesOf({}).replaceAll('\r\n', '\n')), 'invalid_request', NOT_HTTP));
+
+  it('no host', async () =>
+    expectError(
+      await raw(bytesOf({}).replace('Host: localhost\r\n', '')),
+      'invalid_request',
+      'The request has no Host header.',
+    ));
+
+  it.each([
+    ['a host that is neither ours nor a provider’s', 'elsewhere.example'],
+    ['a host that only begins like a provider’s', 'openai-proxy.elsewhere.example'],
+    ['a host that ends with ours', 'openai-proxy.localhost.elsewhere.example'],
+  ])('%s', async (_, host) => expectError(await raw(bytesOf({ target: CHAT_PATH, host })), 'not_found'));
+
+  it('a model without a price, which alone is counted', async () => {
+    const body = JSON.stringify({ ...CHAT, model: 'gpt-unknown' });
+    expectError(await raw(bytesOf({ body })), 'rate_missing');
+    expect(world.rateMisses).toEqual([expect.objectContaining({ model: 'gpt-unknown', meter: null })]);
+  });
 });

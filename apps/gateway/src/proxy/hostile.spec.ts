@@ -49,51 +49,35 @@ function answerRaw(bytes: string): void {
   world.answer = (request) => void request.socket.write(bytes, 'latin1');
 }
 
+/** Those that are read as HTTP in part, or as something else; what is wrong in one place is in edge/bad-input.spec.ts. */
 describe('a request that two readers could read differently', () => {
-  const length = `Content-Length: ${BODY.length}`;
+  const list = `Content-Length: ${BODY.length}, ${BODY.length}`;
   it.each([
-    ['a length and chunks', head([length, 'Transfer-Encoding: chunked']) + BODY],
-    ['two lengths', head([length, 'Content-Length: 5']) + BODY],
-    ['the same length twice', head([length, length]) + BODY],
-    ['a length that is a list', head([`Content-Length: ${BODY.length}, ${BODY.length}`]) + BODY],
-    ['an unknown transfer coding', `${head(['Transfer-Encoding: chunked, identity'])}0\r\n\r\n`],
-    ['two hosts', head(['Host: anthropic-proxy.localhost', length, 'Connection: close']) + BODY],
-    ['lines that end with LF alone', CALL.replaceAll('\r\n', '\n')],
-    ['a space before the colon', head([length.replace(':', ' :')]) + BODY],
-    ['a NUL in a header', head([length, 'X-A: a\0b']) + BODY],
-    ['a chunk size that is none', `${head(['Transfer-Encoding: chunked'])}zz\r\n\r\n`],
-  ])('%s: is refused, nothing is forwarded', async (_, bytes) => {
-    expect(await raw(bytes)).toMatch(/^HTTP\/1.1 400 /);
-    expect(world.seen).toEqual([]);
-    expect(world.reserved).toEqual([]);
-  });
-
-  it.each([
+    ['a length that is a list', head([list]) + BODY, 400, 'invalid_request'],
     [
-      'an absolute target',
-      head(['Content-Length: 0'], 'http://openai-proxy.localhost/v1'),
+      'an unknown transfer coding',
+      `${head(['Transfer-Encoding: chunked, identity'])}0\r\n\r\n`,
       400,
       'invalid_request',
     ],
-    ['no host', head(['Content-Length: 0']).replace('Host: localhost\r\n', ''), 400, 'invalid_request'],
+    [
+      'a chunk size that is none',
+      `${head(['Transfer-Encoding: chunked'])}zz\r\n\r\n`,
+      400,
+      'invalid_request',
+    ],
     ['no HTTP at all', 'hello\r\n\r\n', 400, 'invalid_request'],
     ['headers over the limit', head([`X-Long: ${'x'.repeat(20_000)}`]), 431, 'headers_too_large'],
     ['a tunnel', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n', 405, 'method_not_allowed'],
     ['an unknown expectation', head(['Expect: wonders', 'Content-Length: 0']), 417, 'expectation_failed'],
-    [
-      'a huge chunk size',
-      `${head(['Transfer-Encoding: chunked'])}fffffffffffffffff\r\n`,
-      400,
-      'invalid_request',
-    ],
   ])('%s: is refused with our error, nothing is reserved', async (_, bytes, status, code) => {
     const got = await raw(bytes);
     expect(got).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(got.toLowerCase()).toContain('connection: close');
     expect(got.toLowerCase()).toContain('access-control-allow-origin: *');
     expect(JSON.parse(got.slice(got.indexOf('\r\n\r\n') + 4)).error.code).toBe(code);
-    expect(world.seen).toEqual([]);
-    expect(world.reserved).toEqual([]);
+    expect([world.seen, world.reserved, world.spooled]).toEqual([[], [], []]);
+    expect([world.openCalls(), world.bodyBytes()]).toEqual([0, 0]);
   });
 });
 

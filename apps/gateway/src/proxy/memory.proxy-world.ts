@@ -4,13 +4,13 @@ import type { AddressInfo, Socket } from 'node:net';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { VendoError } from '@vendo/errors';
+import { VendoError, VendoErrorFilter } from '@vendo/errors';
 import { decodeEvent, encodeEvent, type VendoEvent } from '@vendo/events';
 import type { LedgerClient, ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
 import { Rational } from '@vendo/money';
 import { type Margin, type Rate, RateBook } from '@vendo/pricing';
 import { Metrics, RuntimeModule, SystemClock } from '@vendo/runtime';
-import type { Caller, Callers, Connection } from '../callers/callers.js';
+import type { Caller, Callers, Connection, Freshness } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { Edge } from '../edge/edge.js';
 import type { Spool } from '../spool/spool.js';
@@ -106,6 +106,8 @@ export class ProxyWorld {
     reserved_at: RESERVED_AT,
     rate_version,
   });
+  /** Who calls and with which connection, instead of the one caller and its connections; null: those. */
+  registry: Pick<Callers, 'identify' | 'connect'> | null = null;
   /** Awaited before a key is known. */
   beforeIdentify: () => Promise<void> = async () => undefined;
   /** Awaited before a connection is found. */
@@ -157,6 +159,7 @@ export class ProxyWorld {
     const module = { module: WorldModule, imports: [RuntimeModule.forApp('gateway', 'silent')] };
     this.app = await NestFactory.create<NestFastifyApplication>(module, edge.adapter, { logger: false });
     this.app.getHttpServer().on('connection', (socket: Socket) => this.watch(socket));
+    this.app.useGlobalFilters(new VendoErrorFilter(() => undefined));
     await this.app.listen(0, '127.0.0.1');
     this.gatewayPort = (this.app.getHttpServer().address() as AddressInfo).port;
     return this;
@@ -312,13 +315,15 @@ export class ProxyWorld {
 
   private callers(): Callers {
     return {
-      identify: async (key: string) => {
+      identify: async (key: string, freshness: Freshness) => {
         await this.beforeIdentify();
+        if (this.registry) return this.registry.identify(key, freshness);
         if (key !== KEY) throw new VendoError('app_unknown');
         return CALLER;
       },
       connect: async (...asked: Parameters<Callers['connect']>) => {
         await this.beforeConnect();
+        if (this.registry) return this.registry.connect(...asked);
         const [, provider, , , suits] = asked;
         const connection = { ...this.connection, provider };
         if (suits?.(connection) === false) throw new VendoError('binding_missing');
