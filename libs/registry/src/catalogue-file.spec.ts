@@ -48,7 +48,7 @@ describe('the catalogue that the product ships with', () => {
     ['elevenlabs scribe_v2 standard audio_seconds 0', ['0.22/3600 2026-06-01']],
     ['assemblyai best standard audio_seconds 0', ['0.37/3600 2026-08-01']],
     ['openrouter * standard usd 0', ['1/1 2026-08-01']],
-    ['muapi * standard usd 0', ['1/1 2026-08-01']],
+    ['muapi flux-dev-image standard usd 0', ['1/1 2026-08-01']],
     ['composio * standard composio.action_call 0', ['0.299/1000 2026-08-01']],
   ])('prices %s', (key, prices) => {
     const rows = catalogue.filter(
