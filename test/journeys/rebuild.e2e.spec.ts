@@ -106,17 +106,26 @@ describe('the rebuild command, while calls are in flight', () => {
     expect(await contents(TABLES[projection])).toEqual(before);
   });
 
-  it('ends with 1 where the live rows are not what the log tells, and leaves them alone', async () => {
-    await pool.query(
-      `update read.usage_hourly set cost_micros = cost_micros + 1 where ctid = (select min(ctid) from read.usage_hourly)`,
-    );
-    const before = await contents(TABLES.usage);
-    const { code, told } = await rebuild('usage');
-    expect([code, told]).toEqual([1, expect.stringContaining('"table": "usage_hourly"')]);
-    expect(await contents(TABLES.usage)).toEqual(before);
-    expect(await rebuild('usage')).toMatchObject({ code: 1, told: expect.stringContaining('is blocked') });
-    expect(await rebuild('usage', 'accept')).toMatchObject({ code: 0 });
-  });
+  it.each([
+    ['usage', 'usage_hourly', 'cost_micros'],
+    ['wallet', 'wallet_balances', 'balance_micros'],
+  ] as const)(
+    'ends with 1 where the live rows of %s are not what the log tells, and leaves them alone',
+    async (projection, table, column) => {
+      await pool.query(
+        `update read.${table} set ${column} = ${column} + 1 where ctid = (select min(ctid) from read.${table})`,
+      );
+      const before = await contents(TABLES[projection]);
+      const { code, told } = await rebuild(projection);
+      expect([code, told]).toEqual([1, expect.stringContaining(`"table": "${table}"`)]);
+      expect(await contents(TABLES[projection])).toEqual(before);
+      expect(await rebuild(projection)).toMatchObject({
+        code: 1,
+        told: expect.stringContaining('is blocked'),
+      });
+      expect(await rebuild(projection, 'accept')).toMatchObject({ code: 0 });
+    },
+  );
 
   /** As it lies in the log. */
   async function aMeasuredUsage(): Promise<TopicRecord> {
