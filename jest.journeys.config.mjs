@@ -2,7 +2,7 @@ import base from './jest.config.mjs';
 
 const log = process.env.VENDO_TEST_LOG || 'postgres';
 
-/** Journeys that say the same on either log, or are about one of them: they run once. */
+/** Journeys that say the same on either log, or have the logs that they need themselves: they run once. */
 const ONLY_ON = {
   // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. A spool is
   // adopted at the ledger, and a client is slow at the gateway.
@@ -19,8 +19,13 @@ const ONLY_ON = {
     'status-table',
     'shared-spool',
     'slow-clients',
+    'tools',
+    // On Postgres, and on a Kafka of its own.
+    'kill',
+    // On a Kafka of its own.
+    'kafka-outage',
   ],
-  kafka: ['kafka', 'kafka-outage'],
+  kafka: ['kafka'],
 };
 /** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
 const NOT_IN_CI = ['shared-spool', 'slow-clients'];
@@ -41,6 +46,9 @@ const SIDE_BY_SIDE = [
   'burst',
   'sdk-recorded',
   'first-call',
+  'tools',
+  'kill',
+  'kafka-outage',
 ];
 /** `two` runs those of SIDE_BY_SIDE, `one` the others; unset, one after the other runs them all. */
 const atOnce = process.env.VENDO_JOURNEYS_AT_ONCE || '';
