@@ -11,7 +11,6 @@ const ONLY_ON = {
     'sdk-openai',
     'sdk-anthropic',
     'sdk-recorded',
-    'tools',
     'fuzz',
     'isolation',
     'race',
