@@ -2,7 +2,7 @@ import base from './jest.config.mjs';
 
 const log = process.env.VENDO_TEST_LOG || 'postgres';
 
-/** Journeys that say the same on either log, or have the logs that they need themselves: they run once. */
+/** Journeys that say the same on either log, or are about one of them: they run once. */
 const ONLY_ON = {
   // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. A spool is
   // adopted at the ledger, and a client is slow at the gateway.
@@ -19,12 +19,13 @@ const ONLY_ON = {
     'shared-spool',
     'slow-clients',
     'tools',
-    // On Postgres, and on a Kafka of its own.
-    'kill',
-    // On a Kafka of its own.
-    'kafka-outage',
   ],
-  kafka: ['kafka'],
+  kafka: ['kafka', 'kafka-outage'],
+};
+/** Hold on either log. CI has the time to tell them on one. */
+const IN_CI_ON = {
+  postgres: ['rolling-restart', 'killed-at', 'rebuild'],
+  kafka: ['kill'],
 };
 /** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
 const NOT_IN_CI = ['shared-spool', 'slow-clients'];
@@ -46,8 +47,6 @@ const SIDE_BY_SIDE = [
   'sdk-recorded',
   'first-call',
   'tools',
-  'kill',
-  'kafka-outage',
 ];
 /** `two` runs those of SIDE_BY_SIDE, `one` the others; unset, one after the other runs them all. */
 const atOnce = process.env.VENDO_JOURNEYS_AT_ONCE || '';
@@ -56,9 +55,10 @@ if (!['', 'one', 'two'].includes(atOnce))
 if (atOnce === 'two' && log === 'kafka')
   throw new Error('two products at once would share the topics of one Kafka');
 
+const elsewhere = (places) => Object.entries(places).flatMap(([only, names]) => (only === log ? [] : names));
 const left = [
-  ...Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names)),
-  ...(process.env.CI ? NOT_IN_CI : []),
+  ...elsewhere(ONLY_ON),
+  ...(process.env.CI ? [...elsewhere(IN_CI_ON), ...NOT_IN_CI] : []),
   ...(atOnce === 'one' ? SIDE_BY_SIDE : []),
 ];
 if (atOnce === 'two') process.stderr.write(`log: ${log}; run: ${SIDE_BY_SIDE.join(', ')}\n`);
