@@ -30,3 +30,10 @@ export function quantitiesOf(counts: Counts, of: Pick<Quantity, 'model' | 'rateK
       : [{ meter: meter as Meter, quantity: Rational.of(BigInt(count)), ...of }],
   );
 }
+
+/** Unicode code points: what speech is billed by. Two units of UTF-16 that belong together are one, one alone is one too. */
+export function codePointsOf(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}

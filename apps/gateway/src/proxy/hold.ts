@@ -138,8 +138,6 @@ export class Hold {
     const model = reading.model ?? this.subject.request.model;
     const charge = this.charge(reading);
     this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
-    if (reading.state === 'none' && !reading.failed && end.evidence !== 'counted') this.missingReport(end);
-    if (reading.providerUnits) this.compare(reading.providerUnits, model);
     const { id, caller, connection, provider, route, request, amount, startedAtMs } = this.subject;
     const measured = this.event('UsageMeasured.v2', id, {
       id,
@@ -165,6 +163,9 @@ export class Hold {
       provider_units: reading.providerUnits?.quantity.toDecimal() ?? null,
     });
     this.write([measured, this.settled()]);
+    // What operators are told of comes behind the settlement: nothing of it may keep that from being written.
+    if (reading.state === 'none' && !reading.failed && end.evidence !== 'counted') this.missingReport(end);
+    if (reading.providerUnits) this.compare(reading.providerUnits, model);
   }
 
   /** Billing never fails a call: what cannot be priced becomes lines marked so, and an alert. */

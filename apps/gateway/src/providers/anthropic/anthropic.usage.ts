@@ -13,11 +13,9 @@ import {
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { quantitiesOf } from '../quantities.js';
 import { OutputFloor } from '../token-floor.js';
+import { PASS, TERMINAL } from '../verdicts.js';
 import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
 import { metersOf, type Spent, spentOf } from './anthropic.spent.js';
-
-const PASS: EventVerdict = { terminal: false, drop: false };
-const TERMINAL: EventVerdict = { terminal: true, drop: false };
 
 const OUTPUT = ['text', 'thinking', 'partial_json'];
 const CONTENT_OR_PING = /^event: (?:content_block_delta|content_block_stop|ping)\n/;

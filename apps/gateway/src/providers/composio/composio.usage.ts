@@ -2,15 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import { Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 import { type Foreign, isObject, nameOf, objectOf, parseObject } from '../foreign-json.js';
+import { HeadMeter } from '../head-meter.js';
 import { topLevelMembers } from '../json-members.js';
-import type { EventVerdict, OwnAnswers, Reading, UsageMeter } from '../provider.js';
+import type { OwnAnswers, Reading } from '../provider.js';
 import { rateKeys } from './composio.models.js';
 
-const PASS: EventVerdict = { terminal: false, drop: false };
 const ERROR_CHARS_MAX = 1_000;
 
 /** Calls follow from the request once Composio has accepted it: it bills failed executions as well. */
-export class ActionMeter implements UsageMeter {
+export class ActionMeter extends HeadMeter {
   private accepted = false;
   private failed = false;
   private logId: string | null = null;
@@ -22,29 +22,19 @@ export class ActionMeter implements UsageMeter {
   constructor(
     private readonly called: string,
     private readonly tools: readonly string[],
-  ) {}
+  ) {
+    super();
+  }
 
   onHead(): void {
     this.accepted = true;
   }
 
-  glance(): boolean {
-    return true;
-  }
-
-  onEvent(): EventVerdict {
-    return PASS;
-  }
-
-  onBody(json: unknown): void {
+  override onBody(json: unknown): void {
     const body = objectOf(json);
     this.accepted = true;
     this.failed = body.successful === false;
     this.logId = nameOf(body.log_id);
-  }
-
-  onTornBody(): void {
-    // How much of the answer comes changes nothing.
   }
 
   reading(): Reading {
@@ -58,10 +48,6 @@ export class ActionMeter implements UsageMeter {
       failed: this.failed,
       upstreamId: this.logId,
     };
-  }
-
-  counted(): Reading {
-    return this.reading();
   }
 
   /** Every tool at its own price, in whatever call it ran. */

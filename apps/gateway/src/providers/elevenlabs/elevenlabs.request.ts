@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { listOf } from '../foreign-json.js';
 import { readForm } from '../form-body.js';
 import type { MeteredRequest, RouteRequest } from '../provider.js';
+import { codePointsOf } from '../quantities.js';
 import { invalid, readRequestBody } from '../request-body.js';
 import { creditsFor, DEFAULT_MODELS, ISOLATION } from './elevenlabs.models.js';
 import { AcceptedMeter, CreditsMeter, TranscriptMeter } from './elevenlabs.usage.js';
@@ -30,7 +31,7 @@ const PLAIN = { stream: false, tier: 'standard' } as const;
 /** Throws VendoError invalid_body. */
 export function readSpeech({ body }: RouteRequest): MeteredRequest {
   const request = readRequestBody(body, SpeechBody);
-  return speech(body, request.model_id ?? DEFAULT_MODELS.speech, codePoints(request.text), [
+  return speech(body, request.model_id ?? DEFAULT_MODELS.speech, codePointsOf(request.text), [
     ...namesStored('pronunciation_dictionary_locators', request.pronunciation_dictionary_locators),
     ...namesStored('previous_request_ids', request.previous_request_ids),
     ...namesStored('next_request_ids', request.next_request_ids),
@@ -40,7 +41,7 @@ export function readSpeech({ body }: RouteRequest): MeteredRequest {
 /** Throws VendoError invalid_body. */
 export function readDialogue({ body }: RouteRequest): MeteredRequest {
   const request = readRequestBody(body, DialogueBody);
-  const characters = request.inputs.reduce((sum, { text }) => sum + codePoints(text), 0);
+  const characters = request.inputs.reduce((sum, { text }) => sum + codePointsOf(text), 0);
   return speech(
     body,
     request.model_id ?? DEFAULT_MODELS.dialogue,
@@ -139,23 +140,4 @@ function modelOf(field: string | null): string | null {
 
 function namesStored(field: string, ids: unknown): string[] {
   return listOf(ids).length > 0 ? [field] : [];
-}
-
-/** Unicode code points: what ElevenLabs counts as characters. */
-function codePoints(text: string): number {
-  let count = text.length;
-  for (let at = 0; at + 1 < text.length; at += 1)
-    if (isHighSurrogate(text.charCodeAt(at)) && isLowSurrogate(text.charCodeAt(at + 1))) {
-      count -= 1;
-      at += 1;
-    }
-  return count;
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-function isLowSurrogate(unit: number): boolean {
-  return unit >= 0xdc00 && unit <= 0xdfff;
 }

@@ -1,12 +1,9 @@
 import { Rational } from '@vendo/money';
 import { type Foreign, listOf, nameOf, objectOf } from '../foreign-json.js';
+import { type Headers, HeadMeter } from '../head-meter.js';
 import type { EventVerdict, ProviderUnits, Reading, UsageMeter } from '../provider.js';
 import { type Counts, decimalOf, quantitiesOf } from '../quantities.js';
-
-const PASS: EventVerdict = { terminal: false, drop: false };
-
-/** The answer's headers; names are lower case. */
-type Headers = Readonly<Record<string, string | string[] | undefined>>;
+import { PASS } from '../verdicts.js';
 
 const NOTHING: Reading = {
   model: null,
@@ -24,7 +21,7 @@ function creditsOf(headers: Headers): Rational | null {
 }
 
 /** What is owed once the request is accepted: characters of speech, a sound. Nothing in the audio says more. */
-export class AcceptedMeter implements UsageMeter {
+export class AcceptedMeter extends HeadMeter {
   private accepted = false;
   private credits: Rational | null = null;
 
@@ -32,27 +29,13 @@ export class AcceptedMeter implements UsageMeter {
   constructor(
     private readonly owed: Counts,
     private readonly expected: Rational | null,
-  ) {}
+  ) {
+    super();
+  }
 
   onHead(headers: Headers): void {
     this.accepted = true;
     this.credits = creditsOf(headers);
-  }
-
-  glance(): boolean {
-    return true;
-  }
-
-  onEvent(): EventVerdict {
-    return PASS;
-  }
-
-  onBody(): void {
-    // Audio in JSON is no report either.
-  }
-
-  onTornBody(): void {
-    // As above.
   }
 
   reading(): Reading {
@@ -64,10 +47,6 @@ export class AcceptedMeter implements UsageMeter {
       evidence: 'header',
       providerUnits: this.units(),
     };
-  }
-
-  counted(): Reading {
-    return this.reading();
   }
 
   /** ElevenLabs rounds to whole credits, either way: less than one of difference is none. */
@@ -85,27 +64,11 @@ function isWithinOne(a: Rational, b: Rational): boolean {
 }
 
 /** Voice changes and isolation: the credits that the head of the answer says. */
-export class CreditsMeter implements UsageMeter {
+export class CreditsMeter extends HeadMeter {
   private credits: Rational | null = null;
 
   onHead(headers: Headers): void {
     this.credits = creditsOf(headers);
-  }
-
-  glance(): boolean {
-    return true;
-  }
-
-  onEvent(): EventVerdict {
-    return PASS;
-  }
-
-  onBody(): void {
-    // Audio.
-  }
-
-  onTornBody(): void {
-    // Audio.
   }
 
   reading(): Reading {
@@ -117,10 +80,6 @@ export class CreditsMeter implements UsageMeter {
       evidence: 'header',
       providerUnits: { quantity: this.credits, shouldBe: null },
     };
-  }
-
-  counted(): Reading {
-    return this.reading();
   }
 }
 

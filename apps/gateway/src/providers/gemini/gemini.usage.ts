@@ -1,6 +1,7 @@
 import { countOf, type Foreign, isObject, listOf, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { OutputFloor } from '../token-floor.js';
+import { DROP, PASS, TERMINAL } from '../verdicts.js';
 import {
   Answer,
   compatibleUsage,
@@ -11,10 +12,6 @@ import {
   usageOf,
 } from './gemini.counts.js';
 import { paysPerQuery } from './gemini.models.js';
-
-const PASS: EventVerdict = { terminal: false, drop: false };
-const DROP: EventVerdict = { terminal: false, drop: true };
-const TERMINAL: EventVerdict = { terminal: true, drop: false };
 
 /** Where an answer says something. */
 const NATIVE_OUTPUT = ['text', 'code'];

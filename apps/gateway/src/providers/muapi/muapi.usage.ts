@@ -3,8 +3,7 @@ import type { Quantity } from '@vendo/pricing';
 import { isObject, nameOf, objectOf } from '../foreign-json.js';
 import type { EventVerdict, Reading, UsageMeter } from '../provider.js';
 import { decimalOf } from '../quantities.js';
-
-const PASS: EventVerdict = { terminal: false, drop: false };
+import { PASS } from '../verdicts.js';
 
 const REQUEST: Quantity = { meter: 'requests', quantity: Rational.ONE };
 

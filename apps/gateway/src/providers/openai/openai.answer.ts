@@ -1,11 +1,8 @@
 import type { Quantity } from '@vendo/pricing';
 import { countOf, type Foreign, nameOf, objectOf } from '../foreign-json.js';
-import type { EventVerdict, Reading } from '../provider.js';
+import type { Reading } from '../provider.js';
 import { type Counts, quantitiesOf } from '../quantities.js';
 import { billedTier } from './openai.models.js';
-
-export const PASS: EventVerdict = { terminal: false, drop: false };
-export const TERMINAL: EventVerdict = { terminal: true, drop: false };
 
 /** Counts of one report; null: reported as nonsense. */
 export type ReportedCounts = Readonly<Record<string, number | null>>;

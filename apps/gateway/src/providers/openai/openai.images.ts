@@ -24,7 +24,8 @@ import type {
 import { type Counts, quantitiesOf } from '../quantities.js';
 import { readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
-import { Answer, imageCounts, PASS, type ReportedCounts, TERMINAL } from './openai.answer.js';
+import { PASS, TERMINAL } from '../verdicts.js';
+import { Answer, imageCounts, type ReportedCounts } from './openai.answer.js';
 import { Count, countIn, Flag, flagIn, Model, modelIn, notTaken, Word } from './openai.fields.js';
 import { isPerImage, rateKeys, sizedModel } from './openai.models.js';
 

@@ -21,7 +21,8 @@ import type {
 } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { OutputFloor, tokenFloor } from '../token-floor.js';
-import { Answer, PASS, promptCounts, RESPONSES, TERMINAL } from './openai.answer.js';
+import { PASS, TERMINAL } from '../verdicts.js';
+import { Answer, promptCounts, RESPONSES } from './openai.answer.js';
 import { Count, Flag, Model, Tier } from './openai.fields.js';
 import { requestedTier } from './openai.models.js';
 import {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { eventKind, hasObjectMember, isObject, objectOf, parseObject } from '../foreign-json.js';
+import { HeadMeter } from '../head-meter.js';
 import type {
   EventVerdict,
   MeteredRequest,
@@ -8,10 +9,11 @@ import type {
   SseEvent,
   UsageMeter,
 } from '../provider.js';
-import { quantitiesOf } from '../quantities.js';
+import { codePointsOf, quantitiesOf } from '../quantities.js';
 import { readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
-import { Answer, PASS, promptCounts, RESPONSES, TERMINAL } from './openai.answer.js';
+import { PASS, TERMINAL } from '../verdicts.js';
+import { Answer, promptCounts, RESPONSES } from './openai.answer.js';
 import { Model, Word } from './openai.fields.js';
 
 /** A minute of speech is about 900 bytes of UTF-8 in any script: 150 words of English, 300 characters of Chinese. */
@@ -38,7 +40,7 @@ export function readSpeech({ body }: RouteRequest): MeteredRequest {
     accountObjects: isObject(voice) ? ['voice'] : [],
   };
   if (/^(?:openai\/)?tts-/.test(model)) {
-    const characters = charactersOf(input);
+    const characters = codePointsOf(input);
     return {
       ...common,
       bound: { kind: 'units', units: { characters } },
@@ -65,35 +67,16 @@ function soundTokensOf(textBytes: number): number {
   return Math.ceil((textBytes * SOUND_TOKENS_PER_MINUTE) / TEXT_BYTES_PER_MINUTE);
 }
 
-/** Characters as a reader counts them: what takes two units of UTF-16 is one. */
-function charactersOf(text: string): number {
-  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
-}
-
 /** Speech that is billed by the characters of the request: known as soon as OpenAI has accepted it. */
-export class CharactersMeter implements UsageMeter {
+export class CharactersMeter extends HeadMeter {
   private isAccepted = false;
 
-  constructor(private readonly characters: number) {}
+  constructor(private readonly characters: number) {
+    super();
+  }
 
   onHead(): void {
     this.isAccepted = true;
-  }
-
-  glance(): boolean {
-    return true;
-  }
-
-  onEvent(): EventVerdict {
-    return PASS;
-  }
-
-  onBody(): void {
-    // Sound is no JSON.
-  }
-
-  onTornBody(): void {
-    // Nor is it text.
   }
 
   reading(): Reading {
@@ -108,10 +91,6 @@ export class CharactersMeter implements UsageMeter {
       failed: false,
       upstreamId: null,
     };
-  }
-
-  counted(): Reading {
-    return this.reading();
   }
 }
 

@@ -10,7 +10,8 @@ import type {
 } from '../provider.js';
 import type { Counts } from '../quantities.js';
 import { OutputFloor, tokenFloor } from '../token-floor.js';
-import { Answer, PASS, promptCounts, type Spelling, TERMINAL } from './openai.answer.js';
+import { PASS, TERMINAL } from '../verdicts.js';
+import { Answer, promptCounts, type Spelling } from './openai.answer.js';
 import { flagIn, modelIn, notTaken } from './openai.fields.js';
 import { secondsToSay } from './openai.speech.js';
 

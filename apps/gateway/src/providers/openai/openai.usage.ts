@@ -1,10 +1,9 @@
 import { countOf, type Foreign, hasObjectMember, isObject, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { OutputFloor } from '../token-floor.js';
-import { Answer, CHAT, PASS, promptCounts, TERMINAL } from './openai.answer.js';
+import { DROP, PASS, TERMINAL } from '../verdicts.js';
+import { Answer, CHAT, promptCounts } from './openai.answer.js';
 import { searchesOf } from './openai.tools.js';
-
-const DROP: EventVerdict = { terminal: false, drop: true };
 
 /** What a chunk of a chat must hold to count. One expression: it is the quickest search there is. */
 const CHAT_COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;

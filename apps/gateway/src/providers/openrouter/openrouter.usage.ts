@@ -5,10 +5,8 @@ import { countOf, type Foreign, isObject, listOf, nameOf, objectOf, parseObject 
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { type Counts, quantitiesOf } from '../quantities.js';
 import { OutputFloor } from '../token-floor.js';
+import { PASS, TERMINAL } from '../verdicts.js';
 import { rateKeys } from './openrouter.models.js';
-
-const PASS: EventVerdict = { terminal: false, drop: false };
-const TERMINAL: EventVerdict = { terminal: true, drop: false };
 
 /** What a chunk must hold to count. One expression: it is the quickest search there is. */
 const COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;
