@@ -96,6 +96,40 @@ export const UsageMeasuredV2 = UsageMeasuredV1.extend({
 });
 export type UsageMeasuredV2 = z.infer<typeof UsageMeasuredV2>;
 
+/** A day: the longest that a job's hold may stay open. */
+export const MAX_JOB_TTL_MS = 24 * 60 * 60 * 1_000;
+
+/** What has certainly been used, should a job's own report never come; `after_ms` is how long to ask for that report. */
+const CountedUsage = z.strictObject({
+  after_ms: z.int().min(0),
+  model: z.string().nullable(),
+  tier: z.string().nullable(),
+  context_tokens: z.int().min(0),
+  quantities: z.array(z.strictObject({ meter: Meter, model: z.string().optional(), quantity: z.string() })),
+});
+
+/** Whose call it was and what decides its price: what a usage event needs beside the usage. */
+const CallFacts = z.strictObject({
+  hold_id: z.uuid(),
+  tenant_id: z.uuid(),
+  /** The cap subject (app, or connection key). */
+  subject: z.uuid(),
+  app_id: z.uuid().nullable(),
+  key_id: z.uuid(),
+  connection_id: z.uuid(),
+  provider: z.string(),
+  route: z.string(),
+  /** As the request named it. */
+  model: z.string(),
+  rate_version: z.int(),
+  hold_micros: Cost,
+  reserved_at: z.iso.datetime({ precision: 3 }),
+});
+
+/** A line of a correction: what is added to the quantity and to the charge, so what is taken back is negative. */
+export const CorrectedLine = UsageLine.extend({ cost_micros: MicrosWire });
+export type CorrectedLine = z.infer<typeof CorrectedLine>;
+
 /** What the gateway reports. */
 export const GATEWAY_EVENTS = {
   /** The call is about to be forwarded under this hold. Without an end it tells finance what the provider may bill. */
@@ -121,6 +155,34 @@ export const GATEWAY_EVENTS = {
     subject: z.uuid(),
     cost_micros: Cost,
     outcome: Outcome,
+  }),
+  /**
+   * A job was taken by the provider: its usage comes later, reported by whoever sees its end first. From here on the hold
+   * does not live with its spool but for `ttl_ms` since `reserved_at`.
+   */
+  'JobStarted.v1': CallFacts.extend({
+    upstream_id: z.string().min(1).max(256),
+    /** The tier that the request asked for. */
+    tier: z.string(),
+    ttl_ms: z.int().min(1).max(MAX_JOB_TTL_MS),
+    /** The status of the answer that named the job. */
+    status: z.int(),
+    outcome: Outcome,
+    stream: z.boolean(),
+    started_at: z.iso.datetime({ precision: 3 }),
+    counted: CountedUsage.nullable(),
+  }),
+  /**
+   * The provider has changed what a charged call costs, e.g. given it back. `n` numbers the corrections of a hold, from 1;
+   * each counts once, in the hold's windows and hour, after the hold's charge.
+   */
+  'UsageCorrected.v1': CallFacts.extend({
+    n: z.int().min(1),
+    reason: z.enum(['refunded']),
+    lines: z.array(CorrectedLine),
+    /** Sums of the lines: negative gives back. */
+    provider_cost_micros: MicrosWire,
+    cost_micros: MicrosWire,
   }),
   /** Shipped in the place of a spool record that could not be read back. */
   'RecordLost.v1': z.strictObject({

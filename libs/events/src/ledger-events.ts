@@ -76,6 +76,17 @@ export const LEDGER_EVENTS = {
     reason: z.string().nullable(),
     after: Totals,
   }),
+  /** A charge was corrected, once per hold and `n`; `cost_micros` is signed, negative gives back. */
+  'Adjusted.v1': z.strictObject({
+    hold_id: z.uuid(),
+    n: z.int().min(1),
+    subject: z.uuid(),
+    cost_micros: MicrosWire,
+    /** Those of the hold. */
+    windows: Windows,
+    reason: z.string(),
+    after: Totals,
+  }),
   'CapSet.v1': z.strictObject({
     subject: z.uuid(),
     daily_micros: Amount.nullable(),

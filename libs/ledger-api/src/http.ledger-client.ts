@@ -15,6 +15,8 @@ import {
   Caps,
   CreditEntry,
   type GrantCredit,
+  type Job,
+  LeasedJobs,
   OpenHold,
   ParkedRecord,
   ReserveAnswers,
@@ -98,6 +100,11 @@ export class HttpLedgerClient extends LedgerClient {
   setCaps(body: SetCaps): Promise<Caps> {
     const request = { method: 'PUT', path: '/internal/caps', shape: Caps, body } as const;
     return this.command(request, shardOf(body.tenant_id));
+  }
+
+  async leaseJobs(limit: number): Promise<Job[]> {
+    const body = { limit };
+    return (await this.command({ method: 'POST', path: '/internal/jobs/lease', shape: LeasedJobs, body })).jobs;
   }
 
   async openHolds(tenantId: string): Promise<OpenHold[]> {

@@ -6,6 +6,7 @@ import type {
   Caps,
   CreditEntry,
   GrantCredit,
+  Job,
   OpenHold,
   ParkedRecord,
   ReserveCommand,
@@ -33,6 +34,12 @@ export abstract class LedgerClient {
 
   /** Takes over the shipping of a spool whose writer is gone. */
   abstract adopt(adoption: AdoptSpool): Promise<AdoptAnswer>;
+
+  /**
+   * Jobs that are to be asked for at their providers now, at most `limit`, longest due first. Each is the caller's for at
+   * least 10 s; unless its end is reported it comes again, later the older it is.
+   */
+  abstract leaseJobs(limit: number): Promise<Job[]>;
 
   /** Throws VendoError `idempotency_conflict` when the key was used with another body; the same body gets the first answer. */
   abstract grantCredit(credit: GrantCredit): Promise<CreditEntry>;

@@ -1,4 +1,4 @@
-import { MicrosWire, Windows } from '@vendo/events';
+import { EVENTS, MicrosWire, Windows } from '@vendo/events';
 import { z } from 'zod';
 
 const Amount = MicrosWire.min(0);
@@ -106,6 +106,12 @@ export type AdoptAnswer = z.infer<typeof AdoptAnswer>;
 /** A spool that never returns: its expired holds are given up, with the operator's reason. */
 export const WriteOff = z.strictObject({ spool_id: Id, note: z.string().min(1).max(500) });
 export type WriteOff = z.infer<typeof WriteOff>;
+
+/** Asks for jobs whose end nobody has reported yet and that are due; each is the asker's alone for a while. */
+export const LeaseJobs = z.strictObject({ limit: z.int().min(1).max(100) });
+export const Job = EVENTS['JobStarted.v1'];
+export type Job = z.infer<typeof Job>;
+export const LeasedJobs = z.object({ jobs: z.array(Job) });
 
 export const GrantCredit = z.strictObject({
   tenant_id: Id,
