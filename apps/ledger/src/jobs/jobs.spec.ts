@@ -253,6 +253,7 @@ describe('a correction', () => {
     expect(await balance()).toBe(1_000);
     await restart();
     await tell(corrected(-30));
+    expect(ends()).toEqual(['applied']);
     expect(await kinds()).toEqual(['opened', 'settled', 'adjusted']);
     await tell(corrected(-1, 2));
     expect(ends()).toEqual(['parked']);
