@@ -107,7 +107,7 @@ export function tokenFloor(texts: Iterable<string>): number {
 }
 
 /** So much of quiet events waits at most until somebody asks. */
-const WAITING_BYTES_MAX = 16_384;
+const WAITING_BYTES_MAX = 32_768;
 
 /** Lines of events in which not every string of that name is output. */
 export interface Hush {

@@ -3,6 +3,8 @@ import type { Opening, QuietEvents } from '../providers/quiet-events.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
+/** With the end of the line before it. */
+const BLANK_LINE_MAX = '\r\n\r\n'.length;
 
 /** So much waits at most; then it is read at once, which costs less than reading each event when it comes. */
 const WAITING_BYTES_MAX = 8_192;
@@ -94,17 +96,22 @@ export class QuietBacklog {
     if (counts) {
       counts.lastIndex = 0;
       for (let found = counts.exec(text); found; found = counts.exec(text)) {
-        const start = startOfEvent(text, found.index);
-        readTo = endOfEvent(bytes, found.index, bytes.length);
-        this.read(bytes.toString('utf8', start, readTo));
-        counts.lastIndex = readTo;
+        const end = endOfEvent(bytes, found.index, bytes.length);
+        if (supersede) this.readNewest(bytes, text, readTo, end);
+        else this.read(bytes.toString('utf8', startOfEvent(text, found.index), end));
+        readTo = end;
+        counts.lastIndex = end;
       }
     }
-    if (!supersede) return;
-    // One that cannot be read does not take the place of the one before it.
-    for (let end = text.length; end > readTo; ) {
-      const start = startOfEvent(text, end - 4);
-      if (!this.read(bytes.toString('utf8', start, end))?.unread) return;
+    if (supersede) this.readNewest(bytes, text, readTo, text.length);
+  }
+
+  /** The last event between two places; one that cannot be read does not take the place of the one before it. */
+  private readNewest(bytes: Buffer, text: string, from: number, to: number): void {
+    for (let end = to; end > from; ) {
+      const start = startOfEvent(text, end - BLANK_LINE_MAX);
+      const verdict = this.read(bytes.toString('utf8', start, end));
+      if (verdict !== null && !verdict.unread) return;
       end = start;
     }
   }
