@@ -27,3 +27,10 @@ export interface QuietEvents {
 export function opening(text: string, says: Opening['says']): Opening {
   return { bytes: Buffer.from(text, 'latin1'), says };
 }
+
+/** Where the event begins that has this place in one of its lines. */
+export function startOfEvent(text: string, place: number): number {
+  for (let lf = text.lastIndexOf('\n', place); lf > 0; lf = text.lastIndexOf('\n', lf - 1))
+    if (text[lf - 1] === '\n' || (text[lf - 1] === '\r' && text[lf - 2] === '\n')) return lf + 1;
+  return 0;
+}

@@ -1,3 +1,5 @@
+import { startOfEvent } from './quiet-events.js';
+
 const SLASH = 0x2f;
 const APOSTROPHE = 0x27;
 const BACKSLASH = 0x5c;
@@ -192,15 +194,13 @@ export class OutputFloor {
 
   /** As `take` for each event, without cutting them apart. */
   private takeLines(text: string): void {
-    let lineStart = 0;
     for (let start = this.find(text, 0); start !== null; ) {
       const end = this.text.takeString(text, start);
       if (end === start) {
-        start = this.findFrom(text, end, lineStart);
+        start = this.findFrom(text, end);
       } else {
         this.deltas += 1;
-        lineStart = nextEvent(text, end);
-        start = this.find(text, lineStart);
+        start = this.find(text, nextEvent(text, end));
       }
     }
   }
@@ -209,19 +209,28 @@ export class OutputFloor {
    * In a stream it nearly always stands where it stood before: that is looked at first.
    * @returns the first character of the string.
    */
-  private find(lines: string, lineStart: number): number | null {
-    this.atUsualPlace.lastIndex = lineStart + this.usualPlace;
-    if (this.atUsualPlace.test(lines)) return this.atUsualPlace.lastIndex;
-    return this.findFrom(lines, lineStart, lineStart);
+  private find(lines: string, eventStart: number): number | null {
+    const place = eventStart + this.usualPlace;
+    this.atUsualPlace.lastIndex = place;
+    if (this.atUsualPlace.test(lines) && !hasBlankLine(lines, eventStart, place))
+      return this.atUsualPlace.lastIndex;
+    return this.findFrom(lines, eventStart);
   }
 
-  private findFrom(lines: string, from: number, lineStart = 0): number | null {
+  private findFrom(lines: string, from: number): number | null {
     this.search.lastIndex = from;
     const found = this.search.exec(lines);
     if (!found) return null;
-    this.usualPlace = found.index - lineStart;
-    return this.search.lastIndex;
+    const start = this.search.lastIndex;
+    this.usualPlace = found.index - startOfEvent(lines, found.index);
+    return start;
   }
+}
+
+function hasBlankLine(text: string, from: number, to: number): boolean {
+  for (let lf = text.indexOf('\n', from); lf >= 0 && lf < to; lf = text.indexOf('\n', lf + 1))
+    if (text[lf + 1] === '\n' || text[lf + 1] === '\r') return true;
+  return false;
 }
 
 /** Behind the line break that follows, and the blank line behind that. */

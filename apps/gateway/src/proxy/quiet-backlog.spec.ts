@@ -127,7 +127,7 @@ it.each(Object.keys(STREAMS))('waiting changes nothing for %s, cut anywhere', as
         expect(read(await meterOf(route), cut(bytes, cuts))).toEqual(read(atOnce, [bytes]));
       },
     ),
-    { numRuns: 200 },
+    { numRuns: 300 },
   );
 });
 

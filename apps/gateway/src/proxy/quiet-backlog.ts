@@ -1,5 +1,5 @@
 import type { EventVerdict, UsageMeter } from '../providers/provider.js';
-import type { Opening, QuietEvents } from '../providers/quiet-events.js';
+import { type Opening, type QuietEvents, startOfEvent } from '../providers/quiet-events.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -131,13 +131,4 @@ function endOfEvent(chunk: Buffer, from: number, limit: number): number {
   const next = chunk[lineEnd + 1];
   const end = next === LF ? lineEnd + 2 : next === CR && chunk[lineEnd + 2] === LF ? lineEnd + 3 : 0;
   return end <= limit ? end : 0;
-}
-
-/** Where the event begins that has this place in one of its lines. */
-function startOfEvent(text: string, place: number): number {
-  for (let lf = text.lastIndexOf('\n', place); lf > 0; lf = text.lastIndexOf('\n', lf - 1)) {
-    const before = text.charCodeAt(lf - 1);
-    if (before === LF || (before === CR && text.charCodeAt(lf - 2) === LF)) return lf + 1;
-  }
-  return 0;
 }
