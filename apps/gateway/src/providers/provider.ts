@@ -175,8 +175,6 @@ export interface UsageMeter {
   glance(lines: string): boolean;
   /** A streamed answer, event by event. */
   onEvent(event: SseEvent): EventVerdict;
-  /** A whole JSON answer, by a look at its text that need not parse all of it. @returns false: `onBody` must read it. */
-  onText?(bytes: Buffer): boolean;
   /** A whole JSON answer, 2xx only. `source` is its text, or its digest's: numbers there have all their digits. */
   onBody(json: unknown, source?: Buffer): void;
   /** What came of a JSON answer that broke off, one character per byte. */
