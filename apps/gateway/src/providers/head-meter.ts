@@ -6,8 +6,6 @@ export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What an answer costs of which the head says all, or the request once it is accepted: nothing in the body changes it. */
 export abstract class HeadMeter implements UsageMeter {
-  readonly isHeadOnly = true;
-
   abstract onHead(headers: Headers): void;
 
   /** `none` before the head; after it final, by evidence `header`. */

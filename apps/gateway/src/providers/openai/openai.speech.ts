@@ -70,6 +70,7 @@ function soundTokensOf(textBytes: number): number {
 
 /** Speech that is billed by the characters of the request: known as soon as OpenAI has accepted it. */
 export class CharactersMeter extends HeadMeter {
+  readonly isHeadOnly = true;
   private isAccepted = false;
 
   constructor(private readonly characters: number) {
