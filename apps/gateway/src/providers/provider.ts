@@ -2,6 +2,7 @@ import type { ErrorDetails, ErrorResponse } from '@vendo/errors';
 import type { Meter } from '@vendo/events';
 import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
+import type { QuietEvents } from './quiet-events.js';
 
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
@@ -153,12 +154,20 @@ export interface EventVerdict {
   terminal: boolean;
   /** We asked for it and the client did not: it is taken out of the client's stream. */
   drop: boolean;
+  /** It cannot be read: what was reported before it stays the newest report. */
+  unread?: true;
 }
 
 /** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
 export interface UsageMeter {
   /** The head of a 2xx answer, before anything of its body. Header names are lower case. */
   onHead?(headers: Readonly<Record<string, string | string[] | undefined>>): void;
+  /** Nothing in the body says more than the head: it is not read. */
+  readonly isHeadOnly?: true;
+  /** The events that need not be read while they pass, from now on; absent or null: none. Neither `glance` nor `onEvent` gets them, but those that count. */
+  readonly quiet?: QuietEvents | null;
+  /** Whole quiet events that have passed, in their order between the others; where output matters, `quiet` has it. */
+  onQuiet?(events: readonly Buffer[]): void;
   /**
    * Takes the output that an event carries, by a cheap look at its raw lines (one character per byte, so only ASCII
    * can be looked for), for each event in turn. @returns whether that was all: `onEvent` gets the others.
