@@ -17,6 +17,8 @@ const Conventions = z.strictObject({
   longContextFromBound: z.boolean().default(false),
   /** A cache write for one hour costs twice the input, whatever the file says. */
   cacheWrite1hIsTwiceInput: z.boolean().default(false),
+  /** Models with one input price for sound as well, where the file names none for it. */
+  audioAtInputPrice: z.array(z.string()).default([]),
   /** Tools that are free beyond their tokens. */
   freeTools: z.array(Meter).default([]),
 });

@@ -20,6 +20,7 @@ export function listPrices(
   const { provider } = conventions;
   const prices = withoutZeros(model, entry, readPrices(name, entry, conventions, say), say);
   if (conventions.cacheWrite1hIsTwiceInput) addCacheWrites1h(prices, say);
+  if (conventions.audioAtInputPrice.includes(model)) addAudio(prices);
   const lacking = missingPrice(entry, prices);
   if (lacking) {
     say(`skipped: ${lacking}`);
@@ -96,6 +97,18 @@ function addCacheWrites1h(prices: Price[], say: Say): void {
       say(`corrected cache_write_1h_tokens: ${perMillion(stated)} is not 2 x input (${perMillion(derived)})`);
       Object.assign(stated, derived);
     } else prices.push(derived);
+  }
+}
+
+/** As genai-prices 0.1.8 quotes them: a single price for whatever is put in. */
+function addAudio(prices: Price[]): void {
+  for (const input of prices.filter(({ meter }) => meter === 'input_tokens')) {
+    const audio: Price = {
+      ...input,
+      meter: 'audio_input_tokens',
+      notes: ['derived: audio at the input price as genai-prices 0.1.8 has it'],
+    };
+    if (!prices.some((price) => isSame(price, audio))) prices.push(audio);
   }
 }
 
