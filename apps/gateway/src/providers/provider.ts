@@ -2,6 +2,7 @@ import type { ErrorDetails, ErrorResponse } from '@vendo/errors';
 import type { Meter } from '@vendo/events';
 import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
+import type { z } from 'zod';
 import type { QuietEvents } from './quiet-events.js';
 
 /**
@@ -26,8 +27,27 @@ export interface Provider {
   target?(raw: string): string;
   /** Puts the real credential in; every client credential is out already. */
   authorize(outgoing: Outgoing, secret: string): void;
+  /** Headers of its own that are about accounts; no call to any provider lets them through. */
+  readonly accountHeaders?: AccountHeaders;
+  /** Connections to a part of the operator's account here; absent: there are none. */
+  readonly managedPart?: ManagedPart;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
+}
+
+/** Names in lower case; one that ends in `*` stands for all that begin so. */
+export interface AccountHeaders {
+  /** Of a request: credentials beside the usual places, and who is billed or asked for. */
+  readonly sent?: readonly string[];
+  /** Of an answer: what tells about the account behind us, or leads around us. */
+  readonly answered?: readonly string[];
+}
+
+/** A profile of connections whose key is the pool's, and which store whose part of its account they are. */
+export interface ManagedPart {
+  readonly profile: string;
+  /** What such a connection stores. */
+  readonly stored: z.ZodType<object>;
 }
 
 /** What is about to be sent. Header names are lower case. */
