@@ -87,7 +87,7 @@ function fixtures(): [Recording, string][] {
   return PROVIDERS.flatMap(({ slug, upstream, routes }) => {
     const first = routes.find((route) => route.class === 'metered');
     if (!first) return [];
-    const plain = first.path.replace(/[:*][a-zA-Z]+/g, '{model}');
+    const plain = first.path.replace(/\/[:*][a-zA-Z]+/g, '/{model}');
     const folder = path.join(FOLDERS, slug, 'fixtures');
     return readdirSync(folder).map((name): [Recording, string] => {
       const file = `${slug}/${name}`;

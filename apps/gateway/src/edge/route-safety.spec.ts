@@ -12,6 +12,8 @@ import { MORE_PLACES, PLACES, THEIRS_ONLY } from './credential-places.contract.j
 
 const CLIENT_SECRET = 'sk-of-the-client';
 const OTHER_KEY = KEY.replace('0123', '3210');
+/** Some providers have hundreds that are written alike. */
+const ROUTES_MAX = 12;
 
 let world: ProxyWorld;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
@@ -79,6 +81,7 @@ function ask({ method, target, headers = {} }: Asked): Promise<Answered> {
   });
 }
 
+const REFUSED = ['route_not_supported', 'path_traversal'];
 const BEARER = { authorization: `Bearer ${KEY}` };
 const UPGRADE = {
   ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
@@ -91,13 +94,11 @@ async function expectBlocked(asked: readonly Asked[]): Promise<void> {
   const forwarded = world.seen.map(({ method, url }) => `${method} ${url}`);
   expect(forwarded).toEqual([]);
   expect(world.reserved).toEqual([]);
-  const odd = asked.filter((_, n) => {
+  const odd = asked.filter(({ target }, n) => {
     const { status = 0, body = '' } = answers[n] ?? {};
-    return (
-      status < 400 ||
-      status >= 500 ||
-      !/"code":"(?:route_not_supported|path_traversal|invalid_body)"/.test(body)
-    );
+    // Only where the query is what is wrong has a route been found.
+    const codes = target.includes('?') ? [...REFUSED, 'invalid_body'] : REFUSED;
+    return status < 400 || status >= 500 || !codes.includes(JSON.parse(body).error?.code);
   });
   expect(odd).toEqual([]);
 }
@@ -106,10 +107,6 @@ async function expectBlocked(asked: readonly Asked[]): Promise<void> {
 function withQueries(target: string): string[] {
   if (target.includes('?')) return [target];
   return [target, `${target}?`, `${target}?beta=true`, `${target}?alt=/v1/models`, `${target}?/../v1/models`];
-}
-
-function pathOf(target: string): string {
-  return target.split('?')[0] ?? '';
 }
 
 describe.each(PROVIDERS.map((provider) => [provider.slug, provider] as const))('%s', (slug, provider) => {
@@ -138,7 +135,7 @@ describe.each(PROVIDERS.map((provider) => [provider.slug, provider] as const))('
     ));
 
   it('takes its own routes in no other spelling than theirs', async () => {
-    for (const { method, path } of provider.routes.filter(isOneOfItsKind)) {
+    for (const { method, path } of provider.routes.slice(0, ROUTES_MAX)) {
       const own = examplePath(path);
       const asked = disguises(own)
         .filter((spelling) => !isOwnSpelling(provider, method, spelling))
@@ -213,9 +210,8 @@ function carrying(
   provider: Provider,
   route: string,
 ): Omit<Asked, 'method'> {
-  const parts = Object.entries(credentials).map(([place, one]) =>
-    (PLACES[place] ?? MORE_PLACES[place] ?? (() => ({})))(one),
-  );
+  const places = { ...PLACES, ...MORE_PLACES };
+  const parts = Object.entries(credentials).flatMap(([place, one]) => places[place]?.(one) ?? []);
   const query = parts.flatMap((part) => part.query ?? []).join('&');
   const token = parts.find((part) => part.token !== undefined)?.token ?? '42:AA';
   const path = examplePath(route).replace('/bot/', `/bot${token}/`);
@@ -230,18 +226,14 @@ function hasKeyInPath({ routes }: Provider): boolean {
   return routes.some(({ path }) => path.startsWith('/bot/'));
 }
 
-/** Of many routes that are written alike the first few will do. */
-function isOneOfItsKind(_: Provider['routes'][number], index: number): boolean {
-  return index < 12;
-}
-
-/** A path that the route takes; the model's name has no letter of a disguise that would be another model. */
+/** A path that the route takes. */
 function examplePath(route: string): string {
-  return route.replace(/([:*])[a-zA-Z]+/g, (_, kind: string) => (kind === '*' ? 'a/B-1' : 'B-1'));
+  return route.replace(/\/([:*])[a-zA-Z]+/g, (_, kind: string) => (kind === '*' ? '/a/B-1' : '/B-1'));
 }
 
-/** Ids are the client's to choose, and some providers take a colon encoded, or names in any case. */
+/** Ids are the client's to choose: in capitals they are others, and some providers take names in any case. */
 function isOwnSpelling(provider: Provider, method: string, target: string): boolean {
-  const path = pathOf(provider.target?.(target) ?? target);
-  return /%/.test(target) ? false : matchRoute(provider, method, path) !== null;
+  return /^[\w./:-]+$/.test(target) && !/\/\/|\/$/.test(target)
+    ? matchRoute(provider, method, provider.target?.(target) ?? target) !== null
+    : false;
 }

@@ -245,7 +245,7 @@ describe('anthropic usage', () => {
   it.each([
     [{ output_tokens: 'x' }, 'a count that is none'],
     ['none', 'no list'],
-  ])('is not final where the iterations are or have %p: %s', (iteration) => {
+  ])('is not final where the iterations are or have %p: %s', (iteration, _) => {
     const iterations = typeof iteration === 'string' ? iteration : [iteration];
     const meter = whole({ usage: { input_tokens: 5, output_tokens: 2, iterations } });
     expect(meter.reading().state).toBe('partial');
