@@ -219,6 +219,8 @@ export interface Reading {
   contextTokens: number;
   /** The provider's own report is complete (`final`), has begun (`partial`), or has said nothing (`none`). */
   state: 'none' | 'partial' | 'final';
+  /** Nothing in the answer says that it is over: its report is final only where the answer ends by itself. */
+  openEnded?: boolean;
   /** A final report that stood in the head of the answer, or follows from the request once it is accepted; absent: in its body. */
   evidence?: 'header';
   /** The answer carried an error in its body or stream: quantities hold what the provider bills nevertheless. */
