@@ -3,7 +3,7 @@ import { microsToWire } from '@vendo/money';
 import type pg from 'pg';
 import type { EventsCursor } from './events-cursor.js';
 
-/** Evidence of a usage event whose quantity no final report gave: a lower bound of it was charged. */
+/** Evidence of a usage event whose quantity no final report gave. */
 export type EstimateEvidence = 'counted' | 'estimated';
 
 /** Which estimates; what is absent narrows nothing. */

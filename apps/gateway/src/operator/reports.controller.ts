@@ -48,7 +48,7 @@ export class ReportsController {
   @Documented({
     summary: 'Usage events that were counted or estimated, newest first, with totals of the whole filter.',
     description:
-      'What no final report of the provider gave, and so was charged by a lower bound. `from` and `to` are UTC days, both included. Pages as the usage events do.',
+      'What no final report of the provider gave (docs/metering.md says what is charged of it). `from` and `to` are UTC days, both included. Pages as the usage events do.',
     query: EstimatesQuery,
     answer: { status: 200, body: EstimatesAnswer },
     refuses: ['invalid_request'],
