@@ -2,6 +2,7 @@ import type { ErrorDetails, ErrorResponse } from '@vendo/errors';
 import type { Meter } from '@vendo/events';
 import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
+import type { Foreign } from './foreign-json.js';
 
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
@@ -25,6 +26,12 @@ export interface Provider {
   target?(raw: string): string;
   /** Puts the real credential in; every client credential is out already. */
   authorize(outgoing: Outgoing, secret: string): void;
+  /**
+   * Whether an error answer (status 400 and up) says that the account itself has no money or quota left, which is the
+   * operator's matter where the account is. `body` is its JSON; empty where it is none. Never throws on foreign input.
+   * Absent: the provider has no such answer.
+   */
+  outOfFunds?(status: number, body: Foreign): boolean;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
 }

@@ -12,5 +12,6 @@ export const composio: Provider = {
     delete headers['x-llm-gateway-headers'];
     headers['x-api-key'] = secret;
   },
+  outOfFunds: (status) => status === 402,
   rateKeys,
 };

@@ -14,5 +14,6 @@ export const muapi: Provider = {
   authorize({ headers }, secret) {
     headers['x-api-key'] = secret;
   },
+  outOfFunds: (status) => status === 402,
   rateKeys,
 };

@@ -11,5 +11,6 @@ export const openrouter: Provider = {
   authorize({ headers }, secret) {
     headers.authorization = `Bearer ${secret}`;
   },
+  outOfFunds: (status) => status === 402,
   rateKeys,
 };
