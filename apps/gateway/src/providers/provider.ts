@@ -2,7 +2,7 @@ import type { ErrorDetails, ErrorResponse } from '@vendo/errors';
 import type { Meter } from '@vendo/events';
 import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
-import type { Foreign } from './foreign-json.js';
+import type { PriceFeed } from './price-feed.js';
 
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
@@ -24,6 +24,8 @@ export interface Provider {
    * provider's SDK leaves out, or the place of a credential in the path, emptied. Absent: as it came.
    */
   target?(raw: string): string;
+  /** Absent: the provider publishes no prices that a program could read. */
+  readonly feed?: PriceFeed;
   /** Puts the real credential in; every client credential is out already. */
   authorize(outgoing: Outgoing, secret: string): void;
   /**
@@ -31,7 +33,7 @@ export interface Provider {
    * operator's matter where the account is. `body` is its JSON; empty where it is none. Never throws on foreign input.
    * Absent: the provider has no such answer.
    */
-  outOfFunds?(status: number, body: Foreign): boolean;
+  outOfFunds?(status: number, body: Readonly<Record<string, unknown>>): boolean;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
 }
