@@ -256,7 +256,10 @@ export class ProxyWorld {
       this.bodies = Number(bytes);
       this.changed();
     };
-    const log = (fields: unknown): void => void this.logged.push(fields);
+    const log = (fields: unknown): void => {
+      this.logged.push(fields);
+      this.changed();
+    };
     return new ProxyService(
       {
         maxBodyBytes: 100_000,

@@ -1,4 +1,5 @@
 import type { Provider } from '../provider.js';
+import { feed } from './openrouter.feed.js';
 import { rateKeys } from './openrouter.models.js';
 import { routes } from './openrouter.routes.js';
 
@@ -7,9 +8,11 @@ export const openrouter: Provider = {
   upstream: 'https://openrouter.ai',
   holdCeiling: 1_000_000n,
   routes,
+  feed,
   target: (raw) => (raw.startsWith('/api/') ? raw : `/api${raw}`),
   authorize({ headers }, secret) {
     headers.authorization = `Bearer ${secret}`;
   },
+  outOfFunds: (status) => status === 402,
   rateKeys,
 };
