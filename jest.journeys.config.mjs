@@ -72,8 +72,8 @@ const fileOf = (name) => `/${name}\\.e2e\\.spec\\.ts$`;
  */
 export default {
   ...base,
-  globalSetup: undefined,
-  globalTeardown: undefined,
+  globalSetup: '<rootDir>/test/harness/jest-global-setup.mjs',
+  globalTeardown: '<rootDir>/test/harness/jest-global-teardown.mjs',
   testRegex: atOnce === 'two' ? SIDE_BY_SIDE.map(fileOf) : 'test/.*\\.e2e\\.spec\\.ts$',
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/chaos/', ...left.map(fileOf)],
   reporters: ['default', '<rootDir>/test/harness/times-reporter.mjs'],
