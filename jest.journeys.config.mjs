@@ -22,9 +22,8 @@ const ONLY_ON = {
     // On Postgres, and on a Kafka of its own.
     'kill',
     'kill-on-kafka',
-    'kafka-outage',
   ],
-  kafka: ['kafka'],
+  kafka: ['kafka', 'kafka-outage'],
 };
 /** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
 const NOT_IN_CI = ['shared-spool', 'slow-clients'];
@@ -35,7 +34,6 @@ const NOT_IN_CI = ['shared-spool', 'slow-clients'];
 export const SIDE_BY_SIDE = [
   'kill-on-kafka',
   'npm-start',
-  'kafka-outage',
   'fuzz',
   'kill',
   'rolling-restart',
