@@ -10,6 +10,7 @@ import { CallersModule } from './callers/callers.module.js';
 import type { GatewayConfig } from './config.js';
 import { CredentialsModule } from './credentials/credentials.module.js';
 import { IdentitiesModule } from './identities/identities.module.js';
+import { ObjectsModule } from './objects/objects.module.js';
 import { OpenApiModule } from './openapi/openapi.module.js';
 import { OperatorModule } from './operator/operator.module.js';
 import { PROVIDERS } from './providers/registry.js';
@@ -33,6 +34,7 @@ export class GatewayModule {
       upstreams: config.upstreams,
       ...(config.VENDO_SANDBOX_URL === undefined ? {} : { sandboxUrl: config.VENDO_SANDBOX_URL }),
     });
+    const objects = ObjectsModule.from({ databaseUrl }, [registry]);
     const identities = IdentitiesModule.from({
       jwksUrl: config.VENDO_JWKS_URL,
       issuer: config.VENDO_JWT_ISSUER,
@@ -55,7 +57,7 @@ export class GatewayModule {
       maxBodiesBytes: config.VENDO_MAX_BODIES_BYTES,
       upstreamTimeoutMs: config.VENDO_UPSTREAM_TIMEOUT_MS,
       ...PROXY_LIMITS,
-      imports: [callers, credentials, ledger, spool],
+      imports: [callers, credentials, objects, ledger, spool],
     });
     return {
       module: GatewayModule,

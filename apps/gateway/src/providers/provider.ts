@@ -27,7 +27,29 @@ export interface Provider {
   authorize(outgoing: Outgoing, secret: string): void;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
+  /** How the ends of jobs are learned; absent: no route starts any. */
+  readonly jobs?: ProviderJobs;
 }
+
+/** Work that goes on after the answer that took it, and whose cost only a later answer tells. */
+export interface ProviderJobs {
+  /** The meters of a report. */
+  readonly needs: readonly Meter[];
+  /** The path that is asked for a job's report; the answer is JSON. */
+  pollPath(upstreamId: string): string;
+  /** What a 2xx answer to that says of the job. Never throws on foreign input. */
+  read(json: unknown, job: StartedJob): JobReport;
+}
+
+/** What is known of a job from its beginning. */
+export interface StartedJob {
+  upstream_id: string;
+  /** As `MeteredRequest.job` says. */
+  tier: string;
+}
+
+/** `failed`: it has ended, and the provider bills nothing. */
+export type JobReport = { state: 'running' } | { state: 'done'; reading: Reading } | { state: 'failed' };
 
 /** What is about to be sent. Header names are lower case. */
 export interface Outgoing {
@@ -50,6 +72,10 @@ export interface FreeRoute {
   readonly upload?: boolean;
   /** As of a metered request; here the path names them. */
   readonly accountObjects?: readonly string[];
+  /** The named part of the path that is the id of a stored object, as of `MeteredRequest.storedObjects`. */
+  readonly object?: string;
+  /** The answer is a report on the job that `object` names. */
+  readonly reports?: true;
   /** As `MeteredRequest.accountObjects`, of a body that is not read otherwise. Throws VendoError `invalid_body`. */
   accountObjectsIn?(body: Buffer): readonly string[];
 }
@@ -119,10 +145,31 @@ export interface MeteredRequest {
    * managed pool, whose account tenants share, such a call must be refused; absent or empty: none.
    */
   readonly accountObjects?: readonly string[];
+  /** Stored objects whose ids are known; on an account that tenants share, each must have come from an answer to this tenant. */
+  readonly storedObjects?: readonly StoredObject[];
+  /** The answer's own id (`Reading.upstreamId`) is that of an object that stays in the account, and may be named later. */
+  readonly stores?: boolean;
+  /** The answer takes a job on, and names it (`Reading.upstreamId`): what it costs is told later. */
+  readonly job?: JobTerms;
+  /** Other names that the answer may be priced under beside the model; the call is refused unless each has a price. */
+  readonly extras?: readonly string[];
   /** The body was rewritten to ask for events, and all of them stay in the client's stream. */
   readonly dropsNothing?: boolean;
   /** A fresh fold over the answer. */
   meter(): UsageMeter;
+}
+
+/** An object that is stored in the provider's account, and the field of the request that names it. */
+export interface StoredObject {
+  field: string;
+  id: string;
+}
+
+export interface JobTerms {
+  /** How long its hold stays open for its report, milliseconds; at most a day. */
+  ttlMs: number;
+  /** What its price depends on beside the model, for `ProviderJobs.read`. */
+  tier: string;
 }
 
 /** One provider's connections can be to different accounts behind it. */

@@ -13,6 +13,8 @@ import { Metrics, RuntimeModule, SystemClock } from '@vendo/runtime';
 import type { Caller, Callers, Connection, Freshness } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { Edge } from '../edge/edge.js';
+import { MemoryObjectTable } from '../objects/memory.object-table.js';
+import { StoredObjects } from '../objects/stored-objects.js';
 import type { Spool } from '../spool/spool.js';
 import type { DrainLimits } from './drains.js';
 import { PROXY_LIMITS } from './limits.js';
@@ -118,6 +120,8 @@ export class ProxyWorld {
   writes: (frame: number) => boolean = () => true;
   rates: RateBook = new RateBook(RATES, MARGINS, 1);
   connection: Connection = CONNECTION;
+  /** What the registry keeps of objects in the providers' accounts. */
+  readonly objects = new MemoryObjectTable();
   /** What a connection to a shared account stores of the tenant's part of it. */
   accountPart: string | null = null;
   upstreamOrigin = '';
@@ -259,6 +263,7 @@ export class ProxyWorld {
       this.changed();
     };
     const log = (fields: unknown): void => void this.logged.push(fields);
+    const logger = { debug: log, info: log, warn: log, error: log, fatal: log };
     return new ProxyService(
       {
         maxBodyBytes: 100_000,
@@ -271,11 +276,12 @@ export class ProxyWorld {
       {
         callers: this.callers(),
         vault: this.vault(),
+        objects: new StoredObjects(this.objects, logger, this.metrics),
         ledger: this.ledger(),
         spool: this.spool(),
         upstreams: new UndiciUpstreams(this.upstreamTimeoutMs, CONNECT_TIMEOUT_MS),
         clock: this.clock,
-        logger: { debug: log, info: log, warn: log, error: log, fatal: log },
+        logger,
         metrics,
       },
     );

@@ -16,6 +16,7 @@ export class ProxyMetrics {
   readonly unpriced;
   readonly unreported;
   readonly unitsDiffer;
+  readonly jobsSettled;
 
   constructor(metrics: Metrics) {
     this.calls = metrics.counter('vendo_proxy_calls_total', 'Calls by what became of them', [
@@ -62,6 +63,11 @@ export class ProxyMetrics {
       'vendo_proxy_provider_units_differ_total',
       'Calls for which the provider counted other units than its price list says, for finance',
       ['provider'],
+    );
+    this.jobsSettled = metrics.counter(
+      'vendo_jobs_settled_total',
+      'Jobs whose end this gateway has reported, by what the provider said',
+      ['provider', 'how'],
     );
   }
 }

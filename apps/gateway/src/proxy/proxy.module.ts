@@ -9,6 +9,7 @@ import { LedgerClient } from '@vendo/ledger-api';
 import { Clock, Health, LOGGER, type Logger, Metrics } from '@vendo/runtime';
 import { Callers } from '../callers/callers.js';
 import { CredentialVault } from '../credentials/credential-vault.js';
+import { StoredObjects } from '../objects/stored-objects.js';
 import { Spool } from '../spool/spool.js';
 import { type ProxyConfig, ProxyService } from './proxy.service.js';
 import { ProxyMetrics } from './proxy-metrics.js';
@@ -18,7 +19,7 @@ import { Upstreams } from './upstreams.js';
 export interface ProxyModuleConfig extends ProxyConfig {
   /** Until the headers of a provider's answer, and between two of its chunks, milliseconds. */
   upstreamTimeoutMs: number;
-  /** The modules that provide Callers, CredentialVault, LedgerClient and Spool, unless they are global. */
+  /** The modules that provide Callers, CredentialVault, StoredObjects, LedgerClient and Spool, unless they are global. */
   imports: NonNullable<ModuleMetadata['imports']>;
 }
 
@@ -43,17 +44,39 @@ export class ProxyModule implements OnModuleDestroy {
         },
         {
           provide: ProxyService,
-          inject: [Callers, CredentialVault, LedgerClient, Spool, Upstreams, Clock, LOGGER, ProxyMetrics],
+          inject: [
+            Callers,
+            CredentialVault,
+            StoredObjects,
+            LedgerClient,
+            Spool,
+            Upstreams,
+            Clock,
+            LOGGER,
+            ProxyMetrics,
+          ],
           useFactory: (
             callers: Callers,
             vault: CredentialVault,
+            objects: StoredObjects,
             ledger: LedgerClient,
             spool: Spool,
             upstreams: Upstreams,
             clock: Clock,
             logger: Logger,
             metrics: ProxyMetrics,
-          ) => new ProxyService(config, { callers, vault, ledger, spool, upstreams, clock, logger, metrics }),
+          ) =>
+            new ProxyService(config, {
+              callers,
+              vault,
+              objects,
+              ledger,
+              spool,
+              upstreams,
+              clock,
+              logger,
+              metrics,
+            }),
         },
       ],
       exports: [ProxyService],

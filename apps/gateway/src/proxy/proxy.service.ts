@@ -8,6 +8,8 @@ import type { Clock, Logger } from '@vendo/runtime';
 import type { Caller, Callers, Connection } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { hasTraversal, type ProxyTarget, queryOf } from '../edge/target.js';
+import type { KeptObject } from '../objects/object-table.js';
+import type { StoredObjects } from '../objects/stored-objects.js';
 import type {
   Account,
   CostBound,
@@ -17,6 +19,7 @@ import type {
   NeededBinding,
   Provider,
   Route,
+  StoredObject,
 } from '../providers/provider.js';
 import { providerBySlug } from '../providers/registry.js';
 import { matchRoute, type RouteMatch } from '../providers/route-table.js';
@@ -27,6 +30,7 @@ import { type DrainLimits, Drains } from './drains.js';
 import { ClientLeft, Exchange, type Upload } from './exchange.js';
 import { requestHeaders } from './headers.js';
 import { Hold } from './hold.js';
+import { JobEnds, JobPoll } from './job-ends.js';
 import { type OpenCall, OpenCalls } from './open-calls.js';
 import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
@@ -51,6 +55,7 @@ export interface ProxyConfig {
 export interface ProxyParts {
   callers: Callers;
   vault: CredentialVault;
+  objects: StoredObjects;
   ledger: LedgerClient;
   spool: Spool;
   upstreams: Upstreams;
@@ -72,6 +77,7 @@ export class ProxyService {
   private readonly queues = new SendQueues();
   private readonly turns = new Turns();
   private readonly bodies: BodyBudget;
+  private readonly jobEnds: JobEnds;
 
   constructor(
     private readonly config: ProxyConfig,
@@ -83,6 +89,7 @@ export class ProxyService {
       (open) => metrics.open.set(open),
     );
     this.drains = new Drains(config.drains, (draining) => metrics.draining.set(draining));
+    this.jobEnds = new JobEnds(parts);
     this.bodies = new BodyBudget(config.maxBodiesBytes, (bytes) => metrics.bodyBytes.set(bytes));
   }
 
@@ -123,7 +130,8 @@ export class ProxyService {
     const { route, params } = match;
     call.route = route.name;
     if (this.open.stopping) throw new VendoError('billing_unavailable');
-    if (route.class === 'free') await this.walkFree(call, call.caller, provider, route, forwarded, exchange);
+    if (route.class === 'free')
+      await this.walkFree(call, call.caller, provider, route, params, forwarded, exchange);
     else await this.walkMetered(call, call.caller, provider, route, params, forwarded, exchange);
   }
 
@@ -133,6 +141,7 @@ export class ProxyService {
     caller: Caller,
     provider: Provider,
     route: FreeRoute,
+    params: RouteMatch['params'],
     path: string,
     exchange: Exchange,
   ): Promise<void> {
@@ -143,12 +152,47 @@ export class ProxyService {
       throw new VendoError('invalid_body', 'This route takes no body.');
     const accountObjects = Buffer.isBuffer(body) ? (route.accountObjectsIn?.(body) ?? []) : [];
     const connection = await this.connect(call, caller, provider, exchange, 'free');
-    refuseForeignObjects(this.parts.vault.account(connection), [
-      ...(route.accountObjects ?? []),
-      ...accountObjects,
-    ]);
+    const account = this.parts.vault.account(connection);
+    refuseForeignObjects(account, [...(route.accountObjects ?? []), ...accountObjects]);
+    const id = route.object === undefined ? undefined : params[route.object];
+    const object = id === undefined ? null : await this.lookUp(connection, account, id);
     exchange.assertThere();
-    this.forward(call, provider, connection, path, body, exchange, route.method, null);
+    const metering = route.reports ? this.listening(provider, object) : null;
+    this.forward(call, provider, connection, path, body, exchange, route.method, metering);
+  }
+
+  /**
+   * What is known of an object that a request names. Null: nothing, on an account of the tenant's own.
+   * Throws VendoError object_not_found where the account is shared and no answer to this tenant has named it,
+   * billing_unavailable where that cannot be known.
+   */
+  private async lookUp(
+    { id: connectionId, provider }: Connection,
+    { tenantId, isShared }: Account,
+    objectId: string,
+  ): Promise<KeptObject | null> {
+    const asked = this.parts.objects.find({ provider, connectionId, objectId });
+    const found = await (isShared ? asked : asked.catch(() => null));
+    const own = found?.tenantId === tenantId ? found : null;
+    if (own === null && isShared) throw new VendoError('object_not_found');
+    return own;
+  }
+
+  /** Throws as `lookUp`. */
+  private async assertOwn(
+    connection: Connection,
+    account: Account,
+    objects: readonly StoredObject[] = [],
+  ): Promise<void> {
+    if (!account.isShared) return;
+    for (const { id } of objects) await this.lookUp(connection, account, id);
+  }
+
+  /** Reads the answer to a question after a job that has not been charged yet. */
+  private listening(provider: Provider, object: KeptObject | null): Metering | null {
+    if (!provider.jobs || !object?.job || object.ended) return null;
+    const poll = new JobPoll(this.jobEnds, provider, provider.jobs, object.job);
+    return { hold: poll, meter: poll, stream: false, mayDrop: false };
   }
 
   /** Held, forwarded, measured, priced, settled. */
@@ -170,12 +214,14 @@ export class ProxyService {
       contentType: exchange.header('content-type') ?? '',
     });
     // A mistake that happens, and the model stands in log lines, events and rate misses.
-    if (carriesKey(request.model)) throw new VendoError('invalid_body', 'The model is an API key.');
+    if ([request.model, ...(request.extras ?? [])].some(carriesKey))
+      throw new VendoError('invalid_body', 'The model is an API key.');
     call.model = request.model;
     call.stream = request.stream;
     const connection = await this.connect(call, caller, provider, exchange, 'metered', request.binding);
     const account = this.parts.vault.account(connection);
     refuseForeignObjects(account, request.accountObjects);
+    await this.assertOwn(connection, account, request.storedObjects);
     const forwarded = request.bodyFor?.(account) ?? request.body;
     const { amount, rates } = this.quote(caller, provider, request);
     if (this.parts.spool.refusal() !== null) throw new VendoError('billing_unavailable');
@@ -185,6 +231,7 @@ export class ProxyService {
         id: call.id,
         caller,
         connection,
+        isShared: account.isShared,
         provider,
         route: route.name,
         request,
@@ -230,7 +277,7 @@ export class ProxyService {
 
   /** min(the provider's ceiling, what the request can cost). Throws VendoError `rate_missing`. */
   private quote(caller: Caller, provider: Provider, request: MeteredRequest): Quote {
-    const { model, tier, bound, needs = TOKENS } = request;
+    const { model, tier, bound, needs = TOKENS, extras = [] } = request;
     const rates = this.parts.callers.rates();
     const context: PriceContext = {
       tenantId: caller.tenantId,
@@ -241,13 +288,10 @@ export class ProxyService {
       at: this.parts.clock.wallMs(),
       version: rates.version,
     };
-    if (!rates.isPriced(context, needs)) {
-      this.parts.callers.reportRateMiss({
-        tenantId: caller.tenantId,
-        provider: provider.slug,
-        model,
-        meter: null,
-      });
+    for (const name of [model, ...extras]) {
+      if (rates.isPriced({ ...context, rateKeys: provider.rateKeys(name) }, needs)) continue;
+      const miss = { tenantId: caller.tenantId, provider: provider.slug, model: name, meter: null };
+      this.parts.callers.reportRateMiss(miss);
       throw new VendoError('rate_missing');
     }
     const ceiling = provider.holdCeiling;

@@ -1,22 +1,32 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { errorResponse, VendoError } from '@vendo/errors';
 import type { Dispatcher } from 'undici';
-import type { UsageMeter } from '../providers/provider.js';
+import type { Reading, UsageMeter } from '../providers/provider.js';
 import type { Call } from './call.js';
 import type { Drain, Drains } from './drains.js';
 import type { Exchange } from './exchange.js';
 import { responseHeaders } from './headers.js';
-import type { Hold } from './hold.js';
 import { type Ending, isKnownAtHead, measure, readHead } from './measure.js';
 import type { OpenCall } from './open-calls.js';
 import { OwnAnswer } from './own-answer.js';
 import type { SendQueues } from './send-queues.js';
+import type { AnswerEnd } from './settlement.js';
 import { openTap, type Tap, type TapSink } from './tap.js';
 import type { Turn, Turns } from './turns.js';
 
-/** What a metered answer is measured with; free ones have none. */
+/** Takes what an answer came to: a hold, or whoever waits for a job's report. */
+export interface AnswerTaker {
+  /** Null until it has taken one; the first counts. */
+  readonly end: object | null;
+  release(outcome: 'not_forwarded' | 'upstream_died' | 'upstream_error'): void;
+  settle(reading: Reading, end: AnswerEnd): void;
+  /** The answer may end when this resolves; null: at once. Never rejects. */
+  synced(): Promise<void> | null;
+}
+
+/** What an answer is measured with; those that say nothing of costs have none. */
 export interface Metering {
-  hold: Hold;
+  hold: AnswerTaker;
   meter: UsageMeter;
   /** The request asked for an event stream. */
   stream: boolean;

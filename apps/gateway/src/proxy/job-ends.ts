@@ -1,0 +1,115 @@
+import type { Job } from '@vendo/ledger-api';
+import type { StoredObjects } from '../objects/stored-objects.js';
+import type {
+  EventVerdict,
+  JobReport,
+  Provider,
+  ProviderJobs,
+  Reading,
+  UsageMeter,
+} from '../providers/provider.js';
+import { PASS } from '../providers/verdicts.js';
+import type { AnswerTaker } from './relay.js';
+import { type AnswerEnd, Settlement, type SettlementSurroundings } from './settlement.js';
+
+export interface JobEndsSurroundings extends SettlementSurroundings {
+  objects: StoredObjects;
+}
+
+const NOTHING: Reading = {
+  model: null,
+  tier: null,
+  quantities: [],
+  contextTokens: 0,
+  state: 'none',
+  failed: false,
+  upstreamId: null,
+};
+
+/**
+ * Charges jobs at the first report of their end, whoever asked for it. Other gateways may do the same: the usage event
+ * has the hold's id, so that repeats change nothing.
+ */
+export class JobEnds {
+  constructor(private readonly around: JobEndsSurroundings) {}
+
+  /** See `Spool.synced`. */
+  synced(): Promise<void> | null {
+    return this.around.spool.synced();
+  }
+
+  /** @returns whether the job has been charged by this report. Never throws on what the report says. */
+  take(provider: Provider, jobs: ProviderJobs, job: Job, report: JobReport): boolean {
+    if (report.state === 'running') return false;
+    const rates = this.around.callers.rates();
+    // Its prices come with the next poll of the registry, and its report can be read again.
+    if (rates.version < job.rate_version) return false;
+    const { upstream_id, ttl_ms: _ttl, counted: _counted, status, outcome, ...call } = job;
+    const key = { provider: job.provider, connectionId: job.connection_id, objectId: upstream_id };
+    if (!this.around.objects.end(key)) return false;
+    const failed = report.state === 'failed';
+    const reading: Reading = failed
+      ? { ...NOTHING, state: 'final', failed: true }
+      : { ...report.reading, upstreamId: upstream_id };
+    const settlement = new Settlement(call, provider, jobs.needs, rates, this.around);
+    settlement.spool(settlement.price(reading), reading, {
+      outcome: reading.failed ? 'upstream_error' : outcome,
+      evidence: reading.state === 'final' ? 'exact' : 'estimated',
+      status,
+      upstreamRequestId: upstream_id,
+      ttfbMs: null,
+    });
+    this.around.metrics.jobsSettled.inc({ provider: job.provider, how: failed ? 'failed' : 'done' });
+    return true;
+  }
+}
+
+/** A client's own question after its job: read as it passes, so that the job is charged before the client knows its end. */
+export class JobPoll implements UsageMeter, AnswerTaker {
+  readonly end = null;
+  private report: JobReport = { state: 'running' };
+
+  constructor(
+    private readonly ends: JobEnds,
+    private readonly provider: Provider,
+    private readonly jobs: ProviderJobs,
+    private readonly job: Job,
+  ) {}
+
+  glance(): boolean {
+    return true;
+  }
+
+  onEvent(): EventVerdict {
+    return PASS;
+  }
+
+  onBody(json: unknown): void {
+    this.report = this.jobs.read(json, this.job);
+  }
+
+  onTornBody(): void {
+    // Half a report is none.
+  }
+
+  reading(): Reading {
+    return NOTHING;
+  }
+
+  counted(): Reading {
+    return NOTHING;
+  }
+
+  release(): void {
+    // The question is free.
+  }
+
+  settle(_reading: Reading, _end: AnswerEnd): void {
+    this.ends.take(this.provider, this.jobs, this.job, this.report);
+    this.report = { state: 'running' };
+  }
+
+  synced(): Promise<void> | null {
+    return this.ends.synced();
+  }
+}
