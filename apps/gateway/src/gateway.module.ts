@@ -10,6 +10,7 @@ import { CallersModule } from './callers/callers.module.js';
 import type { GatewayConfig } from './config.js';
 import { CredentialsModule } from './credentials/credentials.module.js';
 import { IdentitiesModule } from './identities/identities.module.js';
+import { JobsModule } from './jobs/jobs.module.js';
 import { ObjectsModule } from './objects/objects.module.js';
 import { OpenApiModule } from './openapi/openapi.module.js';
 import { OperatorModule } from './operator/operator.module.js';
@@ -64,6 +65,10 @@ export class GatewayModule {
       imports: [
         RuntimeModule.forApp('gateway', config.VENDO_LOG_LEVEL),
         proxy,
+        JobsModule.from({
+          everyMs: config.VENDO_JOBS_POLL_MS,
+          imports: [callers, credentials, ledger, proxy],
+        }),
         BillingModule.from(
           {
             publicUrl: publicUrlOf(config),

@@ -1,16 +1,10 @@
 import type { Job } from '@vendo/ledger-api';
 import type { StoredObjects } from '../objects/stored-objects.js';
-import type {
-  EventVerdict,
-  JobReport,
-  Provider,
-  ProviderJobs,
-  Reading,
-  UsageMeter,
-} from '../providers/provider.js';
+import type { EventVerdict, JobReport, ProviderJobs, Reading, UsageMeter } from '../providers/provider.js';
+import { providerBySlug } from '../providers/registry.js';
 import { PASS } from '../providers/verdicts.js';
 import type { AnswerTaker } from './relay.js';
-import { type AnswerEnd, Settlement, type SettlementSurroundings } from './settlement.js';
+import { Settlement, type SettlementSurroundings } from './settlement.js';
 
 export interface JobEndsSurroundings extends SettlementSurroundings {
   objects: StoredObjects;
@@ -39,8 +33,9 @@ export class JobEnds {
   }
 
   /** @returns whether the job has been charged by this report. Never throws on what the report says. */
-  take(provider: Provider, jobs: ProviderJobs, job: Job, report: JobReport): boolean {
-    if (report.state === 'running') return false;
+  take(job: Job, report: JobReport): boolean {
+    const provider = providerBySlug(job.provider);
+    if (report.state === 'running' || !provider?.jobs) return false;
     const rates = this.around.callers.rates();
     // Its prices come with the next poll of the registry, and its report can be read again.
     if (rates.version < job.rate_version) return false;
@@ -51,7 +46,7 @@ export class JobEnds {
     const reading: Reading = failed
       ? { ...NOTHING, state: 'final', failed: true }
       : { ...report.reading, upstreamId: upstream_id };
-    const settlement = new Settlement(call, provider, jobs.needs, rates, this.around);
+    const settlement = new Settlement(call, provider, provider.jobs.needs, rates, this.around);
     settlement.spool(settlement.price(reading), reading, {
       outcome: reading.failed ? 'upstream_error' : outcome,
       evidence: reading.state === 'final' ? 'exact' : 'estimated',
@@ -64,14 +59,12 @@ export class JobEnds {
   }
 }
 
-/** A client's own question after its job: read as it passes, so that the job is charged before the client knows its end. */
-export class JobPoll implements UsageMeter, AnswerTaker {
-  readonly end = null;
-  private report: JobReport = { state: 'running' };
+/** Reads an answer as a report on a job. */
+export class ReportMeter implements UsageMeter {
+  /** What it said; running until it has said anything. */
+  report: JobReport = { state: 'running' };
 
   constructor(
-    private readonly ends: JobEnds,
-    private readonly provider: Provider,
     private readonly jobs: ProviderJobs,
     private readonly job: Job,
   ) {}
@@ -99,14 +92,24 @@ export class JobPoll implements UsageMeter, AnswerTaker {
   counted(): Reading {
     return NOTHING;
   }
+}
+
+/** A client's own question after its job: the job is charged before the client knows its end. */
+export class JobPoll implements AnswerTaker {
+  readonly end = null;
+
+  constructor(
+    private readonly ends: JobEnds,
+    private readonly job: Job,
+    private readonly meter: ReportMeter,
+  ) {}
 
   release(): void {
     // The question is free.
   }
 
-  settle(_reading: Reading, _end: AnswerEnd): void {
-    this.ends.take(this.provider, this.jobs, this.job, this.report);
-    this.report = { state: 'running' };
+  settle(): void {
+    this.ends.take(this.job, this.meter.report);
   }
 
   synced(): Promise<void> | null {

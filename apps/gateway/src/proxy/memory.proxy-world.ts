@@ -17,8 +17,9 @@ import { MemoryObjectTable } from '../objects/memory.object-table.js';
 import { StoredObjects } from '../objects/stored-objects.js';
 import type { Spool } from '../spool/spool.js';
 import type { DrainLimits } from './drains.js';
+import { JobEnds } from './job-ends.js';
 import { PROXY_LIMITS } from './limits.js';
-import { ProxyService } from './proxy.service.js';
+import { type ProxyParts, ProxyService } from './proxy.service.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UndiciUpstreams } from './undici.upstreams.js';
 
@@ -149,6 +150,8 @@ export class ProxyWorld {
   private readonly watchers = new Set<() => void>();
   private readonly sockets = new Set<Socket>();
   private proxy: ProxyService | null = null;
+  /** What the proxy is made of, for the rooms beside it. */
+  parts!: ProxyParts;
   private app: NestFastifyApplication | null = null;
   private readonly upstream = http.createServer((request, response) => this.receive(request, response));
 
@@ -263,7 +266,22 @@ export class ProxyWorld {
       this.changed();
     };
     const log = (fields: unknown): void => void this.logged.push(fields);
+    const callers = this.callers();
+    const spool = this.spool();
     const logger = { debug: log, info: log, warn: log, error: log, fatal: log };
+    const objects = new StoredObjects(this.objects, logger, this.metrics);
+    this.parts = {
+      callers,
+      vault: this.vault(),
+      objects,
+      jobEnds: new JobEnds({ callers, objects, spool, clock: this.clock, logger, metrics }),
+      ledger: this.ledger(),
+      spool,
+      upstreams: new UndiciUpstreams(this.upstreamTimeoutMs, CONNECT_TIMEOUT_MS),
+      clock: this.clock,
+      logger,
+      metrics,
+    };
     return new ProxyService(
       {
         maxBodyBytes: 100_000,
@@ -273,17 +291,7 @@ export class ProxyWorld {
         drains: this.drains,
         stopGraceMs: this.stopGraceMs,
       },
-      {
-        callers: this.callers(),
-        vault: this.vault(),
-        objects: new StoredObjects(this.objects, logger, this.metrics),
-        ledger: this.ledger(),
-        spool: this.spool(),
-        upstreams: new UndiciUpstreams(this.upstreamTimeoutMs, CONNECT_TIMEOUT_MS),
-        clock: this.clock,
-        logger,
-        metrics,
-      },
+      this.parts,
     );
   }
 
@@ -334,6 +342,10 @@ export class ProxyWorld {
         const connection = { ...this.connection, provider };
         if (suits?.(connection) === false) throw new VendoError('binding_missing');
         return connection;
+      },
+      connection: async () => {
+        await this.beforeConnect();
+        return this.connection;
       },
       rates: () => this.rates,
       reportRateMiss: (miss: { model: string; meter: string | null }) => void this.rateMisses.push(miss),

@@ -11,6 +11,7 @@ import { Callers } from '../callers/callers.js';
 import { CredentialVault } from '../credentials/credential-vault.js';
 import { StoredObjects } from '../objects/stored-objects.js';
 import { Spool } from '../spool/spool.js';
+import { JobEnds } from './job-ends.js';
 import { type ProxyConfig, ProxyService } from './proxy.service.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UndiciUpstreams } from './undici.upstreams.js';
@@ -23,7 +24,7 @@ export interface ProxyModuleConfig extends ProxyConfig {
   imports: NonNullable<ModuleMetadata['imports']>;
 }
 
-/** Provides ProxyService. Ends open calls in the first phase of a shutdown, before anything that they need. */
+/** Provides ProxyService and JobEnds. Ends open calls in the first phase of a shutdown, before anything that they need. */
 @Module({})
 export class ProxyModule implements OnModuleDestroy {
   constructor(
@@ -43,11 +44,24 @@ export class ProxyModule implements OnModuleDestroy {
           inject: [Metrics],
         },
         {
+          provide: JobEnds,
+          inject: [Callers, StoredObjects, Spool, Clock, LOGGER, ProxyMetrics],
+          useFactory: (
+            callers: Callers,
+            objects: StoredObjects,
+            spool: Spool,
+            clock: Clock,
+            logger: Logger,
+            metrics: ProxyMetrics,
+          ) => new JobEnds({ callers, objects, spool, clock, logger, metrics }),
+        },
+        {
           provide: ProxyService,
           inject: [
             Callers,
             CredentialVault,
             StoredObjects,
+            JobEnds,
             LedgerClient,
             Spool,
             Upstreams,
@@ -59,6 +73,7 @@ export class ProxyModule implements OnModuleDestroy {
             callers: Callers,
             vault: CredentialVault,
             objects: StoredObjects,
+            jobEnds: JobEnds,
             ledger: LedgerClient,
             spool: Spool,
             upstreams: Upstreams,
@@ -70,6 +85,7 @@ export class ProxyModule implements OnModuleDestroy {
               callers,
               vault,
               objects,
+              jobEnds,
               ledger,
               spool,
               upstreams,
@@ -79,7 +95,7 @@ export class ProxyModule implements OnModuleDestroy {
             }),
         },
       ],
-      exports: [ProxyService],
+      exports: [ProxyService, JobEnds],
     };
   }
 

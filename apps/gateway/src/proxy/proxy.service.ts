@@ -11,7 +11,6 @@ import { hasTraversal, type ProxyTarget, queryOf } from '../edge/target.js';
 import type { KeptObject } from '../objects/object-table.js';
 import type { StoredObjects } from '../objects/stored-objects.js';
 import type {
-  Account,
   CostBound,
   FreeRoute,
   MeteredRequest,
@@ -19,7 +18,6 @@ import type {
   NeededBinding,
   Provider,
   Route,
-  StoredObject,
 } from '../providers/provider.js';
 import { providerBySlug } from '../providers/registry.js';
 import { matchRoute, type RouteMatch } from '../providers/route-table.js';
@@ -30,7 +28,8 @@ import { type DrainLimits, Drains } from './drains.js';
 import { ClientLeft, Exchange, type Upload } from './exchange.js';
 import { requestHeaders } from './headers.js';
 import { Hold } from './hold.js';
-import { JobEnds, JobPoll } from './job-ends.js';
+import { type JobEnds, JobPoll, ReportMeter } from './job-ends.js';
+import { NamedObjects, refuseForeignObjects } from './named-objects.js';
 import { type OpenCall, OpenCalls } from './open-calls.js';
 import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
@@ -56,6 +55,7 @@ export interface ProxyParts {
   callers: Callers;
   vault: CredentialVault;
   objects: StoredObjects;
+  jobEnds: JobEnds;
   ledger: LedgerClient;
   spool: Spool;
   upstreams: Upstreams;
@@ -77,7 +77,7 @@ export class ProxyService {
   private readonly queues = new SendQueues();
   private readonly turns = new Turns();
   private readonly bodies: BodyBudget;
-  private readonly jobEnds: JobEnds;
+  private readonly named: NamedObjects;
 
   constructor(
     private readonly config: ProxyConfig,
@@ -89,7 +89,7 @@ export class ProxyService {
       (open) => metrics.open.set(open),
     );
     this.drains = new Drains(config.drains, (draining) => metrics.draining.set(draining));
-    this.jobEnds = new JobEnds(parts);
+    this.named = new NamedObjects(parts.objects);
     this.bodies = new BodyBudget(config.maxBodiesBytes, (bytes) => metrics.bodyBytes.set(bytes));
   }
 
@@ -155,44 +155,18 @@ export class ProxyService {
     const account = this.parts.vault.account(connection);
     refuseForeignObjects(account, [...(route.accountObjects ?? []), ...accountObjects]);
     const id = route.object === undefined ? undefined : params[route.object];
-    const object = id === undefined ? null : await this.lookUp(connection, account, id);
+    const object = id === undefined ? null : await this.named.lookUp(connection, account, id);
     exchange.assertThere();
     const metering = route.reports ? this.listening(provider, object) : null;
     this.forward(call, provider, connection, path, body, exchange, route.method, metering);
   }
 
-  /**
-   * What is known of an object that a request names. Null: nothing, on an account of the tenant's own.
-   * Throws VendoError object_not_found where the account is shared and no answer to this tenant has named it,
-   * billing_unavailable where that cannot be known.
-   */
-  private async lookUp(
-    { id: connectionId, provider }: Connection,
-    { tenantId, isShared }: Account,
-    objectId: string,
-  ): Promise<KeptObject | null> {
-    const asked = this.parts.objects.find({ provider, connectionId, objectId });
-    const found = await (isShared ? asked : asked.catch(() => null));
-    const own = found?.tenantId === tenantId ? found : null;
-    if (own === null && isShared) throw new VendoError('object_not_found');
-    return own;
-  }
-
-  /** Throws as `lookUp`. */
-  private async assertOwn(
-    connection: Connection,
-    account: Account,
-    objects: readonly StoredObject[] = [],
-  ): Promise<void> {
-    if (!account.isShared) return;
-    for (const { id } of objects) await this.lookUp(connection, account, id);
-  }
-
   /** Reads the answer to a question after a job that has not been charged yet. */
   private listening(provider: Provider, object: KeptObject | null): Metering | null {
     if (!provider.jobs || !object?.job || object.ended) return null;
-    const poll = new JobPoll(this.jobEnds, provider, provider.jobs, object.job);
-    return { hold: poll, meter: poll, stream: false, mayDrop: false };
+    const meter = new ReportMeter(provider.jobs, object.job);
+    const hold = new JobPoll(this.parts.jobEnds, object.job, meter);
+    return { hold, meter, stream: false, mayDrop: false };
   }
 
   /** Held, forwarded, measured, priced, settled. */
@@ -221,7 +195,7 @@ export class ProxyService {
     const connection = await this.connect(call, caller, provider, exchange, 'metered', request.binding);
     const account = this.parts.vault.account(connection);
     refuseForeignObjects(account, request.accountObjects);
-    await this.assertOwn(connection, account, request.storedObjects);
+    await this.named.assertOwn(connection, account, request.storedObjects);
     const forwarded = request.bodyFor?.(account) ?? request.body;
     const { amount, rates } = this.quote(caller, provider, request);
     if (this.parts.spool.refusal() !== null) throw new VendoError('billing_unavailable');
@@ -394,13 +368,4 @@ function asksForWebSocket(exchange: Exchange): boolean {
 
 function isBindingMissing(thrown: unknown): thrown is VendoError {
   return thrown instanceof VendoError && thrown.code === 'binding_missing';
-}
-
-/** What is stored in an account that tenants share is nobody's to name. */
-function refuseForeignObjects({ isShared }: Account, objects: readonly string[] = []): void {
-  if (!isShared || objects.length === 0) return;
-  throw new VendoError(
-    'invalid_body',
-    `The provider's account is shared here, so objects stored in it cannot be named: ${objects.join(', ')}.`,
-  );
 }
