@@ -1,4 +1,8 @@
+import type { VendoEvent } from '@vendo/events';
 import type { Job } from '@vendo/ledger-api';
+
+/** What gives a charge back. */
+export type Refund = Extract<VendoEvent, { type: 'UsageCorrected.v1' }>['data'];
 
 /** What names an object: ids are the provider's own, and unique in the account that a connection is to. */
 export interface ObjectKey {
@@ -12,7 +16,9 @@ export interface KeptObject extends ObjectKey {
   tenantId: string;
   /** Of a job: what its report is charged by; null for anything else. */
   job: Job | null;
-  /** The job's report has been charged. */
+  /** Of what was charged, by a provider that may give it back: what it then corrects. */
+  refund: Refund | null;
+  /** The job's report has been charged, or the refund given. */
   ended: boolean;
 }
 

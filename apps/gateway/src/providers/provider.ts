@@ -29,6 +29,13 @@ export interface Provider {
   rateKeys(model: string): readonly string[];
   /** How the ends of jobs are learned; absent: no route starts any. */
   readonly jobs?: ProviderJobs;
+  /** How it is learned that a charge was given back; absent: none ever is. */
+  readonly refunds?: ProviderRefunds;
+}
+
+export interface ProviderRefunds {
+  /** Whether a 2xx answer about an object says that what it cost was given back. Never throws on foreign input. */
+  isRefunded(json: unknown, headers: Headers, objectId: string): boolean;
 }
 
 /** Work that goes on after the answer that took it, and whose cost only a later answer tells. */
@@ -74,10 +81,12 @@ export interface FreeRoute {
   readonly accountObjects?: readonly string[];
   /** The named part of the path that is the id of a stored object, as of `MeteredRequest.storedObjects`. */
   readonly object?: string;
-  /** The answer is a report on the job that `object` names. */
+  /** The answer tells of the job that `object` names, or of the refund of what it cost. */
   readonly reports?: true;
   /** As `MeteredRequest.accountObjects`, of a body that is not read otherwise. Throws VendoError `invalid_body`. */
   accountObjectsIn?(body: Buffer): readonly string[];
+  /** As `MeteredRequest.storedObjects`, likewise. */
+  storedObjectsIn?(body: Buffer): readonly StoredObject[];
 }
 
 export interface MeteredRoute {
@@ -194,6 +203,9 @@ export interface SseEvent {
   data: string;
 }
 
+/** The answer's headers; names are lower case. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
 /** What the walk does with a stream event. */
 export interface EventVerdict {
   /** The answer ends with this event: it is released only after usage is priced and spooled. */
@@ -205,7 +217,7 @@ export interface EventVerdict {
 /** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
 export interface UsageMeter {
   /** The head of a 2xx answer, before anything of its body. Header names are lower case. */
-  onHead?(headers: Readonly<Record<string, string | string[] | undefined>>): void;
+  onHead?(headers: Headers): void;
   /**
    * Takes the output that an event carries, by a cheap look at its raw lines (one character per byte, so only ASCII
    * can be looked for), for each event in turn. @returns whether that was all: `onEvent` gets the others.

@@ -1,15 +1,18 @@
 import { VendoError } from '@vendo/errors';
 import type { Outcome } from '@vendo/events';
-import type { Job, ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
+import type { ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
 import { type Micros, microsFromWire, microsToWire } from '@vendo/money';
 import { type RateBook, TOKENS } from '@vendo/pricing';
 import { v7 as uuidv7 } from 'uuid';
 import type { Caller, Connection } from '../callers/callers.js';
+import type { KeptObject } from '../objects/object-table.js';
 import type { StoredObjects } from '../objects/stored-objects.js';
 import type { JobTerms, MeteredRequest, Provider, Reading } from '../providers/provider.js';
+import { refundOf } from './refunds.js';
 import {
   type AnswerEnd,
   type CallFacts,
+  type Charge,
   eventOf,
   Settlement,
   type SettlementSurroundings,
@@ -118,14 +121,19 @@ export class Hold {
   /** Prices what was measured and spools it with the settlement as one frame; or spools that a job has begun. */
   settle(reading: Reading, end: AnswerEnd): void {
     if (this.ending) return;
-    const { isShared, request } = this.subject;
+    const { isShared, provider, request } = this.subject;
     const { upstreamId } = reading;
-    if (request.job && upstreamId !== null && !reading.failed) this.start(request.job, upstreamId, end);
-    else this.charge(reading, end);
-    if (request.stores && isShared && upstreamId !== null) this.keep(upstreamId, null);
+    if (request.job && upstreamId !== null && !reading.failed) {
+      this.start(request.job, upstreamId, end);
+      return;
+    }
+    const charge = this.charge(reading, end);
+    if (!request.stores || upstreamId === null) return;
+    const refund = provider.refunds ? refundOf(this.facts(), charge) : null;
+    if (isShared || refund !== null) this.keep(upstreamId, { job: null, refund });
   }
 
-  private charge(reading: Reading, end: AnswerEnd): void {
+  private charge(reading: Reading, end: AnswerEnd): Charge {
     const { provider, request, rates, startedAtMs } = this.subject;
     const call = {
       ...this.facts(),
@@ -140,6 +148,7 @@ export class Hold {
     // A job without a name may run all the same, and nobody will ever know what it cost.
     const isCounted = end.evidence === 'counted' && !request.job;
     if (reading.state === 'none' && !reading.failed && !isCounted) this.missingReport(end);
+    return charge;
   }
 
   /** From here on the hold waits for the job's report, whoever sees it first. */
@@ -162,13 +171,13 @@ export class Hold {
       id,
       this.around,
     );
-    this.keep(upstreamId, job);
+    this.keep(upstreamId, { job, refund: null });
   }
 
-  private keep(objectId: string, job: Job | null): void {
+  private keep(objectId: string, of: Pick<KeptObject, 'job' | 'refund'>): void {
     const { caller, connection, provider } = this.subject;
     const key = { provider: provider.slug, connectionId: connection.id, objectId };
-    this.kept = this.around.objects.keep({ ...key, tenantId: caller.tenantId, job, ended: false });
+    this.kept = this.around.objects.keep({ ...key, ...of, tenantId: caller.tenantId, ended: false });
   }
 
   private missingReport({ outcome, status }: AnswerEnd): void {

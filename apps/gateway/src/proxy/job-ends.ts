@@ -1,24 +1,15 @@
 import type { Job } from '@vendo/ledger-api';
 import type { StoredObjects } from '../objects/stored-objects.js';
-import type { EventVerdict, JobReport, ProviderJobs, Reading, UsageMeter } from '../providers/provider.js';
+import { HeadMeter } from '../providers/head-meter.js';
+import type { JobReport, ProviderJobs, Reading } from '../providers/provider.js';
 import { providerBySlug } from '../providers/registry.js';
-import { PASS } from '../providers/verdicts.js';
+import { NO_READING } from './measure.js';
 import type { AnswerTaker } from './relay.js';
 import { Settlement, type SettlementSurroundings } from './settlement.js';
 
 export interface JobEndsSurroundings extends SettlementSurroundings {
   objects: StoredObjects;
 }
-
-const NOTHING: Reading = {
-  model: null,
-  tier: null,
-  quantities: [],
-  contextTokens: 0,
-  state: 'none',
-  failed: false,
-  upstreamId: null,
-};
 
 /**
  * Charges jobs at the first report of their end, whoever asked for it. Other gateways may do the same: the usage event
@@ -44,7 +35,7 @@ export class JobEnds {
     if (!this.around.objects.end(key)) return false;
     const failed = report.state === 'failed';
     const reading: Reading = failed
-      ? { ...NOTHING, state: 'final', failed: true }
+      ? { ...NO_READING, state: 'final', failed: true }
       : { ...report.reading, upstreamId: upstream_id };
     const settlement = new Settlement(call, provider, provider.jobs.needs, rates, this.around);
     settlement.spool(settlement.price(reading), reading, {
@@ -60,37 +51,27 @@ export class JobEnds {
 }
 
 /** Reads an answer as a report on a job. */
-export class ReportMeter implements UsageMeter {
+export class ReportMeter extends HeadMeter {
   /** What it said; running until it has said anything. */
   report: JobReport = { state: 'running' };
 
   constructor(
     private readonly jobs: ProviderJobs,
     private readonly job: Job,
-  ) {}
-
-  glance(): boolean {
-    return true;
+  ) {
+    super();
   }
 
-  onEvent(): EventVerdict {
-    return PASS;
+  onHead(): void {
+    // Reports are in bodies.
   }
 
-  onBody(json: unknown): void {
+  override onBody(json: unknown): void {
     this.report = this.jobs.read(json, this.job);
   }
 
-  onTornBody(): void {
-    // Half a report is none.
-  }
-
   reading(): Reading {
-    return NOTHING;
-  }
-
-  counted(): Reading {
-    return NOTHING;
+    return NO_READING;
   }
 }
 

@@ -282,7 +282,14 @@ describe("another tenant's job", () => {
     'and one that does not exist get the same answer, byte for byte, without a question to the provider (%s)',
     async (part) => {
       const { id: connectionId } = world.connection;
-      const other = { provider: 'assemblyai', connectionId, tenantId: TENANT, job: null, ended: false };
+      const other = {
+        provider: 'assemblyai',
+        connectionId,
+        tenantId: TENANT,
+        job: null,
+        refund: null,
+        ended: false,
+      };
       await world.objects.add({ ...other, objectId: 'tr-theirs' });
       await world.objects.add({ ...other, connectionId: TENANT, objectId: 'tr-elsewhere' });
       const [theirs, elsewhere, unknown] = [

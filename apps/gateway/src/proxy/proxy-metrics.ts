@@ -17,6 +17,7 @@ export class ProxyMetrics {
   readonly unreported;
   readonly unitsDiffer;
   readonly jobsSettled;
+  readonly refunds;
 
   constructor(metrics: Metrics) {
     this.calls = metrics.counter('vendo_proxy_calls_total', 'Calls by what became of them', [
@@ -62,6 +63,11 @@ export class ProxyMetrics {
     this.unitsDiffer = metrics.counter(
       'vendo_proxy_provider_units_differ_total',
       'Calls for which the provider counted other units than its price list says, for finance',
+      ['provider'],
+    );
+    this.refunds = metrics.counter(
+      'vendo_proxy_refunds_total',
+      'Charges given back because the provider did',
       ['provider'],
     );
     this.jobsSettled = metrics.counter(

@@ -33,6 +33,7 @@ import { NamedObjects, refuseForeignObjects } from './named-objects.js';
 import { type OpenCall, OpenCalls } from './open-calls.js';
 import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
+import { RefundMeter, RefundPoll } from './refunds.js';
 import { type Metering, Relay, type RelayBounds } from './relay.js';
 import { SendQueues } from './send-queues.js';
 import { Turns } from './turns.js';
@@ -154,6 +155,8 @@ export class ProxyService {
     const connection = await this.connect(call, caller, provider, exchange, 'free');
     const account = this.parts.vault.account(connection);
     refuseForeignObjects(account, [...(route.accountObjects ?? []), ...accountObjects]);
+    const stored = Buffer.isBuffer(body) ? route.storedObjectsIn?.(body) : [];
+    await this.named.assertOwn(connection, account, stored);
     const id = route.object === undefined ? undefined : params[route.object];
     const object = id === undefined ? null : await this.named.lookUp(connection, account, id);
     exchange.assertThere();
@@ -161,12 +164,17 @@ export class ProxyService {
     this.forward(call, provider, connection, path, body, exchange, route.method, metering);
   }
 
-  /** Reads the answer to a question after a job that has not been charged yet. */
-  private listening(provider: Provider, object: KeptObject | null): Metering | null {
-    if (!provider.jobs || !object?.job || object.ended) return null;
-    const meter = new ReportMeter(provider.jobs, object.job);
-    const hold = new JobPoll(this.parts.jobEnds, object.job, meter);
-    return { hold, meter, stream: false, mayDrop: false };
+  /** Reads the answer to a question after a job that has not been charged yet, or a charge that may be given back. */
+  private listening({ jobs, refunds }: Provider, object: KeptObject | null): Metering | null {
+    if (!object || object.ended) return null;
+    const { job, refund, objectId } = object;
+    if (job && jobs) {
+      const meter = new ReportMeter(jobs, job);
+      return { hold: new JobPoll(this.parts.jobEnds, job, meter), meter, stream: false, mayDrop: false };
+    }
+    if (!refund || !refunds) return null;
+    const meter = new RefundMeter(refunds, objectId);
+    return { hold: new RefundPoll(refund, object, meter, this.parts), meter, stream: false, mayDrop: false };
   }
 
   /** Held, forwarded, measured, priced, settled. */

@@ -6,7 +6,9 @@ create table registry.stored_objects (
   tenant_id uuid not null,
   -- Of a job: the data of its JobStarted, by which its report is charged.
   job json,
-  -- When the job's report was charged; what comes later says nothing new.
+  -- Of what was charged and may be given back: the data of the UsageCorrected that does so.
+  refund json,
+  -- When the job's report was charged, or the refund given; what comes later says nothing new.
   ended_at timestamptz,
   created_at timestamptz not null default clock_timestamp(),
   primary key (provider, connection_id, object_id),

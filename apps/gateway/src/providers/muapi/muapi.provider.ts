@@ -1,6 +1,7 @@
 import type { Provider } from '../provider.js';
 import { rateKeys } from './muapi.models.js';
 import { routes } from './muapi.routes.js';
+import { isRefunded } from './muapi.usage.js';
 
 export const muapi: Provider = {
   slug: 'muapi',
@@ -15,4 +16,5 @@ export const muapi: Provider = {
     headers['x-api-key'] = secret;
   },
   rateKeys,
+  refunds: { isRefunded },
 };
