@@ -158,8 +158,15 @@ describe('jobs that no client asks for', () => {
     expect(charged()).toEqual([[job(1).hold_id, 'upstream_error', 'exact', 0]]);
   });
 
-  it('is read where the provider compresses unasked, and where it is large', async () => {
-    const words = Array.from({ length: 60_000 }, (_, n) => ({
+  it('that ends without a word of its length is charged nothing, and told to operators', async () => {
+    world.answer = json(200, report(1, { audio_duration: null }));
+    await look(job(1));
+    expect(charged()).toEqual([[job(1).hold_id, 'completed', 'estimated', 0]]);
+    expect(await world.metricsText()).toMatch(/vendo_proxy_unreported_total\{.*assemblyai.*\} 1/);
+  });
+
+  it('is read where the provider compresses unasked, and where it is larger than what is kept of a body', async () => {
+    const words = Array.from({ length: 200_000 }, (_, n) => ({
       text: 'word',
       start: n,
       end: n + 1,

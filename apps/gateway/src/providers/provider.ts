@@ -216,6 +216,8 @@ export interface EventVerdict {
 
 /** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
 export interface UsageMeter {
+  /** How deep in a body the members are that it reads: of a very large one the others are not kept. Absent: anywhere. */
+  readonly depth?: number;
   /** The head of a 2xx answer, before anything of its body. Header names are lower case. */
   onHead?(headers: Headers): void;
   /**

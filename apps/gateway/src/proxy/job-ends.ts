@@ -45,13 +45,22 @@ export class JobEnds {
       upstreamRequestId: upstream_id,
       ttfbMs: null,
     });
+    if (reading.state === 'none') this.missingReport(job);
     this.around.metrics.jobsSettled.inc({ provider: job.provider, how: failed ? 'failed' : 'done' });
     return true;
+  }
+
+  private missingReport({ hold_id, tenant_id, provider, route, model, outcome }: Job): void {
+    this.around.metrics.unreported.inc({ provider, outcome });
+    const facts = { call: hold_id, tenant: tenant_id, provider, route, model };
+    this.around.logger.error(facts, 'the job has ended without a usage report');
   }
 }
 
 /** Reads an answer as a report on a job. */
 export class ReportMeter extends HeadMeter {
+  /** Transcripts of many hours are larger than what is kept of a body. */
+  readonly depth = 1;
   /** What it said; running until it has said anything. */
   report: JobReport = { state: 'running' };
 

@@ -161,6 +161,12 @@ describe('an assemblyai report', () => {
     expect(said).toMatchObject({ reading: { state: 'partial', model: null } });
   });
 
+  it('says nothing of seconds where there is no word either', () =>
+    expect(report({ id: 'a', status: 'completed', words: [] }, 'a')).toMatchObject({
+      state: 'done',
+      reading: { state: 'none', quantities: [] },
+    }));
+
   it.each([
     ['failed', 'failed.json', 'tr-failed', 'failed'],
     ['is still running, whatever it says of seconds', 'processing.json', 'tr-running', 'running'],

@@ -67,9 +67,14 @@ export function readReport(json: unknown, { upstream_id, tier }: StartedJob): Jo
       model: nameOf(body.speech_model_used),
       tier: STANDARD,
       quantities: linesOf(seconds, featuresOf(tier)),
-      state: told === null ? 'partial' : 'final',
+      state: stateOf(told, seconds),
     },
   };
+}
+
+function stateOf(told: Rational | null, seconds: Rational): Reading['state'] {
+  if (told !== null) return 'final';
+  return seconds.isZero() ? 'none' : 'partial';
 }
 
 function linesOf(seconds: Rational, features: readonly string[]): Quantity[] {
