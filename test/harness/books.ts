@@ -29,6 +29,11 @@ const MEASURED = `select distinct on (u ->> 'id') (u ->> 'id')::uuid as hold_id,
         where topic = 'gateway.events' and headers ->> 'ce_type' in ('UsageMeasured.v1', 'UsageMeasured.v2')) r
   order by u ->> 'id', partition, "offset"`;
 
+const CORRECTED = `select distinct on (u ->> 'hold_id', u ->> 'n') (u ->> 'hold_id')::uuid as hold_id, u
+  from (select convert_from(value, 'UTF8')::jsonb as u, partition, "offset" from log.records
+        where topic = 'gateway.events' and headers ->> 'ce_type' = 'UsageCorrected.v1') r
+  order by u ->> 'hold_id', u ->> 'n', partition, "offset"`;
+
 const ENDED = `select hold_id, tenant_id, kind, (value::json ->> 'cost_micros')::bigint as cost
   from ledger.journal where kind in ('settled', 'late', 'released', 'expired')`;
 
@@ -54,6 +59,11 @@ const CHECKS: readonly string[] = [
        exists (select from (${ENDED}) l where l.hold_id = j.hold_id and kind = 'late') as late
      from ledger.journal j where kind = 'expired') e
    where measured <> late`,
+  `select format('hold %s: corrected by %s, adjusted by %s', coalesce(c.hold_id, j.hold_id), c.cost, j.cost) as what
+   from (select hold_id, sum((u ->> 'cost_micros')::bigint) as cost from (${CORRECTED}) all_corrected group by hold_id) c
+   full join (select hold_id, sum((value::json ->> 'cost_micros')::bigint) as cost from ledger.journal
+              where kind = 'adjusted' group by hold_id) j on j.hold_id = c.hold_id
+   where c.cost is distinct from j.cost`,
   // 5: usage
   DIFFERENCE(
     'usage event',
@@ -77,7 +87,8 @@ const CHECKS: readonly string[] = [
     `select jsonb_build_array(date_trunc('hour', (u ->> 'reserved_at')::timestamptz), u -> 'tenant_id', u -> 'app_id',
        u -> 'connection_id', u -> 'provider', coalesce(line -> 'model', u -> 'model'), line -> 'meter',
        sum((line ->> 'quantity')::numeric)::float8, sum((line ->> 'cost_micros')::bigint)::bigint)
-     from (${MEASURED}) m, jsonb_array_elements(u -> 'lines') line
+     from (select u from (${MEASURED}) m union all select u from (${CORRECTED}) c) facts,
+       jsonb_array_elements(u -> 'lines') line
      group by date_trunc('hour', (u ->> 'reserved_at')::timestamptz), u -> 'tenant_id', u -> 'app_id',
        u -> 'connection_id', u -> 'provider', coalesce(line -> 'model', u -> 'model'), line -> 'meter'`,
   ),
@@ -100,9 +111,9 @@ const CHECKS: readonly string[] = [
   DIFFERENCE(
     'entry',
     `select jsonb_build_array(tenant_id, seq, kind, amount_micros, balance_after_micros, hold_id, late) from read.wallet_entries`,
-    `select jsonb_build_array(tenant_id, seq, case kind when 'credit' then 'credit' else 'settlement' end, wallet_micros,
+    `select jsonb_build_array(tenant_id, seq, case kind when 'credit' then 'credit' when 'adjusted' then 'correction' else 'settlement' end, wallet_micros,
        sum(wallet_micros) over (partition by tenant_id order by seq), hold_id, kind = 'late')
-     from ledger.journal where kind in ('credit', 'settled', 'late')`,
+     from ledger.journal where kind in ('credit', 'settled', 'late', 'adjusted')`,
   ),
   DIFFERENCE(
     'spend window',

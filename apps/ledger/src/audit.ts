@@ -51,7 +51,7 @@ const CHECKS: readonly string[] = [
    from (
      select tenant_id, (value::json ->> 'subject')::uuid as subject, w.name, sum(-wallet_micros) as spent
      from ledger.journal, lateral (values (value::json #>> '{windows,daily}'), (value::json #>> '{windows,monthly}')) w(name)
-     where kind in ('settled', 'late') group by 1, 2, 3) j
+     where kind in ('settled', 'late', 'adjusted') group by 1, 2, 3) j
    full join ledger.window_spending c
      on j.tenant_id = c.tenant_id and j.subject = c.subject and j.name = c.window_name
    where coalesce(c.spent, 0) <> coalesce(j.spent, 0)`,
@@ -73,6 +73,9 @@ const CHECKS: readonly string[] = [
      or count(*) filter (where kind = 'late') > 1
      or (bool_or(kind = 'late') and bool_or(kind = 'settled'))
      or count(distinct tenant_id) > 1`,
+  `select format('hold %s: corrected to %s', hold_id, -sum(wallet_micros)) as what
+   from ledger.journal where hold_id is not null group by hold_id
+   having bool_or(kind = 'adjusted') and (sum(wallet_micros) > 0 or not bool_or(kind in ('settled', 'late')))`,
   `select format('hold %s is open in one place and ended in the other', coalesce(h.hold_id, j.hold_id)) as what
    from ledger.holds h full join (
      select hold_id from ledger.journal where hold_id is not null group by hold_id

@@ -19,6 +19,7 @@ import { SpoolBeats } from './expiry/spool-beats.js';
 import { SpoolRows } from './expiry/spool-rows.js';
 import { SpoolsController } from './expiry/spools.controller.js';
 import { INTERNAL_TOKEN } from './internal.guard.js';
+import { JobsController } from './jobs/jobs.controller.js';
 import { CommitNotice } from './journal/commit-notice.js';
 import { PostgresJournal } from './journal/postgres.journal.js';
 import { PostgresLeases } from './journal/postgres.leases.js';
@@ -34,6 +35,7 @@ import { WriteOffHandler } from './operator/write-off.js';
 import { JournalRows } from './relay/journal-rows.js';
 import { Relay } from './relay/relay.js';
 import { Settlements } from './settlement/settlements.js';
+import { WaitingCorrections } from './settlement/waiting-corrections.js';
 import { LedgerMetrics } from './writer/ledger-metrics.js';
 import { Shards } from './writer/shards.js';
 import { WriterController } from './writer/writer.controller.js';
@@ -68,7 +70,7 @@ export class LedgerModule implements OnModuleInit, BeforeApplicationShutdown, On
         EventLogModule.from(eventLogConfig(config)),
         CqrsModule.forRoot(),
       ],
-      controllers: [WriterController, SpoolsController, OperatorController],
+      controllers: [WriterController, SpoolsController, JobsController, OperatorController],
       providers: [
         { provide: INTERNAL_TOKEN, useValue: config.VENDO_INTERNAL_TOKEN },
         {
@@ -191,11 +193,23 @@ function assemble(
     logger,
     () => writer.openHoldCount(),
     () => writer.owned().length,
+    () => writer.openJobCount(),
   );
   const settlements = new Settlements(log, writer, clock, health, logger);
+  const corrections = new WaitingCorrections(new ParkedRecords(operatorPool), writer, clock, logger);
   const expiry = new Expiry(writer, beats, clock, logger, config.VENDO_SPOOL_SILENCE_MS);
   const pools = [writerPool, leasePool, operatorPool];
-  const ledger = new Ledger({ ownerPool, pools, log, writer, shards, settlements, expiry, relay });
+  const ledger = new Ledger({
+    ownerPool,
+    pools,
+    log,
+    writer,
+    shards,
+    settlements,
+    corrections,
+    expiry,
+    relay,
+  });
   return { writer, shards, beats, spoolRows, operatorPool, ledger };
 }
 

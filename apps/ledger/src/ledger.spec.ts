@@ -85,6 +85,7 @@ describe('the ledger over HTTP', () => {
     ['POST', '/internal/spools/adopt'],
     ['POST', '/internal/spools/write-off'],
     ['POST', '/internal/parked/ledger-1/replay'],
+    ['POST', '/internal/jobs/lease'],
     ['GET', `/internal/tenants/${tenant}/holds`],
     ['GET', '/internal/spools'],
     ['GET', '/internal/parked'],
@@ -204,6 +205,14 @@ describe('the ledger over HTTP', () => {
       status: 404,
       body: { error: { code: 'not_found' } },
     });
+  });
+
+  it('leases what jobs are due, of which there are none, and no more than a hundred at once', async () => {
+    expect(await call('POST', '/internal/jobs/lease', { limit: 100 })).toEqual({
+      status: 200,
+      body: { jobs: [] },
+    });
+    expect(await call('POST', '/internal/jobs/lease', { limit: 101 })).toMatchObject({ status: 400 });
   });
 
   it('is healthy and counts', async () => {

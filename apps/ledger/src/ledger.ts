@@ -5,6 +5,7 @@ import type { Expiry } from './expiry/expiry.js';
 import { migrateLedger } from './migrate-ledger.js';
 import type { Relay } from './relay/relay.js';
 import type { Settlements } from './settlement/settlements.js';
+import type { WaitingCorrections } from './settlement/waiting-corrections.js';
 import type { Shards } from './writer/shards.js';
 import type { Writer } from './writer/writer.js';
 
@@ -18,6 +19,7 @@ export interface LedgerParts {
   writer: Writer;
   shards: Shards;
   settlements: Settlements;
+  corrections: WaitingCorrections;
   expiry: Expiry;
   /** Null where the log is in Postgres: there the journal is the topic. */
   relay: Relay | null;
@@ -28,19 +30,20 @@ export class Ledger {
 
   /** Migrates, makes the topics, takes the shards that are to be had, loads what is open in them, and begins. Throws when any of it fails. */
   async start(): Promise<void> {
-    const { ownerPool, log, shards, expiry } = this.parts;
+    const { ownerPool, log, shards, expiry, corrections } = this.parts;
     await migrateLog(ownerPool);
     await migrateLedger(ownerPool);
     await ownerPool.end();
     await log.createTopics(SHARD_COUNT);
     await shards.start();
     expiry.start();
+    corrections.start();
   }
 
   /** Decides what waits and gives the shards back at once; reserves are sent to whoever takes them. */
   async quiesce(): Promise<void> {
-    const { settlements, expiry, relay, shards } = this.parts;
-    await Promise.all([settlements.stop(), expiry.stop(), relay?.stop()]);
+    const { settlements, corrections, expiry, relay, shards } = this.parts;
+    await Promise.all([settlements.stop(), corrections.stop(), expiry.stop(), relay?.stop()]);
     await shards.stop();
   }
 

@@ -104,7 +104,8 @@ export class HttpLedgerClient extends LedgerClient {
 
   async leaseJobs(limit: number): Promise<Job[]> {
     const body = { limit };
-    return (await this.command({ method: 'POST', path: '/internal/jobs/lease', shape: LeasedJobs, body })).jobs;
+    return (await this.command({ method: 'POST', path: '/internal/jobs/lease', shape: LeasedJobs, body }))
+      .jobs;
   }
 
   async openHolds(tenantId: string): Promise<OpenHold[]> {

@@ -56,7 +56,7 @@ export {
   unpark,
 } from './replays.js';
 export { REBUILD_SETTINGS, swapGenerations } from './swap.js';
-export { addToRollups, insertUsageEvents, USAGE_TABLES } from './usage-writes.js';
+export { addCorrections, addToRollups, insertUsageEvents, USAGE_TABLES } from './usage-writes.js';
 export {
   type BalanceRow,
   type EntryRow,

@@ -51,6 +51,8 @@ export interface UsageEvent {
   lines: UsageLine[];
   provider_cost_micros: number;
   cost_micros: number;
+  /** What corrections have changed its cost by; negative gave back. */
+  corrected_micros: number;
   rate_version: number;
   hold_micros: number;
   reserved_at: string;
@@ -76,13 +78,17 @@ type UsageEventRow = Omit<
   UsageEvent,
   | 'provider_cost_micros'
   | 'cost_micros'
+  | 'corrected_micros'
   | 'rate_version'
   | 'hold_micros'
   | 'reserved_at'
   | 'started_at'
   | 'ended_at'
 > &
-  Record<'provider_cost_micros' | 'cost_micros' | 'rate_version' | 'hold_micros', string> &
+  Record<
+    'provider_cost_micros' | 'cost_micros' | 'corrected_micros' | 'rate_version' | 'hold_micros',
+    string
+  > &
   Record<'reserved_at' | 'started_at' | 'ended_at', Date>;
 
 /** What the gateway asks the read models. Each answer is one snapshot; the tables lag the journal, usually by milliseconds. */
@@ -156,9 +162,11 @@ export class ReadModels {
   ): Promise<UsageEvent[]> {
     const { rows } = await this.pool.query<UsageEventRow>(
       `select hold_id as id, tenant_id, app_id, key_id, connection_id, provider, route, model, upstream_request_id,
-              status, outcome, evidence, lines, provider_cost_micros, cost_micros, rate_version, hold_micros,
-              reserved_at, started_at, ended_at, ttfb_ms, stream
-       from read.usage_events
+              status, outcome, evidence, lines, provider_cost_micros, cost_micros,
+              (select coalesce(sum(c.cost_micros), 0) from read.usage_corrections c where c.hold_id = u.hold_id)
+                as corrected_micros,
+              rate_version, hold_micros, reserved_at, started_at, ended_at, ttfb_ms, stream
+       from read.usage_events u
        where ($1::uuid is null or tenant_id = $1)
          and ($2::timestamptz is null or (reserved_at, hold_id) < ($2, $3::uuid))
        order by reserved_at desc, hold_id desc limit $4`,
@@ -215,6 +223,7 @@ function toUsageEvent(row: UsageEventRow): UsageEvent {
     ...row,
     provider_cost_micros: microsToWire(BigInt(row.provider_cost_micros)),
     cost_micros: microsToWire(BigInt(row.cost_micros)),
+    corrected_micros: microsToWire(BigInt(row.corrected_micros)),
     rate_version: Number(row.rate_version),
     hold_micros: microsToWire(BigInt(row.hold_micros)),
     reserved_at: row.reserved_at.toISOString(),

@@ -26,7 +26,7 @@ export interface BalanceRow {
 export interface EntryRow {
   tenant_id: string;
   seq: string;
-  kind: 'credit' | 'settlement';
+  kind: 'credit' | 'settlement' | 'correction';
   /** Signed: a settlement is negative. */
   amount_micros: number;
   balance_after_micros: number;

@@ -80,7 +80,8 @@ export const RateMissesAnswer = z.strictObject({ rate_misses: z.array(RateMissVi
 export const SpoolsAnswer = z.strictObject({ spools: z.array(SpoolState) });
 export const ParkedAnswer = z.strictObject({ parked: z.array(ParkedView) });
 export const UsageEventsAnswer = z.strictObject({
-  usage_events: z.array(UsageMeasuredV1),
+  /** `corrected_micros`: what later corrections have changed the cost by. */
+  usage_events: z.array(UsageMeasuredV1.extend({ corrected_micros: MicrosWire })),
   /** The cursor of the next page; null at the end. */
   next: z.string().nullable(),
 });

@@ -30,6 +30,9 @@ const hold = (id: string, spoolId: string): Hold => ({
   reservedAtMs: 0,
   ended: null,
   late: false,
+  charged: 0n,
+  corrections: [],
+  job: null,
 });
 
 let clock: HandClock;
@@ -73,6 +76,15 @@ async function pass(seconds: number, alive: string[] = []): Promise<void> {
 }
 
 describe('expiry', () => {
+  it('leaves a job to its own time, whatever its spool does', async () => {
+    const job = { ...hold('h1', 'dead'), job: { ttlMs: 100_000 } };
+    open = new Map([[job.id, job]]);
+    await pass(99);
+    expect([...open.keys()]).toEqual(['h1']);
+    await pass(1);
+    expect([...open.keys()]).toEqual([]);
+  });
+
   it('ends the holds of a spool that has been silent for 60 s, and no others', async () => {
     open = new Map([hold('h1', 'dead'), hold('h2', 'alive')].map((one) => [one.id, one]));
     beats.heard({ id: 'dead', host: 'h' });

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@vendo/runtime';
-import { type Expire, type Hold, MAX_HOLD_AGE_MS } from '../wallet/wallet.js';
+import { type Expire, type Hold, maxAgeMs } from '../wallet/wallet.js';
 import type { Writer } from '../writer/writer.js';
 import type { SpoolBeats } from './spool-beats.js';
 
@@ -10,7 +10,7 @@ const FORGET_MS = 10 * 60_000;
 const EXPIRE_AT_ONCE = 1_000;
 
 /**
- * Once a second: ends the holds of owned shards whose spool is silent or that are too old. Silence counts from the latest
+ * Once a second: ends the holds of owned shards whose spool is silent or that are too old; a job's has only its age. Silence counts from the latest
  * of: the last beat, taking the shard, the end of a break of its lease or of this process.
  */
 export class Expiry {
@@ -78,13 +78,15 @@ export class Expiry {
   }
 
   private reasonToEnd(
-    { spoolId, reservedAtMs }: Hold,
+    hold: Hold,
     watchedMs: number,
     monotonicMs: number,
     nowMs: number,
   ): Expire['reason'] | null {
-    if (spoolId !== null && Math.min(watchedMs, this.beats.silentMs(spoolId, monotonicMs)) > this.silenceMs)
+    const { spoolId, job, reservedAtMs } = hold;
+    const isWatched = spoolId !== null && job === null;
+    if (isWatched && Math.min(watchedMs, this.beats.silentMs(spoolId, monotonicMs)) > this.silenceMs)
       return 'spool_silent';
-    return nowMs - reservedAtMs >= MAX_HOLD_AGE_MS ? 'max_age' : null;
+    return nowMs - reservedAtMs >= maxAgeMs(hold) ? 'max_age' : null;
   }
 }

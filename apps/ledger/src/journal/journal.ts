@@ -1,4 +1,4 @@
-import type { EventRecord } from '@vendo/events';
+import type { EventData, EventRecord } from '@vendo/events';
 import type { Micros } from '@vendo/money';
 import type { CapLimits, GrantedCredit, Hold, WalletEvent, WindowUse } from '../wallet/wallet.js';
 
@@ -28,6 +28,8 @@ export interface LoadedShard {
   head: Head;
   offset: ConsumerOffset;
   openHolds: Hold[];
+  /** The holds of jobs whose end nobody has reported yet. */
+  openJobs: string[];
   marks: { spoolId: string; number: number }[];
   /** The records that are parked, of holds that they name. */
   parkedHolds: ParkedOfHold[];
@@ -102,6 +104,10 @@ export interface BatchCommit {
   marks: { spoolId: string; partition: number; number: number }[];
   offsets: { partition: number; expected: bigint; next: bigint; logId: string }[];
   parked: ParkedRow[];
+  /** Jobs that were told. `ended`: the report of their end came first. */
+  jobs: { shard: number; job: EventData<'JobStarted.v1'>; ended: boolean }[];
+  /** Holds of jobs whose end was reported. */
+  endedJobs: string[];
   /** Parked records that were decided again; with a reason they stay parked. */
   replays: { id: string; reason: string | null }[];
 }

@@ -1,7 +1,7 @@
 import { decodeEvent, GATEWAY_TOPIC } from '@vendo/events';
 import { microsFromWire } from '@vendo/money';
 import pg from 'pg';
-import { endedHold, openedHold } from '../wallet/evolve.js';
+import { adjustedHold, endedHold, openedHold } from '../wallet/evolve.js';
 import type { CapLimits, Hold, WindowUse } from '../wallet/wallet.js';
 import {
   type BatchCommit,
@@ -15,7 +15,7 @@ import {
   type StoredWallet,
   type TakenShard,
 } from './journal.js';
-import { commitArguments, replayArguments } from './rows.js';
+import { commitArguments, jobArguments, replayArguments } from './rows.js';
 
 /** The server's own timeouts are 2 s (10 s while loading); this one is for a server that has stopped answering at all. */
 const ANSWER_WITHIN_MS = 3_000;
@@ -42,6 +42,7 @@ interface HoldRow {
   spool_id: string;
   rate_version: string;
   reserved_at_ms: string;
+  ttl_ms: string | null;
 }
 
 interface WindowJson {
@@ -88,8 +89,14 @@ export class PostgresJournal extends Journal {
         shards,
       );
       const holds = await client.query<HoldRow & OfShard>(
-        `select b.shard, h.* from ledger.holds h join ledger.balances b on b.tenant_id = h.tenant_id
+        `select b.shard, h.*, j.ttl_ms
+         from ledger.holds h join ledger.balances b on b.tenant_id = h.tenant_id
+           left join ledger.jobs j on j.hold_id = h.hold_id
          where b.shard = any($1)`,
+        shards,
+      );
+      const jobs = await client.query<OfShard & { hold_id: string }>(
+        'select shard, hold_id from ledger.jobs where ended_at is null and shard = any($1)',
         shards,
       );
       const marks = await client.query<OfShard & { spool_id: string; number: string }>(
@@ -104,6 +111,7 @@ export class PostgresJournal extends Journal {
       const rows = {
         offsets: offsets.rows,
         holds: byShard(holds),
+        jobs: byShard(jobs),
         marks: byShard(marks),
         parked: byShard(parked),
       };
@@ -130,11 +138,13 @@ export class PostgresJournal extends Journal {
 
   async commit(batch: BatchCommit): Promise<void> {
     const commit = { name: 'commit_batch', text: COMMIT_SQL, values: commitArguments(batch, GATEWAY_TOPIC) };
-    if (batch.replays.length === 0)
+    const hasJobs = batch.jobs.length > 0 || batch.endedJobs.length > 0;
+    if (!hasJobs && batch.replays.length === 0)
       return void (await this.withClient((client) => client.query(commit), ANSWER_WITHIN_MS));
     await this.inTransaction(async (client) => {
       await client.query(commit);
-      await client.query(NOTE_REPLAYS_SQL, replayArguments(batch));
+      if (hasJobs) await client.query(NOTE_JOBS_SQL, jobArguments(batch));
+      if (batch.replays.length > 0) await client.query(NOTE_REPLAYS_SQL, replayArguments(batch));
     }, ANSWER_WITHIN_MS);
   }
 
@@ -181,6 +191,7 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
 }
 
 const COMMIT_SQL = `select ledger.commit_batch(${Array.from({ length: COMMIT_ARGUMENTS }, (_, index) => `$${index + 1}`).join(', ')})`;
+const NOTE_JOBS_SQL = 'select ledger.note_jobs($1, $2, $3, $4, $5)';
 const NOTE_REPLAYS_SQL = 'select ledger.note_replays($1, $2, $3)';
 
 function toJournalError(thrown: unknown): Error {
@@ -204,6 +215,7 @@ function loadedShard(
   rows: {
     offsets: { partition: number; next: string; log_id: string | null }[];
     holds: Map<number, HoldRow[]>;
+    jobs: Map<number, { hold_id: string }[]>;
     marks: Map<number, { spool_id: string; number: string }[]>;
     parked: Map<number, { hold_id: string; off: string }[]>;
   },
@@ -213,6 +225,7 @@ function loadedShard(
     head: { shard, epoch: BigInt(epoch), position: BigInt(position), clockMs: Number(clock_ms) },
     offset: { partition: shard, next: BigInt(offset?.next ?? 0), logId: offset?.log_id ?? null },
     openHolds: (rows.holds.get(shard) ?? []).map(holdOfRow),
+    openJobs: (rows.jobs.get(shard) ?? []).map(({ hold_id }) => hold_id),
     marks: (rows.marks.get(shard) ?? []).map(({ spool_id, number }) => ({
       spoolId: spool_id,
       number: Number(number),
@@ -236,6 +249,9 @@ function holdOfRow(row: HoldRow): Hold {
     reservedAtMs: Number(row.reserved_at_ms),
     ended: null,
     late: false,
+    charged: 0n,
+    corrections: [],
+    job: row.ttl_ms === null ? null : { ttlMs: Number(row.ttl_ms) },
   };
 }
 
@@ -267,6 +283,8 @@ function holdsOf(rows: { tenant: string; type: string; value: string }[]): Hold[
     if (event.type === 'HoldOpened.v1') holds.set(event.data.hold_id, openedHold(tenant, event.data));
     if (event.type === 'HoldEnded.v1')
       holds.set(event.data.hold_id, endedHold(tenant, holds.get(event.data.hold_id), event.data));
+    if (event.type === 'Adjusted.v1')
+      holds.set(event.data.hold_id, adjustedHold(tenant, holds.get(event.data.hold_id), event.data));
   }
   return [...holds.values()];
 }

@@ -2,7 +2,7 @@ import type { WalletEvent } from '../wallet/wallet.js';
 import { bigints, booleans, ints, texts, uuids } from './binary-array.js';
 import type { BatchCommit, JournalRow, ParkedRow } from './journal.js';
 
-type Kind = 'opened' | 'settled' | 'released' | 'expired' | 'late' | 'credit' | 'cap';
+type Kind = 'opened' | 'settled' | 'released' | 'expired' | 'late' | 'adjusted' | 'credit' | 'cap';
 
 /** What the journal's columns say about an event beside its text. `walletMicros` is its posting to the wallet. */
 interface RowFacts {
@@ -20,6 +20,13 @@ function factsOf({ type, data }: WalletEvent): RowFacts {
       return { kind: 'opened', holdId: data.hold_id, key: null, walletMicros: 0 };
     case 'HoldEnded.v1':
       return { kind: data.how, holdId: data.hold_id, key: null, walletMicros: -data.cost_micros };
+    case 'Adjusted.v1':
+      return {
+        kind: 'adjusted',
+        holdId: data.hold_id,
+        key: String(data.n),
+        walletMicros: -data.cost_micros,
+      };
     default:
       return { kind: 'cap', holdId: null, key: null, walletMicros: 0 };
   }
@@ -94,6 +101,17 @@ function journalColumns(rows: readonly JournalRow[]): Buffer[] {
 export function replayArguments({ clockMs, replays }: BatchCommit): unknown[] {
   const reasons = replays.map(({ reason }) => (reason === null ? null : withoutNul(reason)));
   return [clockMs, bigints(replays.map(({ id }) => BigInt(id))), texts(reasons)];
+}
+
+/** The arguments of `ledger.note_jobs`. */
+export function jobArguments({ clockMs, jobs, endedJobs }: BatchCommit): unknown[] {
+  return [
+    clockMs,
+    ints(jobs.map(({ shard }) => shard)),
+    texts(jobs.map(({ job }) => withoutNul(JSON.stringify(job)))),
+    booleans(jobs.map(({ ended }) => ended)),
+    uuids(endedJobs),
+  ];
 }
 
 function parkedColumns(parked: readonly ParkedRow[]): Buffer[] {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { GATEWAY_TOPIC } from '@vendo/events';
 import type pg from 'pg';
 import { readReport } from '../settlement/read-report.js';
+import { UNCHARGED } from '../wallet/decide.js';
 import type { Report } from '../writer/work.js';
 import { OPERATOR_POOL } from './operator-pool.js';
 
@@ -52,14 +53,31 @@ export class ParkedRecords {
     );
   }
 
+  /** The corrections of these shards that have waited for their charge, and need not any more. */
+  async corrections(shards: readonly number[]): Promise<ParkedReport[]> {
+    const { rows } = await this.pool.query<ParkedRow>(
+      `select ${COLUMNS} from ledger.parked p
+       where replayed_at is null and reason = $1 and partition = any($2) and exists (
+         select from ledger.journal j where j.kind in ('settled', 'late')
+           -- Only a record that was read has this reason, so its value is JSON.
+           and j.hold_id = case when p.reason = $1 then (convert_from(p.value, 'UTF8')::json ->> 'hold_id')::uuid end)
+       order by id limit 100`,
+      [UNCHARGED, shards],
+    );
+    return rows.map(readParked);
+  }
+
   private async first(sql: string, values: unknown[]): Promise<ParkedReport | null> {
     const { rows } = await this.pool.query<ParkedRow>(sql, values);
     const [row] = rows;
-    if (!row) return null;
-    const { id, replayed, partition, key, headers, value, hold_id: holdId } = row;
-    const offset = BigInt(row.off);
-    // A replay moves neither offset nor mark, so what it would say of them is not used.
-    const report = readReport({ offset, key, headers, value }, partition, GATEWAY_TOPIC, offset);
-    return { id, replayed, report: { ...report, holdId } };
+    return row ? readParked(row) : null;
   }
+}
+
+function readParked(row: ParkedRow): ParkedReport {
+  const { id, replayed, partition, key, headers, value, hold_id: holdId } = row;
+  const offset = BigInt(row.off);
+  // A replay moves neither offset nor mark, so what it would say of them is not used.
+  const report = readReport({ offset, key, headers, value }, partition, GATEWAY_TOPIC, offset);
+  return { id, replayed, report: { ...report, holdId } };
 }

@@ -71,7 +71,10 @@ export async function spoolStates(pool: pg.Pool, id: string | null = null): Prom
        e.holds as expired_holds, e.micros as expired_micros
      from (select * from ledger.spools where $1::uuid is null or id = $1
            order by beat_at desc limit ${ROWS_MAX}) s
-     left join (select spool_id, count(*) as holds from ledger.holds group by spool_id) o on o.spool_id = s.id
+     left join (select spool_id, count(*) as holds from ledger.holds h
+                -- A job's hold does not live with its spool.
+                where not exists (select from ledger.jobs j where j.hold_id = h.hold_id)
+                group by spool_id) o on o.spool_id = s.id
      left join lateral (
        select count(*) as holds, coalesce(sum((x.value::json ->> 'amount_micros')::bigint), 0) as micros
        from ledger.journal x

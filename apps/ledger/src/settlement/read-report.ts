@@ -38,6 +38,10 @@ function asksOf(record: StoredRecord, partition: number): Report['asks'] {
     switch (type) {
       case 'HoldSettled.v1':
         return settleOf(record.key, data, partition);
+      case 'UsageCorrected.v1':
+        return correctionOf(record.key, data, partition);
+      case 'JobStarted.v1':
+        return jobOf(record.key, data, partition);
       case 'RecordLost.v1':
         return { kind: 'park', reason: `lost in the spool: ${data.reason}` };
       case 'HoldReserved.v1':
@@ -52,10 +56,33 @@ function asksOf(record: StoredRecord, partition: number): Report['asks'] {
   }
 }
 
+/** What a tenant's record says about another one's hold must not be read as its own. */
+const MISDIRECTED = { kind: 'park', reason: 'tenant, key and partition do not belong together' } as const;
+
+function belongs(key: string, tenantId: string, partition: number): boolean {
+  return tenantId === key && shardOf(tenantId) === partition;
+}
+
+function correctionOf(key: string, data: EventData<'UsageCorrected.v1'>, partition: number): Report['asks'] {
+  const { hold_id, tenant_id, n, cost_micros, reason } = data;
+  if (!belongs(key, tenant_id, partition)) return MISDIRECTED;
+  const cost = microsFromWire(cost_micros);
+  const holdId = hold_id.toLowerCase();
+  return { kind: 'correct', command: { type: 'correct', holdId, tenantId: tenant_id, n, cost, reason } };
+}
+
+function jobOf(key: string, data: EventData<'JobStarted.v1'>, partition: number): Report['asks'] {
+  if (!belongs(key, data.tenant_id, partition)) return MISDIRECTED;
+  const { hold_id, subject } = data;
+  return {
+    kind: 'job',
+    job: { ...data, hold_id: hold_id.toLowerCase(), subject: subject.toLowerCase() },
+  };
+}
+
 function settleOf(key: string, data: EventData<'HoldSettled.v1'>, partition: number): Report['asks'] {
   const { hold_id, tenant_id, subject, cost_micros, outcome } = data;
-  if (tenant_id !== key || shardOf(tenant_id) !== partition)
-    return { kind: 'park', reason: 'tenant, key and partition do not belong together' };
+  if (!belongs(key, tenant_id, partition)) return MISDIRECTED;
   const cost = microsFromWire(cost_micros);
   return {
     kind: 'settle',

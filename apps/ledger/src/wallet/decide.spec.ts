@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decide, MisdirectedError } from './decide.js';
+import { decide, MisdirectedError, UnchargedError } from './decide.js';
 import { evolve } from './evolve.js';
 import { emptyWallet, MAX_HOLD_AGE_MS, type Wallet, type WalletCommand, windowUse } from './wallet.js';
 
@@ -42,6 +42,14 @@ const expire = (reason: 'spool_silent' | 'max_age' = 'spool_silent', holdId = 'h
   holdId,
   reason,
 });
+const correct = (cost: bigint, n = 1, holdId = 'h1'): WalletCommand => ({
+  type: 'correct',
+  holdId,
+  tenantId: TENANT,
+  n,
+  cost,
+  reason: 'refunded',
+});
 const caps = (daily: bigint | null | undefined, monthly?: bigint | null): WalletCommand => ({
   type: 'set-caps',
   tenantId: TENANT,
@@ -64,10 +72,13 @@ function told(wallet: Wallet, command: WalletCommand, nowMs = NOW): string[] {
     if (type === 'HoldEnded.v1') return `${data.how} ${data.cost_micros} of ${data.amount_micros}`;
     if (type === 'CapWarned.v1' || type === 'CapTripped.v1')
       return `${type} ${data.period} ${data.used_micros}`;
+    if (type === 'Adjusted.v1') return `${type} ${data.n} ${data.cost_micros}`;
     return type;
   });
   return refusal ? [...names, refusal.code] : names;
 }
+
+const CHARGED = [grant(100n), reserve(60n), settle(60n)];
 
 describe('decide', () => {
   it.each<[string, WalletCommand[], WalletCommand, string[]]>([
@@ -122,6 +133,26 @@ describe('decide', () => {
     ['expires once', [grant(100n), reserve(60n), expire()], expire(), []],
     ['does not expire what has ended', [grant(100n), reserve(60n), settle(1n)], expire(), []],
     ['does not expire a young hold by age', [grant(100n), reserve(60n)], expire('max_age'), []],
+    ['gives a charge back', [...CHARGED], correct(-60n), ['Adjusted.v1 1 -60']],
+    ['corrects once per number', [...CHARGED, correct(-20n)], correct(-20n), []],
+    [
+      'corrects again under another number',
+      [...CHARGED, correct(-20n)],
+      correct(-40n, 2),
+      ['Adjusted.v1 2 -40'],
+    ],
+    [
+      'corrects what was charged late',
+      [grant(100n), reserve(60n), expire(), settle(5n)],
+      correct(-5n),
+      ['Adjusted.v1 1 -5'],
+    ],
+    [
+      'warns when a correction goes over',
+      [grant(200n), caps(100n), reserve(60n), settle(60n)],
+      correct(30n),
+      ['Adjusted.v1 1 30', 'CapWarned.v1 daily 90'],
+    ],
     ['grants once per key', [grant(100n)], grant(100n, 'k', { entryId: 'other' }), []],
     ['refuses a key with another amount', [grant(100n)], grant(101n), ['idempotency_conflict']],
     [
@@ -180,6 +211,37 @@ describe('decide', () => {
     expect(told(wallet, expire('max_age'), NOW + MAX_HOLD_AGE_MS)).toEqual(['expired 0 of 60']);
   });
 
+  it('corrects in the windows of the hold, not in those of the day it comes', () => {
+    const wallet = after(CHARGED);
+    for (const event of decide(wallet, correct(-20n), TOMORROW).events) evolve(wallet, event);
+    expect(wallet.balance).toBe(60n);
+    expect(windowUse(wallet, 'app', 'daily', '2026-11-30').spent).toBe(40n);
+    expect(windowUse(wallet, 'app', 'daily', '2026-12-01').spent).toBe(0n);
+  });
+
+  it.each<[string, WalletCommand[]]>([
+    ['unknown', []],
+    ['open', [grant(100n), reserve(60n)]],
+    ['released', [grant(100n), reserve(60n), settle(0n)]],
+    ['expired', [grant(100n), reserve(60n), expire()]],
+  ])('has a correction wait for the charge of a hold that is %s', (_, given) =>
+    expect(() => decide(after(given), correct(-1n), NOW)).toThrow(UnchargedError),
+  );
+
+  it('gives back no more than was charged, earlier corrections counted', () => {
+    expect(() => decide(after(CHARGED), correct(-61n), NOW)).toThrow(MisdirectedError);
+    expect(() => decide(after([...CHARGED, correct(-1n)]), correct(-60n, 2), NOW)).toThrow(MisdirectedError);
+  });
+
+  it('keeps the hold of a job beyond its spool’s silence and the age of others, to its own', () => {
+    const wallet = after([grant(100n), reserve(60n)]);
+    const hold = wallet.holds.get('h1');
+    if (hold) wallet.holds.set('h1', { ...hold, job: { ttlMs: 2 * MAX_HOLD_AGE_MS } });
+    expect(told(wallet, expire(), NOW)).toEqual([]);
+    expect(told(wallet, expire('max_age'), NOW + 2 * MAX_HOLD_AGE_MS - 1)).toEqual([]);
+    expect(told(wallet, expire('max_age'), NOW + 2 * MAX_HOLD_AGE_MS)).toEqual(['expired 0 of 60']);
+  });
+
   it('says how long a cap holds, in seconds to the end of its window', () => {
     const daily = decide(after([caps(1n)]), reserve(2n), NOW);
     expect(daily.refusal).toEqual({ code: 'spend_cap_daily', retryAfter: 60 });
@@ -202,7 +264,8 @@ describe('decide', () => {
   it.each<[string, WalletCommand]>([
     ['of another tenant’s hold', settle(5n)],
     ['with a negative cost', settle(-5n, 'h2')],
-  ])('throws at a settlement %s', (_, command) => {
+    ['that corrects another tenant’s hold', correct(5n)],
+  ])('throws at a report %s', (_, command) => {
     const wallet = after([]);
     wallet.holds.set('h1', {
       id: 'h1',
@@ -215,6 +278,9 @@ describe('decide', () => {
       reservedAtMs: NOW,
       ended: null,
       late: false,
+      charged: 0n,
+      corrections: [],
+      job: null,
     });
     expect(() => decide(wallet, command, NOW)).toThrow(MisdirectedError);
   });

@@ -3,12 +3,14 @@ import { type Micros, microsToWire } from '@vendo/money';
 import {
   available,
   type CapLimits,
+  type Correct,
   capsOf,
   type Expire,
   type Grant,
   type Hold,
+  isCharged,
   isOpen,
-  MAX_HOLD_AGE_MS,
+  maxAgeMs,
   NO_CAPS,
   type Reserve,
   type SetCap,
@@ -44,12 +46,21 @@ export class MisdirectedError extends Error {
   override name = 'MisdirectedError';
 }
 
+/** A correction of what is not charged yet: it comes again when it is. */
+export class UnchargedError extends Error {
+  override name = 'UnchargedError';
+}
+
+/** The reason under which such a correction waits in the park. */
+export const UNCHARGED = 'its hold is not charged yet';
+
 const NOTHING: Decision = { events: [] };
 
 /**
  * Decides one command on one wallet. Pure: reads the draft, changes nothing.
  * @param nowMs the batch's clock, milliseconds since the epoch.
- * Throws MisdirectedError for a settlement of another tenant's hold, RangeError where micros leave the wire's range.
+ * Throws MisdirectedError for a report on another tenant's hold or a correction that gives back more than was charged,
+ * UnchargedError for one of a hold that is not charged, RangeError where micros leave the wire's range.
  */
 export function decide(wallet: Wallet, command: WalletCommand, nowMs: number): Decision {
   switch (command.type) {
@@ -59,6 +70,8 @@ export function decide(wallet: Wallet, command: WalletCommand, nowMs: number): D
       return decideSettle(wallet, command, nowMs);
     case 'expire':
       return decideExpire(wallet, command, nowMs);
+    case 'correct':
+      return decideCorrect(wallet, command);
     case 'grant':
       return decideGrant(wallet, command);
     case 'set-caps':
@@ -157,9 +170,26 @@ function decideSettle(wallet: Wallet, settle: Settle, nowMs: number): Decision {
 function decideExpire(wallet: Wallet, { holdId, reason }: Expire, nowMs: number): Decision {
   const hold = wallet.holds.get(holdId);
   if (!hold || !isOpen(hold)) return NOTHING;
-  if (reason === 'max_age' && nowMs - hold.reservedAtMs < MAX_HOLD_AGE_MS) return NOTHING;
+  if (reason === 'spool_silent' && hold.job) return NOTHING;
+  if (reason === 'max_age' && nowMs - hold.reservedAtMs < maxAgeMs(hold)) return NOTHING;
   const expiry = { holdId, subject: hold.subject, cost: 0n };
   return { events: end(wallet, expiry, 'expired', hold.amount, hold.windows, reason) };
+}
+
+/** Counted in the windows of the hold, whenever it comes. */
+function decideCorrect(wallet: Wallet, { holdId, n, cost, reason }: Correct): Decision {
+  const hold = wallet.holds.get(holdId);
+  if (!hold) throw new UnchargedError(UNCHARGED);
+  if (hold.tenantId !== wallet.tenantId) throw new MisdirectedError('the hold is of another tenant');
+  if (hold.corrections.includes(n)) return NOTHING;
+  if (!isCharged(hold)) throw new UnchargedError(UNCHARGED);
+  if (hold.charged + cost < 0n) throw new MisdirectedError('more is given back than was charged');
+  const { subject, windows } = hold;
+  const uses = moved(usesOf(wallet, subject, windows), cost, 0n);
+  const caps = capsOf(wallet, subject);
+  const after = totals(wallet, -cost, 0n, uses, caps);
+  const data = { hold_id: holdId, n, subject, cost_micros: microsToWire(cost), windows, reason, after };
+  return { events: [{ type: 'Adjusted.v1', data }, ...warnings(uses, caps, after)] };
 }
 
 function end(

@@ -22,6 +22,12 @@ export function evolve(wallet: Wallet, event: WalletEvent): Wallet {
         endedHold(wallet.tenantId, wallet.holds.get(event.data.hold_id), event.data),
       );
       break;
+    case 'Adjusted.v1':
+      wallet.holds.set(
+        event.data.hold_id,
+        adjustedHold(wallet.tenantId, wallet.holds.get(event.data.hold_id), event.data),
+      );
+      break;
     case 'CapSet.v1':
       wallet.caps.set(event.data.subject, {
         daily: orNull(event.data.daily_micros),
@@ -50,13 +56,31 @@ export function openedHold(tenantId: string, data: EventData<'HoldOpened.v1'>): 
     reservedAtMs: Date.parse(data.reserved_at),
     ended: null,
     late: false,
+    charged: 0n,
+    corrections: [],
+    job: null,
   };
 }
 
 /** @param before the hold as known until then; undefined for one that was never seen. */
 export function endedHold(tenantId: string, before: Hold | undefined, data: EventData<'HoldEnded.v1'>): Hold {
   const hold = before ?? unseenHold(tenantId, data);
-  return data.how === 'late' ? { ...hold, late: true } : { ...hold, ended: data.how };
+  const charged = hold.charged + microsFromWire(data.cost_micros);
+  return data.how === 'late' ? { ...hold, charged, late: true } : { ...hold, charged, ended: data.how };
+}
+
+/** @param before the hold as known until then. */
+export function adjustedHold(
+  tenantId: string,
+  before: Hold | undefined,
+  data: EventData<'Adjusted.v1'>,
+): Hold {
+  const hold = before ?? unseenHold(tenantId, data);
+  return {
+    ...hold,
+    charged: hold.charged + microsFromWire(data.cost_micros),
+    corrections: [...hold.corrections, data.n],
+  };
 }
 
 function unseenHold(tenantId: string, data: { hold_id: string; subject: string; windows: Windows }): Hold {
@@ -71,6 +95,9 @@ function unseenHold(tenantId: string, data: { hold_id: string; subject: string; 
     reservedAtMs: 0,
     ended: null,
     late: false,
+    charged: 0n,
+    corrections: [],
+    job: null,
   };
 }
 

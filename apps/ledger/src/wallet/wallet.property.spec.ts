@@ -1,6 +1,6 @@
 import { describe, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decide } from './decide.js';
+import { type Decision, decide } from './decide.js';
 import { evolve } from './evolve.js';
 import {
   capsOf,
@@ -44,6 +44,14 @@ const expire = fc.record({
   tenantId: fc.constant('t'),
   reason: fc.constant('spool_silent' as const),
 });
+const correct = fc.record({
+  type: fc.constant('correct' as const),
+  holdId,
+  tenantId: fc.constant('t'),
+  n: fc.integer({ min: 1, max: 3 }),
+  cost: fc.bigInt({ min: -1_200n, max: 300n }),
+  reason: fc.constant('refunded'),
+});
 const grant = fc.record({
   type: fc.constant('grant' as const),
   tenantId: fc.constant('t'),
@@ -61,7 +69,7 @@ const setCaps = fc.record({
   monthly: fc.option(amount),
 });
 /** Named once and for all by their ids. */
-const named: fc.Arbitrary<WalletCommand> = fc.oneof(reserve, settle, expire, grant);
+const named: fc.Arbitrary<WalletCommand> = fc.oneof(reserve, settle, expire, correct, grant);
 const command: fc.Arbitrary<WalletCommand> = fc.oneof(
   { weight: 6, arbitrary: named },
   { weight: 1, arbitrary: setCaps },
@@ -69,9 +77,19 @@ const command: fc.Arbitrary<WalletCommand> = fc.oneof(
 const history = fc.array(command, { maxLength: 40 });
 
 function step(wallet: Wallet, command: WalletCommand): WalletEvent[] {
-  const { events } = decide(wallet, command, NOW);
+  const { events } = decideOrWait(wallet, command);
   for (const event of events) evolve(wallet, event);
   return events;
+}
+
+/** A correction that cannot be posted leads to nothing. */
+function decideOrWait(wallet: Wallet, command: WalletCommand): Decision {
+  try {
+    return decide(wallet, command, NOW);
+  } catch (thrown) {
+    if (command.type === 'correct') return { events: [] };
+    throw thrown;
+  }
 }
 
 function funded(): Wallet {
@@ -91,7 +109,7 @@ function funded(): Wallet {
 function postings(events: readonly WalletEvent[]): bigint {
   return events.reduce((sum, { type, data }) => {
     if (type === 'CreditGranted.v1') return sum + BigInt(data.amount_micros);
-    return type === 'HoldEnded.v1' ? sum - BigInt(data.cost_micros) : sum;
+    return type === 'HoldEnded.v1' || type === 'Adjusted.v1' ? sum - BigInt(data.cost_micros) : sum;
   }, 0n);
 }
 
@@ -101,12 +119,12 @@ describe('a wallet', () => {
       fc.property(history, named, history, (before, next, between) => {
         const wallet = funded();
         for (const earlier of before) step(wallet, earlier);
-        const first = decide(wallet, next, NOW);
+        const first = decideOrWait(wallet, next);
         for (const event of first.events) evolve(wallet, event);
         for (const later of between) step(wallet, later);
         // What was refused or found nothing to do may be decided anew.
         if (first.refusal || first.events.length === 0) return true;
-        return decide(wallet, next, NOW).events.length === 0;
+        return decideOrWait(wallet, next).events.length === 0;
       }),
     );
   });
@@ -134,6 +152,18 @@ describe('a wallet', () => {
         });
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('never spends less than nothing in a window', () => {
+    fc.assert(
+      fc.property(history, (commands) => {
+        const wallet = funded();
+        for (const command of commands) step(wallet, command);
+        return ['app-a', 'app-b'].every(
+          (subject) => windowUse(wallet, subject, 'daily', '2026-11-21').spent >= 0n,
+        );
+      }),
     );
   });
 

@@ -31,6 +31,12 @@ export interface Hold {
   reservedAtMs: number;
   ended: 'settled' | 'released' | 'expired' | null;
   late: boolean;
+  /** What was charged for it, corrections included. */
+  charged: Micros;
+  /** The numbers of the corrections that were posted. */
+  corrections: readonly number[];
+  /** A job lives for its own time, and not with the spool that it was reserved from. */
+  job: { ttlMs: number } | null;
 }
 
 /** A credit as it was granted, for the repeat of its idempotency key. */
@@ -86,6 +92,16 @@ export interface Expire {
   reason: 'spool_silent' | 'max_age';
 }
 
+/** The n-th change of what a charged hold costs; a negative cost gives back. `reason` is recorded. */
+export interface Correct {
+  type: 'correct';
+  holdId: string;
+  tenantId: string;
+  n: number;
+  cost: Micros;
+  reason: string;
+}
+
 export interface Grant {
   type: 'grant';
   tenantId: string;
@@ -105,12 +121,13 @@ export interface SetCap {
   monthly: Micros | null | undefined;
 }
 
-export type WalletCommand = Reserve | Settle | Expire | Grant | SetCap;
+export type WalletCommand = Reserve | Settle | Expire | Correct | Grant | SetCap;
 
 type WalletEventType =
   | 'CreditGranted.v1'
   | 'HoldOpened.v1'
   | 'HoldEnded.v1'
+  | 'Adjusted.v1'
   | 'CapSet.v1'
   | 'CapWarned.v1'
   | 'CapTripped.v1';
@@ -118,7 +135,7 @@ type WalletEventType =
 /** A fact about one wallet, in its wire form; tenant, seq and time are added when it is journalled. */
 export type WalletEvent = { [K in WalletEventType]: { type: K; data: EventData<K> } }[WalletEventType];
 
-/** A hold expires at this age even while its spool's writer lives. */
+/** A hold that is no job expires at this age even while its spool's writer lives. */
 export const MAX_HOLD_AGE_MS = 2 * 60 * 60 * 1_000;
 
 export function emptyWallet(tenantId: string): Wallet {
@@ -136,6 +153,16 @@ export function emptyWallet(tenantId: string): Wallet {
 
 export function isOpen(hold: Hold): boolean {
   return hold.ended === null && !hold.late;
+}
+
+/** Whether money was posted for it: only then is there something to correct. */
+export function isCharged(hold: Hold): boolean {
+  return hold.ended === 'settled' || hold.late;
+}
+
+/** The age at which it expires whatever its spool does, milliseconds. */
+export function maxAgeMs({ job }: Hold): number {
+  return job?.ttlMs ?? MAX_HOLD_AGE_MS;
 }
 
 /** What may still be reserved; negative after late or over-hold settlements. */

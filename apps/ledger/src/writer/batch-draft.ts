@@ -1,12 +1,13 @@
 import { shardOf } from '@vendo/events';
 import type { BatchCommit, BatchFacts, JournalRow } from '../journal/journal.js';
-import { decide } from '../wallet/decide.js';
+import { decide, MisdirectedError, UNCHARGED } from '../wallet/decide.js';
 import { evolve } from '../wallet/evolve.js';
 import { Layer } from '../wallet/layer.js';
 import {
   capsOf,
   type GrantedCredit,
   type Hold,
+  isCharged,
   isOpen,
   type Wallet,
   type WalletCommand,
@@ -15,7 +16,7 @@ import {
   windowKey,
 } from '../wallet/wallet.js';
 import { type Book, type KeptShard, type KeptWallet, LEASE_MS } from './book.js';
-import type { Answer, Report } from './work.js';
+import type { Answer, Report, StartedJob } from './work.js';
 
 interface Touched {
   kept: KeptShard;
@@ -49,6 +50,8 @@ export class BatchDraft {
   private readonly offsets = new Map<number, Offsets>();
   private readonly replays: { id: string; report: Report; reason: string | null }[] = [];
   private readonly parked: (Report & { reason: string })[] = [];
+  private readonly jobs = new Map<string, { shard: number; job: StartedJob; ended: boolean }>();
+  private readonly endedJobs = new Set<string>();
   private readonly foundWindows: BatchFacts['holdWindows'];
 
   constructor(
@@ -96,8 +99,10 @@ export class BatchDraft {
     if (spool.number > mark + 1) return 'gap';
     this.marks.set(markKey(spool.id, partition), { spoolId: spool.id, partition, number: spool.number });
     const reason = this.follows(report) ? 'an earlier record of this hold is parked' : this.whyNot(report);
+    // Nothing else of the hold waits behind a correction that waits: its charge least of all.
+    if (reason === UNCHARGED) return this.park({ ...report, holdId: null }, reason);
     if (reason !== null) return this.park(report, reason);
-    return report.asks.kind === 'settle' ? 'applied' : 'noted';
+    return 'command' in report.asks ? 'applied' : 'noted';
   }
 
   /**
@@ -115,11 +120,26 @@ export class BatchDraft {
     if (asks.kind === 'park') return asks.reason;
     if (asks.kind === 'note') return null;
     try {
-      this.apply(asks.command);
+      if (asks.kind === 'job') this.startJob(asks.job);
+      else this.apply(asks.command);
+      if (asks.kind === 'settle') this.endJob(asks.command.holdId);
       return null;
     } catch (thrown) {
       return thrown instanceof Error ? thrown.message : String(thrown);
     }
+  }
+
+  /** From here on its hold lives for its own time. A job that has no open hold is kept all the same: the provider will bill it. */
+  private startJob(job: StartedJob): void {
+    const hold = this.holds.get(job.hold_id);
+    if (hold && hold.tenantId !== job.tenant_id) throw new MisdirectedError('the hold is of another tenant');
+    if (hold && isOpen(hold)) this.holds.set(hold.id, { ...hold, job: { ttlMs: job.ttl_ms } });
+    const ended = hold !== undefined && (isCharged(hold) || hold.ended === 'released');
+    this.jobs.set(job.hold_id, { shard: this.book.shardOf(job.tenant_id), job, ended });
+  }
+
+  private endJob(holdId: string): void {
+    if (this.jobs.has(holdId) || this.book.jobs.has(holdId)) this.endedJobs.add(holdId);
   }
 
   /** Also behind what this very batch replays: the replay comes for it next. */
@@ -170,7 +190,8 @@ export class BatchDraft {
   }
 
   private spoolOf({ data }: WalletEvent): string | null {
-    return 'hold_id' in data ? (this.holds.get(data.hold_id)?.spoolId ?? null) : null;
+    const hold = 'hold_id' in data ? this.holds.get(data.hold_id) : undefined;
+    return hold === undefined || hold.job ? null : hold.spoolId;
   }
 
   private touch(shard: number): Touched {
@@ -237,13 +258,15 @@ export class BatchDraft {
         [...caps.changes()].map(([subject, limits]) => ({ tenantId, subject, limits })),
       ),
       windows: written.flatMap(({ wallet }) => this.windowsToStore(wallet)),
-      opened: holds.filter((hold) => isOpen(hold)),
+      opened: holds.filter((hold) => isOpen(hold) && !this.book.holds.has(hold.id)),
       ended: holds
         .filter((hold) => !isOpen(hold) && this.book.holds.has(hold.id))
         .map(({ tenantId, id }) => ({ tenantId, id })),
       marks: [...this.marks.values()],
       offsets: [...this.offsets].map(([partition, offset]) => ({ partition, ...offset })),
       parked: this.parked,
+      jobs: [...this.jobs.values()],
+      endedJobs: [...this.endedJobs],
       replays: this.replays.map(({ id, reason }) => ({ id, reason })),
     };
   }
@@ -283,6 +306,8 @@ export class BatchDraft {
     for (const [id, hold] of this.holds.changes())
       if (isOpen(hold)) this.book.holds.set(id, hold);
       else this.book.holds.delete(id);
+    for (const [holdId, { shard, ended }] of this.jobs) if (!ended) this.book.jobs.set(holdId, shard);
+    for (const holdId of this.endedJobs) this.book.jobs.delete(holdId);
     for (const { spoolId, partition, number } of this.marks.values())
       this.touch(partition).kept.marks.set(spoolId, number);
     for (const [partition, { next, logId }] of this.offsets)

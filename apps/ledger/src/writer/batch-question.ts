@@ -8,6 +8,7 @@ export function questionOf(works: readonly Work[], book: Book): BatchQuestion {
   const tenants = new Set<string>();
   const holds = new Set<string>();
   const credits: { tenantId: string; key: string }[] = [];
+  for (const holdId of works.flatMap(jobHoldOf)) if (!book.holds.has(holdId)) holds.add(holdId);
   for (const command of works.flatMap(commandsOf)) {
     if (!book.wallets.has(command.tenantId)) tenants.add(command.tenantId);
     if ('holdId' in command && !book.holds.has(command.holdId)) holds.add(command.holdId);
@@ -18,7 +19,11 @@ export function questionOf(works: readonly Work[], book: Book): BatchQuestion {
 
 function commandsOf(work: Work): WalletCommand[] {
   if (work.kind === 'command') return [work.command];
-  return 'report' in work && work.report.asks.kind === 'settle' ? [work.report.asks.command] : [];
+  return 'report' in work && 'command' in work.report.asks ? [work.report.asks.command] : [];
+}
+
+function jobHoldOf(work: Work): string[] {
+  return 'report' in work && work.report.asks.kind === 'job' ? [work.report.asks.job.hold_id] : [];
 }
 
 /** The shards that a work is decided on; none for a renewal, which takes those that are due. Leaving is for those still there. */

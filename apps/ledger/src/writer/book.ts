@@ -40,9 +40,11 @@ export class Book {
   readonly wallets = new Map<string, KeptWallet>();
   /** Open holds of all tenants of these shards: hold ids are global. */
   readonly holds = new Map<string, Hold>();
+  /** The holds of jobs whose end nobody has reported yet, with their shards. */
+  readonly jobs = new Map<string, number>();
 
   /** @param renewedAtMs when the statement that took it was sent. */
-  add({ head, offset, openHolds, marks, parkedHolds }: LoadedShard, renewedAtMs: number): void {
+  add({ head, offset, openHolds, openJobs, marks, parkedHolds }: LoadedShard, renewedAtMs: number): void {
     this.shards.set(head.shard, {
       head,
       offset,
@@ -52,6 +54,7 @@ export class Book {
       watchedSinceMs: renewedAtMs,
     });
     for (const hold of openHolds) this.holds.set(hold.id, hold);
+    for (const holdId of openJobs) this.jobs.set(holdId, head.shard);
   }
 
   /** Forgets shards with all that is known of their tenants. Returns those that were known. */
@@ -60,6 +63,7 @@ export class Book {
     if (dropped.size === 0) return [];
     for (const { id, tenantId } of this.holds.values())
       if (dropped.has(this.shardOf(tenantId))) this.holds.delete(id);
+    for (const [holdId, shard] of this.jobs) if (dropped.has(shard)) this.jobs.delete(holdId);
     for (const [tenantId, { shard }] of this.wallets) if (dropped.has(shard)) this.wallets.delete(tenantId);
     return [...dropped];
   }

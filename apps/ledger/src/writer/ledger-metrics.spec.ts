@@ -45,6 +45,7 @@ it.each([
     createLogger('spec', 'silent'),
     () => 0,
     () => 0,
+    () => 0,
   );
   counts.committed({
     works: 1,

@@ -21,12 +21,13 @@ export class LedgerMetrics {
 
   private readonly takeovers;
 
-  /** Both parameters say how it is now: open holds of the owned shards, and how many shards are owned. */
+  /** The parameters say how it is now: open holds of the owned shards, how many shards are owned, and their open jobs. */
   constructor(
     metrics: Metrics,
     private readonly logger: Logger,
     openHolds: () => number,
     ownedShards: () => number,
+    openJobs: () => number,
   ) {
     this.reserves = metrics.counter('ledger_reserves_total', 'Reserves answered, by result', ['result']);
     this.batchSize = metrics.histogram('ledger_batch_size', 'Commands and records of one commit', SIZES);
@@ -61,6 +62,9 @@ export class LedgerMetrics {
     );
     metrics.gauge('ledger_owned_shards', 'Shards that this ledger owns', [], function () {
       this.set(ownedShards());
+    });
+    metrics.gauge('ledger_open_jobs', 'Jobs whose end nobody has reported yet', [], function () {
+      this.set(openJobs());
     });
     metrics.gauge('ledger_open_holds', 'Open holds', [], function () {
       this.set(openHolds());

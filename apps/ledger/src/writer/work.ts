@@ -1,7 +1,7 @@
 import { VendoError } from '@vendo/errors';
-import type { EventRecord } from '@vendo/events';
+import type { EventData, EventRecord } from '@vendo/events';
 import type { Refusal } from '../wallet/decide.js';
-import type { CapLimits, GrantedCredit, Hold, Settle, WalletCommand } from '../wallet/wallet.js';
+import type { CapLimits, Correct, GrantedCredit, Hold, Settle, WalletCommand } from '../wallet/wallet.js';
 
 /**
  * What the writer answers to a command, after the commit. `failed`: this command alone could not be decided. `moved`: the
@@ -13,6 +13,9 @@ export type Answer =
   | { status: 'moved' }
   | { status: 'failed' };
 
+/** A job as its gateway told it. */
+export type StartedJob = EventData<'JobStarted.v1'>;
+
 /** A record of gateway.events, read: what it asks for, or why it must be parked. */
 export interface Report {
   partition: number;
@@ -23,7 +26,12 @@ export interface Report {
   /** Null when the record does not carry them; then it has no mark to move. */
   spool: { id: string; number: number } | null;
   /** `note`: nothing to post, only the mark moves. */
-  asks: { kind: 'settle'; command: Settle } | { kind: 'note' } | { kind: 'park'; reason: string };
+  asks:
+    | { kind: 'settle'; command: Settle }
+    | { kind: 'correct'; command: Correct }
+    | { kind: 'job'; job: StartedJob }
+    | { kind: 'note' }
+    | { kind: 'park'; reason: string };
   /** The hold and tenant it speaks of, as far as they can be read. */
   holdId: string | null;
   tenantId: string | null;

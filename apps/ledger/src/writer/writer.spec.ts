@@ -45,6 +45,7 @@ beforeAll(async () => {
     logger,
     () => 0,
     () => 0,
+    () => 0,
   );
   test = await startWriter(ports(), { observe: { committed: (batch) => counts.committed(batch) } });
 });

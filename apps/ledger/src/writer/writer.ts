@@ -139,6 +139,11 @@ export class Writer {
     }
   }
 
+  /** Jobs of the owned shards whose end nobody has reported yet. */
+  openJobCount(): number {
+    return this.book.jobs.size;
+  }
+
   openHoldCount(): number {
     return this.book.holds.size;
   }

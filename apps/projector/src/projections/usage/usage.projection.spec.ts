@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { GATEWAY_TOPIC, type UsageLine, type UsageMeasuredV1 } from '@vendo/events';
+import {
+  type EventData,
+  type EventRecord,
+  encodeEvent,
+  GATEWAY_TOPIC,
+  type UsageLine,
+  type UsageMeasuredV1,
+} from '@vendo/events';
 import { ReadModels } from '@vendo/read-models';
 import { brokenRecord, expectParked, gatewayRecord, ProjectionStand } from '../../projection.contract.js';
 import { usage } from './usage.projection.js';
@@ -54,6 +61,33 @@ function measured(tenant_id: string, given: Partial<UsageMeasuredV1> = {}): Usag
 
 const record = (event: UsageMeasuredV1, tenantId = event.tenant_id) =>
   gatewayRecord(tenantId, { type: 'UsageMeasured.v2', data: { ...event, provider_units: '7' } });
+
+/** Gives a whole event back. */
+function correction(event: UsageMeasuredV1, n = 1): EventData<'UsageCorrected.v1'> {
+  const { id, tenant_id, app_id, key_id, connection_id, provider, route, model } = event;
+  const { rate_version, hold_micros, reserved_at } = event;
+  return {
+    hold_id: id,
+    n,
+    reason: 'refunded',
+    subject: KEY,
+    ...{ tenant_id, app_id, key_id, connection_id, provider, route, model: model ?? 'none' },
+    ...{ rate_version, hold_micros, reserved_at },
+    lines: event.lines.map((line) => ({
+      ...line,
+      quantity: `-${line.quantity}`,
+      cost_micros: -line.cost_micros,
+      cost_micros_exact: `-${line.cost_micros_exact}`,
+    })),
+    provider_cost_micros: -event.provider_cost_micros,
+    cost_micros: -event.cost_micros,
+  };
+}
+
+function corrected(data: EventData<'UsageCorrected.v1'>): EventRecord {
+  const { tenant_id: tenantId, reserved_at: at } = data;
+  return encodeEvent({ id: randomUUID(), type: 'UsageCorrected.v1', tenantId, at, data }, '/gateway');
+}
 
 /** Many events, different in everything a roll-up groups by; deterministic. */
 function manyEvents(count: number): UsageMeasuredV1[] {
@@ -149,7 +183,7 @@ describe('the usage projection', () => {
     const event = measured(TENANTS[0], { app_id: null, model: null, status: null, ttfb_ms: null });
     await stand.append(GATEWAY_TOPIC, [record(event)]);
     await stand.project();
-    expect(await new ReadModels(stand.pool).usageEvents({}, 10)).toEqual([event]);
+    expect(await new ReadModels(stand.pool).usageEvents({}, 10)).toEqual([{ ...event, corrected_micros: 0 }]);
   });
 
   it('folds what was stored in an older version', async () => {
@@ -196,12 +230,45 @@ describe('the usage projection', () => {
     expect(await stored(stand)).toEqual(folded([first]));
   });
 
+  it('adds each correction once to the hour of its hold, before the usage that it corrects as well as after', async () => {
+    const [tenant] = TENANTS;
+    const first = measured(tenant, { model: 'a' });
+    const second = measured(tenant, { model: 'b' });
+    await stand.append(GATEWAY_TOPIC, [
+      corrected(correction(first)),
+      record(first),
+      record(second),
+      corrected(correction(second)),
+      corrected(correction(second)),
+    ]);
+    await stand.project();
+    await stand.append(GATEWAY_TOPIC, [corrected(correction(second)), corrected(correction(second, 2))]);
+    await stand.project();
+    const { calls, meters } = await stored(stand);
+    expect(calls).toEqual(folded([first, second]).calls);
+    const costs = Array.from(meters, ([key, { cost }]) => [JSON.parse(key).slice(-2).join(' '), cost]);
+    expect(Object.fromEntries(costs)).toEqual({
+      'a input_tokens': 0n,
+      'a output_tokens': 0n,
+      'b input_tokens': -33n,
+      'b output_tokens': -70n,
+    });
+    const shown = await new ReadModels(stand.pool).usageEvents({}, 10);
+    expect(new Map(shown.map(({ id, corrected_micros }) => [id, corrected_micros]))).toEqual(
+      new Map([
+        [first.id, -103],
+        [second.id, -206],
+      ]),
+    );
+  });
+
   it('parks what it cannot fold, alone, and goes on', async () => {
     const [tenant] = TENANTS;
     const good = [measured(tenant), measured(tenant), measured(tenant)] as const;
     const unbalanced = measured(tenant, { cost_micros: 1 });
     const foreign = measured(TENANTS[1]);
     const notANumber = measured(tenant, { lines: [line('input_tokens', 'NaN', 1)] });
+    const negative = measured(tenant, { lines: [line('input_tokens', '-1', 1)] });
     const noDecimal = measured(tenant, { lines: [line('input_tokens', 'eleven', 1)] });
     await stand.append(GATEWAY_TOPIC, [
       record(good[0]),
@@ -212,6 +279,8 @@ describe('the usage projection', () => {
       record(foreign, tenant),
       record(notANumber),
       record(noDecimal),
+      record(negative),
+      corrected({ ...correction(good[0]), cost_micros: -1 }),
       record(good[2]),
     ]);
     await stand.project();
@@ -222,6 +291,8 @@ describe('the usage projection', () => {
       { tenant_id: tenant, reason: `the event of tenant ${tenant} names tenant ${TENANTS[1]}` },
       { tenant_id: tenant, reason: expect.stringContaining('refused by the database: 23514') },
       { tenant_id: tenant, reason: expect.stringContaining('refused by the database: 22P02') },
+      { tenant_id: tenant, reason: 'less than nothing was measured' },
+      { tenant_id: tenant, reason: 'lines sum to -103 micros, the event costs -1' },
     ]);
     expect(await stored(stand)).toEqual(folded(good));
   });

@@ -21,7 +21,9 @@ import { wallet } from './wallet.projection.js';
 
 const AT = '2026-11-21T10:00:00.000Z';
 const WINDOWS = { daily: '2026-11-21', monthly: '2026-11' };
-type LedgerEvent = VendoEvent<'CreditGranted.v1' | 'HoldOpened.v1' | 'HoldEnded.v1' | 'CapSet.v1'>;
+type LedgerEvent = VendoEvent<
+  'CreditGranted.v1' | 'HoldOpened.v1' | 'HoldEnded.v1' | 'Adjusted.v1' | 'CapSet.v1'
+>;
 
 /** A ledger in miniature: keeps one tenant's totals and gives positions per shard. */
 class Journal {
@@ -89,6 +91,20 @@ class Tenant {
       cost_micros: cost,
       windows: WINDOWS,
       reason: null,
+      after: this.totals(),
+    });
+  }
+
+  adjust(hold_id: string, n: number, cost: number): EventRecord {
+    this.balance -= cost;
+    this.spent += cost;
+    return this.record('Adjusted.v1', {
+      hold_id,
+      n,
+      subject: this.app,
+      cost_micros: cost,
+      windows: WINDOWS,
+      reason: 'refunded',
       after: this.totals(),
     });
   }
@@ -233,6 +249,7 @@ describe('the wallet projection', () => {
       tenant.end(hold, 'expired', 100, 0),
       tenant.end(hold, 'late', 0, 30),
       tenant.credit(-20),
+      tenant.adjust(hold, 1, -25),
     ]);
     await stand.project();
     const rows = await stand.rows(
@@ -242,7 +259,13 @@ describe('the wallet projection', () => {
       ['1', 'credit', '500', '500', null, 'grant', false],
       ['4', 'settlement', '-30', '470', hold, null, true],
       ['5', 'credit', '-20', '450', null, 'correction', false],
+      ['6', 'correction', '25', '475', hold, 'refunded', false],
     ]);
+    expect(await stand.rows(`select spent_micros from read.spend_windows where period = 'daily'`)).toEqual([
+      { spent_micros: '5' },
+    ]);
+    // A correction is no second charge that a usage event would have to come for.
+    expect(await stand.rows('select count(*) from read.charges_without_usage')).toEqual([{ count: '1' }]);
   });
 
   it('drops positions it has folded already, in the same batch and in later ones', async () => {

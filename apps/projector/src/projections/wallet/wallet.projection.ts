@@ -49,7 +49,7 @@ function lastBalances(facts: readonly WalletFact[], shard: number): BalanceRow[]
   return [...byTenant.values()];
 }
 
-/** The posting of an event, if it has one: a credit, or a charge. Releases and expiries move no money. */
+/** The posting of an event, if it has one: a credit, a charge, or its correction. Releases and expiries move no money. */
 function entryOf({ event, seq }: WalletFact): EntryRow[] {
   const row = {
     tenant_id: event.tenantId,
@@ -66,11 +66,16 @@ function entryOf({ event, seq }: WalletFact): EntryRow[] {
     const charge = { amount_micros: -cost_micros, hold_id, late: how === 'late' };
     return [{ ...row, ...charge, kind: 'settlement', entry_id: null, source: null, note: null }];
   }
+  if (event.type === 'Adjusted.v1') {
+    const { cost_micros, hold_id, reason } = event.data;
+    const correction = { amount_micros: -cost_micros, hold_id, source: reason, late: false };
+    return [{ ...row, ...correction, kind: 'correction', entry_id: null, note: null }];
+  }
   return [];
 }
 
-function chargeOf({ hold_id, tenant_id, at }: EntryRow): ChargeRow[] {
-  return hold_id === null ? [] : [{ hold_id, tenant_id, charged_at: at }];
+function chargeOf({ kind, hold_id, tenant_id, at }: EntryRow): ChargeRow[] {
+  return kind !== 'settlement' || hold_id === null ? [] : [{ hold_id, tenant_id, charged_at: at }];
 }
 
 function lastWindows(facts: readonly WalletFact[]): WindowRow[] {
