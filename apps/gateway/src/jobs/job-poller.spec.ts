@@ -112,6 +112,57 @@ const polled = async (result: string) =>
     )?.[1] ?? 0,
   );
 
+describe('a stream of OpenRouter that broke off', () => {
+  const MODEL = 'openai/gpt-4o';
+  /** 20 and 10 tokens at $1 and $2 for a million, with 20 %. */
+  const COUNTED = 48;
+  const cut = (after_ms: number) =>
+    job(1, {
+      provider: 'openrouter',
+      route: 'chat.completions',
+      model: MODEL,
+      upstream_id: 'gen-1',
+      outcome: 'upstream_died',
+      stream: true,
+      started_at: new Date().toISOString(),
+      counted: {
+        after_ms,
+        model: MODEL,
+        tier: null,
+        context_tokens: 20,
+        quantities: [
+          { meter: 'input_tokens', quantity: '20' },
+          { meter: 'output_tokens', quantity: '10' },
+        ],
+      },
+    });
+
+  beforeEach(() => {
+    const rates = [
+      rate('openrouter', '*', 'usd', '1000000'),
+      rate('openrouter', MODEL, 'input_tokens', '1'),
+      rate('openrouter', MODEL, 'output_tokens', '2'),
+    ];
+    world.rates = new RateBook(rates, [{ ...MARGIN, marginPct: Rational.of(20n) }], 1);
+  });
+
+  it('costs what OpenRouter says of it afterwards', async () => {
+    world.answer = json(200, '{"data":{"id":"gen-1","model":"openai/gpt-4o","total_cost":0.0005}}');
+    await look(cut(0));
+    expect(world.seen[0]?.url).toBe('/api/v1/generation?id=gen-1');
+    expect(charged()).toEqual([[job(1).hold_id, 'upstream_died', 'exact', 600]]);
+  });
+
+  it.each([
+    ['waits for that', 600_000, []],
+    ['costs in the end what was counted', 0, [[job(1).hold_id, 'upstream_died', 'counted', COUNTED]]],
+  ])('%s', async (_, afterMs, expected) => {
+    world.answer = json(404, '{"error":{"message":"Generation not found"}}');
+    await look(cut(afterMs));
+    expect(charged()).toEqual(expected);
+  });
+});
+
 describe('jobs that no client asks for', () => {
   it('are asked for with the credential of their connection, and charged at their report', async () => {
     world.answer = json(200, report(1));
@@ -166,12 +217,8 @@ describe('jobs that no client asks for', () => {
   });
 
   it('is read where the provider compresses unasked, and where it is larger than what is kept of a body', async () => {
-    const words = Array.from({ length: 200_000 }, (_, n) => ({
-      text: 'word',
-      start: n,
-      end: n + 1,
-      speaker: 'A',
-    }));
+    const text = 'word '.repeat(25);
+    const words = Array.from({ length: 60_000 }, (_, n) => ({ text, start: n, end: n + 1, speaker: 'A' }));
     const body = gzipSync(report(1, { words, utterances: words }));
     world.answer = (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(body);

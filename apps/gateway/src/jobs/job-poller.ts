@@ -27,8 +27,8 @@ export interface JobPollerParts {
 /** Jobs of one look; they are this gateway's for a while. */
 const JOBS_MAX = 20;
 const AT_ONCE = 4;
-/** Until an answer is whole, milliseconds: all of a look are asked for while their leases last. */
-const ANSWER_WITHIN_MS = 8_000;
+/** Until an answer is whole, milliseconds. Another gateway may lease the job meanwhile, which harms nothing. */
+const ANSWER_WITHIN_MS = 30_000;
 const ALERTED_MAX = 1_000;
 
 /**
@@ -108,9 +108,10 @@ export class JobPoller {
     provider.authorize(outgoing, secret);
     const meter = new ReportMeter(provider.jobs, job);
     const status = await this.answerTo({ method: 'GET', ...outgoing, body: null }, origin, meter);
-    if (status === null || status >= 300) return 'no_answer';
-    this.parts.ends.take(job, meter.report);
-    return meter.report.state;
+    const isAnswered = status !== null && status < 300;
+    const isCharged = isAnswered && this.parts.ends.take(job, meter.report);
+    if (!isCharged && this.parts.ends.giveUp(job)) return 'given_up';
+    return isAnswered ? meter.report.state : 'no_answer';
   }
 
   private async answerTo(

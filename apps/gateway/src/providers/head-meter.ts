@@ -16,7 +16,7 @@ export abstract class HeadMeter implements UsageMeter {
     return PASS;
   }
 
-  onBody(_json: unknown): void {
+  onBody(_json: unknown, _source?: Buffer): void {
     // Charges nothing.
   }
 

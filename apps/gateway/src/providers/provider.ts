@@ -44,8 +44,8 @@ export interface ProviderJobs {
   readonly needs: readonly Meter[];
   /** The path that is asked for a job's report; the answer is JSON. */
   pollPath(upstreamId: string): string;
-  /** What a 2xx answer to that says of the job. Never throws on foreign input. */
-  read(json: unknown, job: StartedJob): JobReport;
+  /** What a 2xx answer to that says of the job. `source` as of `UsageMeter.onBody`. Never throws on foreign input. */
+  read(json: unknown, job: StartedJob, source?: Buffer): JobReport;
 }
 
 /** What is known of a job from its beginning. */
@@ -179,6 +179,11 @@ export interface JobTerms {
   ttlMs: number;
   /** What its price depends on beside the model, for `ProviderJobs.read`. */
   tier: string;
+  /**
+   * Only an answer that is cut off is a job: what it cost can be asked for. For so long, milliseconds; then what was
+   * counted of it stands. Absent: every answer is one.
+   */
+  afterCutOffMs?: number;
 }
 
 /** One provider's connections can be to different accounts behind it. */

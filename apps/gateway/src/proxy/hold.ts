@@ -1,6 +1,6 @@
 import { VendoError } from '@vendo/errors';
 import type { Outcome } from '@vendo/events';
-import type { ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
+import type { Job, ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
 import { type Micros, microsFromWire, microsToWire } from '@vendo/money';
 import { type RateBook, TOKENS } from '@vendo/pricing';
 import { v7 as uuidv7 } from 'uuid';
@@ -123,8 +123,10 @@ export class Hold {
     if (this.ending) return;
     const { isShared, provider, request } = this.subject;
     const { upstreamId } = reading;
-    if (request.job && upstreamId !== null && !reading.failed) {
-      this.start(request.job, upstreamId, end);
+    const { job } = request;
+    const isJob = job?.afterCutOffMs === undefined ? !reading.failed : end.evidence === 'counted';
+    if (job && isJob && upstreamId !== null) {
+      this.start(job, upstreamId, reading, end);
       return;
     }
     const charge = this.charge(reading, end);
@@ -146,13 +148,18 @@ export class Hold {
     this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
     settlement.spool(charge, reading, end);
     // A job without a name may run all the same, and nobody will ever know what it cost.
-    const isCounted = end.evidence === 'counted' && !request.job;
+    const isCounted = end.evidence === 'counted' && (!request.job || request.job.afterCutOffMs !== undefined);
     if (reading.state === 'none' && !reading.failed && !isCounted) this.missingReport(end);
     return charge;
   }
 
   /** From here on the hold waits for the job's report, whoever sees it first. */
-  private start({ ttlMs, tier }: JobTerms, upstreamId: string, { outcome, status }: AnswerEnd): void {
+  private start(
+    { ttlMs, tier, afterCutOffMs }: JobTerms,
+    upstreamId: string,
+    reading: Reading,
+    { outcome, status }: AnswerEnd,
+  ): void {
     this.ending = { outcome, cost: 0n };
     const { id, caller, request, startedAtMs } = this.subject;
     const job = {
@@ -164,14 +171,29 @@ export class Hold {
       outcome,
       stream: request.stream,
       started_at: isoOf(startedAtMs),
-      counted: null,
+      counted: afterCutOffMs === undefined ? null : this.counted(reading, afterCutOffMs),
     };
     spoolFrame(
       [eventOf('JobStarted.v1', uuidv7(), caller.tenantId, this.around.clock, job)],
       id,
       this.around,
     );
-    this.keep(upstreamId, { job, refund: null });
+    if (afterCutOffMs === undefined) this.keep(upstreamId, { job, refund: null });
+  }
+
+  /** What stands where no report comes for so long from now. */
+  private counted({ model, tier, contextTokens, quantities }: Reading, forMs: number): Job['counted'] {
+    return {
+      after_ms: Math.max(0, this.around.clock.wallMs() - this.subject.startedAtMs) + forMs,
+      model,
+      tier,
+      context_tokens: contextTokens,
+      quantities: quantities.map(({ meter, model: of, quantity }) => ({
+        meter,
+        ...(of === undefined ? {} : { model: of }),
+        quantity: quantity.toDecimal(),
+      })),
+    };
   }
 
   private keep(objectId: string, of: Pick<KeptObject, 'job' | 'refund'>): void {

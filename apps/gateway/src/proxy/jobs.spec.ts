@@ -313,3 +313,54 @@ describe("another tenant's job", () => {
     expect(world.seen).toEqual([]);
   });
 });
+
+describe('a stream whose cost can be asked for afterwards', () => {
+  const CHUNK = 'data: {"id":"gen-1","model":"m","choices":[{"delta":{"content":"hello there"}}]}\n\n';
+  const USAGE =
+    'data: {"id":"gen-1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"cost":0.1}}\n\n';
+  const CALL = {
+    path: '/proxy/openrouter/v1/chat/completions',
+    body: '{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}',
+  };
+
+  beforeEach(() => {
+    const rates = [rate('openrouter', '*', 'usd', '1000000'), rate('openrouter', 'm', 'input_tokens', '1')];
+    world.rates = new RateBook(rates, [{ ...MARGIN, marginPct: Rational.of(20n) }], 1);
+  });
+
+  function streamed(events: string, ends: boolean): void {
+    world.answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(events, () => (ends ? response.end() : response.destroy()));
+    };
+  }
+
+  it('is a job when it breaks off before its report, and says what was counted', async () => {
+    streamed(CHUNK, false);
+    expect((await send(world, CALL).got)?.broken).toBe(true);
+    expect(types()).toEqual(['HoldReserved.v1', 'JobStarted.v1']);
+    const [data] = started();
+    expect(data).toMatchObject({ upstream_id: 'gen-1', outcome: 'upstream_died', ttl_ms: 3_600_000 });
+    expect(data?.counted).toMatchObject({
+      model: 'm',
+      quantities: [
+        { meter: 'input_tokens', quantity: '1' },
+        { meter: 'output_tokens', quantity: '2' },
+      ],
+    });
+    expect(data?.counted?.after_ms).toBeGreaterThanOrEqual(600_000);
+    expect(world.objects.rows.size).toBe(0);
+  });
+
+  it.each([
+    ['ends', CHUNK + USAGE, true],
+    ['breaks off behind its report', CHUNK + USAGE, false],
+    ['breaks off before its name', ': PROCESSING\n\n', false],
+    ['ends without a report', CHUNK, true],
+  ])('is none when it %s', async (_, events, ends) => {
+    streamed(events, ends);
+    await send(world, CALL).got;
+    expect(started()).toEqual([]);
+    expect(world.ends()).toHaveLength(1);
+  });
+});

@@ -5,8 +5,8 @@ import type { StoredObjects } from '../objects/stored-objects.js';
 import { HeadMeter } from '../providers/head-meter.js';
 import type { Headers, ProviderRefunds, Reading } from '../providers/provider.js';
 import { NO_READING } from './measure.js';
-import type { AnswerTaker } from './relay.js';
 import {
+  type AnswerTaker,
   type CallFacts,
   type Charge,
   eventOf,

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { errorResponse, VendoError } from '@vendo/errors';
 import type { Dispatcher } from 'undici';
-import type { Reading, UsageMeter } from '../providers/provider.js';
+import type { UsageMeter } from '../providers/provider.js';
 import type { Call } from './call.js';
 import type { Drain, Drains } from './drains.js';
 import type { Exchange } from './exchange.js';
@@ -10,19 +10,9 @@ import { type Ending, isKnownAtHead, measure, readHead } from './measure.js';
 import type { OpenCall } from './open-calls.js';
 import { OwnAnswer } from './own-answer.js';
 import type { SendQueues } from './send-queues.js';
-import type { AnswerEnd } from './settlement.js';
+import type { AnswerTaker } from './settlement.js';
 import { openTap, type Tap, type TapSink } from './tap.js';
 import type { Turn, Turns } from './turns.js';
-
-/** Takes what an answer came to: a hold, or whoever waits for a job's report. */
-export interface AnswerTaker {
-  /** Null until it has taken one; the first counts. */
-  readonly end: object | null;
-  release(outcome: 'not_forwarded' | 'upstream_died' | 'upstream_error'): void;
-  settle(reading: Reading, end: AnswerEnd): void;
-  /** The answer may end when this resolves; null: at once. Never rejects. */
-  synced(): Promise<void> | null;
-}
 
 /** What an answer is measured with; those that say nothing of costs have none. */
 export interface Metering {

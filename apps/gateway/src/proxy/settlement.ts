@@ -52,6 +52,16 @@ export interface AnswerEnd {
   ttfbMs: number | null;
 }
 
+/** Takes what an answer came to: a hold, or whoever waits for a job's report. */
+export interface AnswerTaker {
+  /** Null until it has taken one; the first counts. */
+  readonly end: object | null;
+  release(outcome: 'not_forwarded' | 'upstream_died' | 'upstream_error'): void;
+  settle(reading: Reading, end: AnswerEnd): void;
+  /** The answer may end when this resolves; null: at once. Never rejects. */
+  synced(): Promise<void> | null;
+}
+
 /** What of a usage event is decided by its price; the costs fit their JSON integers. */
 export interface Charge {
   lines: UsageLine[];

@@ -1,4 +1,5 @@
 import type { Provider } from '../provider.js';
+import { generationPath, readGeneration } from './openrouter.generation.js';
 import { rateKeys } from './openrouter.models.js';
 import { routes } from './openrouter.routes.js';
 
@@ -12,4 +13,5 @@ export const openrouter: Provider = {
     headers.authorization = `Bearer ${secret}`;
   },
   rateKeys,
+  jobs: { needs: ['usd'], pollPath: generationPath, read: readGeneration },
 };
