@@ -40,6 +40,17 @@ describe('docs/errors.md', () => {
   });
 });
 
+describe('the traps of docs/metering.md', () => {
+  const traps = tableRows('metering.md').filter(([, file = '']) => file.endsWith('.spec.ts`'));
+
+  it('are all there', () => expect(traps.length).toBeGreaterThanOrEqual(23));
+
+  it.each(traps)('%s: %s says it', (_, file = '', says) => {
+    const spec = path.join(DOCS, '..', 'apps/gateway/src/providers', file.replaceAll('`', ''));
+    expect(readFileSync(spec, 'utf8')).toContain(says);
+  });
+});
+
 describe('docs/events.md', () => {
   const text = readFileSync(path.join(DOCS, 'events.md'), 'utf8');
 

@@ -1,5 +1,6 @@
 import { Rational } from '@vendo/money';
 import type { CatalogueRow } from '@vendo/registry';
+import type { Conventions } from './conventions.js';
 import { withMultipliers } from './multipliers.js';
 import type { Price, Say } from './price.js';
 import { isPriceField, readPriceField } from './price-fields.js';
@@ -12,19 +13,21 @@ const TOKEN_MODES = ['chat', 'responses', 'completion', 'embedding'];
 export function listPrices(
   name: string,
   entry: SourceEntry,
-  { provider, model }: Pick<CatalogueRow, 'provider' | 'model'>,
+  { conventions, model }: { conventions: Conventions; model: string },
   origin: Origin,
   say: Say,
 ): CatalogueRow[] {
-  const prices = withoutZeros(model, entry, readPrices(name, entry, say), say);
-  if (provider === 'anthropic') addCacheWrites1h(prices, say);
+  const { provider } = conventions;
+  const prices = withoutZeros(model, entry, readPrices(name, entry, conventions, say), say);
+  if (conventions.cacheWrite1hIsTwiceInput) addCacheWrites1h(prices, say);
+  if (conventions.audioAtInputPrice.includes(model)) addAudio(prices);
   const lacking = missingPrice(entry, prices);
   if (lacking) {
     say(`skipped: ${lacking}`);
     return [];
   }
   const all = withMultipliers(prices, entry, say);
-  all.push(...serverTools(provider, entry, [...new Set(all.map(({ tier }) => tier))], say));
+  all.push(...serverTools(conventions, entry, [...new Set(all.map(({ tier }) => tier))], say));
   return all.map(({ meter, tier, contextFrom, usd, per, free, notes }) => ({
     ...{ provider, model, tier, meter, context_from: contextFrom },
     unit_cost_usd: usd.times(per).toDecimal(),
@@ -35,12 +38,12 @@ export function listPrices(
   }));
 }
 
-function readPrices(name: string, entry: SourceEntry, say: Say): Price[] {
+function readPrices(name: string, entry: SourceEntry, conventions: Conventions, say: Say): Price[] {
   const skipped = new Map<string, string[]>();
   const prices: Price[] = [];
   for (const [field, value] of Object.entries(entry)) {
     if (!isPriceField(field) || field === 'provider_specific_entry') continue;
-    const read = readPriceField(name, entry, field, value);
+    const read = readPriceField(name, entry, conventions, field, value);
     if ('why' in read) skipped.set(read.why, [...(skipped.get(read.why) ?? []), field]);
     else if (!prices.some((price) => isSame(price, read)))
       prices.push({ ...read, free: false, notes: read.note ? [read.note] : [] });
@@ -97,6 +100,18 @@ function addCacheWrites1h(prices: Price[], say: Say): void {
   }
 }
 
+/** As genai-prices 0.1.8 quotes them: a single price for whatever is put in. */
+function addAudio(prices: Price[]): void {
+  for (const input of prices.filter(({ meter }) => meter === 'input_tokens')) {
+    const audio: Price = {
+      ...input,
+      meter: 'audio_input_tokens',
+      notes: ['derived: audio at the input price as genai-prices 0.1.8 has it'],
+    };
+    if (!prices.some((price) => isSame(price, audio))) prices.push(audio);
+  }
+}
+
 /** Why nothing of the entry is taken: half a price would let calls through whose other half nobody can charge. */
 function missingPrice({ mode }: SourceEntry, prices: readonly Price[]): string | null {
   if (prices.length === 0) return 'has no price';
@@ -107,8 +122,13 @@ function missingPrice({ mode }: SourceEntry, prices: readonly Price[]): string |
   return lacks.length > 0 ? `has no price for ${lacks.join(' and ')}` : null;
 }
 
-/** Searches, priced per use whatever the tier. Anthropic's web fetch is free beyond its tokens. */
-function serverTools(provider: string, entry: SourceEntry, tiers: readonly string[], say: Say): Price[] {
+/** Searches, priced per use whatever the tier, and what is free beyond its tokens. */
+function serverTools(
+  { freeTools }: Conventions,
+  entry: SourceEntry,
+  tiers: readonly string[],
+  say: Say,
+): Price[] {
   const sizes = Object.values((entry.search_context_cost_per_query ?? {}) as Record<string, Rational>);
   const [search] = sizes;
   const single = search && !search.isZero() && sizes.every((size) => size.compare(search) === 0);
@@ -119,18 +139,14 @@ function serverTools(provider: string, entry: SourceEntry, tiers: readonly strin
     ...(single
       ? [{ ...flat, meter: 'web_searches' as const, tier, usd: search, free: false, notes: [] }]
       : []),
-    ...(provider === 'anthropic'
-      ? [
-          {
-            ...flat,
-            meter: 'web_fetches' as const,
-            tier,
-            usd: Rational.ZERO,
-            free: true,
-            notes: ['free beyond its tokens'],
-          },
-        ]
-      : []),
+    ...freeTools.map((meter) => ({
+      ...flat,
+      meter,
+      tier,
+      usd: Rational.ZERO,
+      free: true,
+      notes: ['free beyond its tokens'],
+    })),
   ]);
 }
 

@@ -1,5 +1,6 @@
 import type { Meter } from '@vendo/events';
 import { Rational } from '@vendo/money';
+import type { Conventions } from './conventions.js';
 import type { SourceEntry } from './source-file.js';
 
 /** What a price field of an entry says; `why` it is left out where it says nothing to us. */
@@ -36,28 +37,35 @@ export function isPriceField(field: string): boolean {
 }
 
 /** @param name of the entry in the file. */
-export function readPriceField(name: string, entry: SourceEntry, field: string, usd: unknown): PriceField {
+export function readPriceField(
+  name: string,
+  entry: SourceEntry,
+  conventions: Conventions,
+  field: string,
+  usd: unknown,
+): PriceField {
   const [, base = '', thousands, variant] = FIELD.exec(field) ?? [];
   if (variant === 'batches') return { why: 'there is no batch route' };
   if (!(usd instanceof Rational) || usd.isNegative()) return { why: 'is not a price' };
-  const unit = unitOf(name, entry, base, usd);
+  const unit = unitOf(name, entry, conventions, base, usd);
   if ('why' in unit) return unit;
   return {
     usd,
     ...unit,
     tier: variant ?? 'standard',
-    contextFrom: thousands ? Number(thousands) * 1_000 + firstAbove(entry) : 0,
+    contextFrom: thousands ? Number(thousands) * 1_000 + (conventions.longContextFromBound ? 0 : 1) : 0,
   };
-}
-
-/** OpenAI's long-context price begins at its bound, that of the others above it. */
-function firstAbove({ litellm_provider }: SourceEntry): number {
-  return litellm_provider === 'openai' ? 0 : 1;
 }
 
 type Unit = { meter: Meter; per: Rational; usd?: Rational; note?: string } | { why: string };
 
-function unitOf(name: string, entry: SourceEntry, base: string, usd: Rational): Unit {
+function unitOf(
+  name: string,
+  entry: SourceEntry,
+  { imagesMadeAreInput }: Conventions,
+  base: string,
+  usd: Rational,
+): Unit {
   const tokens = TOKEN_FIELDS[base];
   if (tokens) return { meter: tokens, per: MILLION };
   switch (`${entry.mode}: ${base}`) {
@@ -67,9 +75,8 @@ function unitOf(name: string, entry: SourceEntry, base: string, usd: Rational): 
       return { meter: 'audio_seconds', per: HOUR };
     case 'audio_transcription: output_cost_per_second':
       return { why: 'a second of audio is charged once, as input' };
-    // OpenAI's entries of image models price the image that is made as if it were put in.
     case 'image_generation: input_cost_per_image':
-      return entry.litellm_provider === 'openai' ? perImage : { why: 'images put in count as tokens' };
+      return imagesMadeAreInput ? perImage : { why: 'images put in count as tokens' };
     case 'image_generation: output_cost_per_image':
       return 'output_cost_per_image_token' in entry ? { why: 'the image is priced by its tokens' } : perImage;
     case 'image_generation: input_cost_per_pixel':

@@ -37,6 +37,20 @@ const chat = (input: string, more = '') =>
 const TOKEN = chat('1e-6');
 
 describe('a price file', () => {
+  it('gives audio the input price where a model has one for both, in every tier, and the file none', async () => {
+    const flex = ', "input_cost_per_token_flex": 5e-7';
+    const { prices } = await read({
+      'gemini/gemini-2.5-pro': entry('gemini', chat('1e-6', flex)),
+      'gemini/gemini-3.5-flash-lite': entry('gemini', chat('1e-6', ', "input_cost_per_audio_token": 3e-6')),
+      'gemini/another': entry('gemini', chat('1e-6')),
+    });
+    expect(prices.filter((price) => price.includes('audio'))).toEqual([
+      'gemini-2.5-pro flex audio_input_tokens 0 0.5/1000000',
+      'gemini-2.5-pro standard audio_input_tokens 0 1/1000000',
+      'gemini-3.5-flash-lite standard audio_input_tokens 0 3/1000000',
+    ]);
+  });
+
   it.each([
     ['1e-8', '0.01'],
     ['1.234567890123456789e-06', '1.234567890123456789'],

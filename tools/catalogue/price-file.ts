@@ -1,17 +1,7 @@
 import type { CatalogueRow } from '@vendo/registry';
+import { type Conventions, conventionsOf } from './conventions.js';
 import { listPrices } from './list-prices.js';
 import type { Origin, SourceEntry } from './source-file.js';
-
-/** Our slug of a `litellm_provider`; entries of others are not ours. */
-const PROVIDERS: Readonly<Record<string, string>> = {
-  openai: 'openai',
-  'text-completion-openai': 'openai',
-  anthropic: 'anthropic',
-  openrouter: 'openrouter',
-  gemini: 'gemini',
-  elevenlabs: 'elevenlabs',
-  assemblyai: 'assemblyai',
-};
 
 const MODES_WITHOUT_ROUTE = ['realtime', 'video_generation'];
 /** `low/1024-x-1024/gpt-image-1`: an image model by quality and size. */
@@ -49,12 +39,13 @@ export function readPriceFile(
 ): PriceFile {
   const file: PriceFile = { rows: [], told: [], others: 0 };
   for (const [name, entry] of entries) {
-    const provider = PROVIDERS[entry.litellm_provider];
-    if (!provider) file.others += 1;
-    if (!provider || (options.provider && options.provider !== provider)) continue;
+    const conventions = conventionsOf(entry.litellm_provider);
+    if (!conventions) file.others += 1;
+    if (!conventions || (options.provider && options.provider !== conventions.provider)) continue;
+    const { provider } = conventions;
     const say = (text: string) => file.told.push({ provider, text: `${name}: ${text}` });
-    const model = modelName(provider, name);
-    const why = model === null ? 'is no name of a model' : whySkipped(name, model, entry, entries);
+    const model = modelName(conventions, name);
+    const why = model === null ? 'is no name of a model' : whySkipped(name, model, entry, provider, entries);
     const kept = byHand.find(
       (row) => row.provider === provider && row.model === model && row.effective_from <= options.date,
     );
@@ -62,16 +53,17 @@ export function readPriceFile(
     else if (kept) say(`skipped: kept by hand (${kept.source})`);
     else if (!options.aliases && model.endsWith('-latest') && entry.mode !== 'moderation')
       say('skipped: what a -latest name stands for changes, and the file does not follow');
-    else file.rows.push(...listPrices(name, entry, { provider, model }, options, say));
+    else file.rows.push(...listPrices(name, entry, { conventions, model }, options, say));
   }
   return file;
 }
 
 /** The name that the provider's API has for the model; null where the entry is none. */
-function modelName(provider: string, name: string): string | null {
-  if (provider !== 'openai') return name.startsWith(`${provider}/`) ? name.slice(provider.length + 1) : name;
-  if (name === 'openai/container') return '*';
-  const bare = name.replace(/^openai\//, '');
+function modelName({ provider, models, imageSizesInNames }: Conventions, name: string): string | null {
+  const known = models[name];
+  if (known !== undefined) return known;
+  const bare = name.startsWith(`${provider}/`) ? name.slice(provider.length + 1) : name;
+  if (!imageSizesInNames) return bare;
   const [, quality = '', width, height, model] = IMAGE_NAME.exec(bare) ?? [];
   if (model) return `${quality}${width}x${height}/${model}`;
   return bare.includes('/') ? null : bare;
@@ -81,9 +73,11 @@ function whySkipped(
   name: string,
   model: string,
   { mode = '' }: SourceEntry,
+  provider: string,
   entries: ReadonlyMap<string, SourceEntry>,
 ): string | null {
   if (MODES_WITHOUT_ROUTE.includes(mode)) return `there is no route for ${mode.replace('_', ' ')}`;
-  if (name === model && entries.has(`gemini/${name}`)) return `gemini/${name} is the same model`;
+  const prefixed = `${provider}/${name}`;
+  if (name === model && entries.has(prefixed)) return `${prefixed} is the same model`;
   return null;
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -23,24 +23,15 @@ export const DEMO_MODELS = [
   'sandbox-stall5',
   'sandbox-hang',
 ] as const;
-const DEMO_PROVIDERS = ['openai', 'anthropic'] as const;
 
-/** USD per million tokens. */
-const DEMO_PRICES = {
-  openai: {
-    input_tokens: '1.00',
-    cache_read_tokens: '0.10',
-    cache_write_tokens: '1.25',
-    output_tokens: '3.00',
-  },
-  anthropic: {
-    input_tokens: '1.00',
-    cache_read_tokens: '0.10',
-    cache_write_tokens: '1.25',
-    cache_write_1h_tokens: '2.00',
-    output_tokens: '5.00',
-  },
-} as const;
+/** Which providers the demo app is bound to with which prices for these models, and the call that is shown: data. */
+const DATA = JSON.parse(readFileSync(path.join(import.meta.dirname, 'demo.json'), 'utf8')) as {
+  call: { path: string; body: object };
+  usd_per_million: Readonly<Record<string, Readonly<Record<string, string>>>>;
+};
+
+/** The call that the welcome has to paste. */
+export const DEMO_CALL = DATA.call;
 
 export interface Demo {
   tenant_id: string;
@@ -49,7 +40,7 @@ export interface Demo {
 }
 
 /**
- * The demo tenant: $25 of credit, one app, both providers on the managed pool, prices for the sandbox's models.
+ * The demo tenant: $25 of credit, one app, providers on the managed pool, prices for the sandbox's models.
  * Kept in `demo.json` (owner only) and used again by the next start, while the gateway still knows its key.
  */
 export async function demoTenant(dataFolder: string, gatewayUrl: string, adminToken: string): Promise<Demo> {
@@ -82,15 +73,16 @@ async function seed(post: Operator): Promise<Demo> {
     `/tenants/${tenant.id}/apps`,
     { display_name: 'Demo' },
   );
-  for (const provider of DEMO_PROVIDERS) await post(`/apps/${app.id}/bindings`, { provider_slug: provider });
+  for (const provider of Object.keys(DATA.usd_per_million))
+    await post(`/apps/${app.id}/bindings`, { provider_slug: provider });
   await post('/rates', { rates: demoRates() });
   return { tenant_id: tenant.id, app_id: app.id, key: key.plaintext };
 }
 
 function demoRates(): object[] {
-  return DEMO_PROVIDERS.flatMap((provider) =>
+  return Object.entries(DATA.usd_per_million).flatMap(([provider, prices]) =>
     DEMO_MODELS.flatMap((model) =>
-      Object.entries(DEMO_PRICES[provider]).map(([meter, unit_cost_usd]) => ({
+      Object.entries(prices).map(([meter, unit_cost_usd]) => ({
         provider,
         model,
         meter,

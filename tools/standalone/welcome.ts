@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Demo } from './demo.js';
+import { DEMO_CALL, type Demo } from './demo.js';
 import type { Part, Product } from './product.js';
 
 /** What `npm start` prints at the end: what runs where, the demo key, and lines to paste. */
@@ -16,7 +16,7 @@ export function welcome(product: Product, demo: Demo): string {
     '',
     'A call, its charge and the usage (paste them):',
     '',
-    `curl -s ${gateway}/proxy/openai/v1/chat/completions ${authorization} -H 'Content-Type: application/json' -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Say hello"}]}'`,
+    `curl -s ${gateway}${DEMO_CALL.path} ${authorization} -H 'Content-Type: application/json' -d '${JSON.stringify(DEMO_CALL.body)}'`,
     '',
     `curl -s ${gateway}/api/billing/balance ${authorization}`,
     '',

@@ -26,6 +26,12 @@ export interface Route {
 export interface Upstream {
   /** The gateway's name for it; also the first segment of a path that says which provider it is for. */
   slug: string;
+  /** Paths that exist at this provider only. */
+  ownPaths?: RegExp;
+  /** Paths that it shares with others: it is meant where nobody's mark is found, or by its mark. */
+  sharedPaths?: RegExp;
+  /** What its clients send and those of the others do not. */
+  marked?(headers: IncomingHttpHeaders, query: URLSearchParams): boolean;
   routes: readonly Route[];
   headers(): Headers;
   /** The credential, from the provider's own place for it; '' when there is none. */

@@ -1,19 +1,15 @@
+import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type SandboxUnderTest, sandboxUnderTest } from './sandbox-under-test.js';
 import { UPSTREAMS, upstreamOf } from './upstreams.js';
 
-/** Where each provider's clients put the credential; Telegram's stands in the path. */
-const CREDENTIALS: Readonly<Record<string, (key: string) => Record<string, string>>> = {
-  openai: (key) => ({ authorization: `Bearer ${key}` }),
-  anthropic: (key) => ({ 'x-api-key': key }),
-  openrouter: (key) => ({ authorization: `Bearer ${key}` }),
-  gemini: (key) => ({ 'x-goog-api-key': key }),
-  elevenlabs: (key) => ({ 'xi-api-key': key }),
-  assemblyai: (key) => ({ authorization: key }),
-  muapi: (key) => ({ 'x-api-key': key }),
-  telegram: () => ({}),
-  composio: (key) => ({ 'x-api-key': key }),
-};
+/** Where clients put the credential; a path may have a place for it instead (Telegram's). */
+const PLACES: readonly ((key: string) => Record<string, string>)[] = [
+  (key) => ({ 'xi-api-key': key }),
+  (key) => ({ 'x-goog-api-key': key }),
+  (key) => ({ 'x-api-key': key }),
+  (key) => ({ authorization: `Bearer ${key}` }),
+];
 
 const ROUTES = UPSTREAMS.flatMap(({ slug, routes }) =>
   routes.map(({ method, path }) => ({ slug, method: method ?? 'POST', path: filled(path) })),
@@ -26,14 +22,16 @@ function filled(path: string): string {
     .replace(/\{\w+\}/g, 'thing');
 }
 
+/** The credential in the first place in which the provider looks for one. */
 function headersOf(slug: string, key: string): Record<string, string> {
-  return CREDENTIALS[slug]?.(key) ?? {};
+  const upstream = UPSTREAMS.find((one) => one.slug === slug);
+  const place = PLACES.find(
+    (put) => upstream?.credential({ headers: put(key), url: '/' } as IncomingMessage) === key,
+  );
+  return place?.(key) ?? {};
 }
 
 describe('which provider a call is for', () => {
-  it('is asked of all nine', () =>
-    expect(UPSTREAMS.map(({ slug }) => slug).sort()).toEqual(Object.keys(CREDENTIALS).sort()));
-
   it.each(ROUTES)('is known by path and credential: $slug $method $path', ({ slug, path }) => {
     const told = upstreamOf(path, headersOf(slug, 'k'));
     expect([told?.upstream.slug, told?.path]).toEqual([slug, path]);

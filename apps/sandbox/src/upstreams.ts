@@ -48,33 +48,15 @@ export function upstreamOf(url: string, headers: IncomingHttpHeaders): Told | nu
 
 /**
  * All share one origin here, as the gateway forwards to one. Most paths exist at one provider only; where several have
- * the same (`/v1/models`, everything under `/api/v1`), the place of the credential tells them apart.
+ * the same (`/v1/models`, everything under `/api/v1`), what their clients send beside it tells them apart, and where
+ * nothing does, the first that has it is meant.
  */
 function lookedLike(path: string, headers: IncomingHttpHeaders, query: URLSearchParams): Upstream | null {
-  const own = OWN_PATHS.find(([pattern]) => pattern.test(path));
-  if (own) return own[1];
-  const carries = (name: string): boolean => headers[name] !== undefined;
-  if (path.startsWith('/api/v1/')) return carries('x-api-key') ? muapi : openrouter;
-  if (!path.startsWith('/v1/')) return null;
-  if (carries('x-goog-api-key') || query.has('key')) return gemini;
-  if (carries('xi-api-key')) return elevenlabs;
-  return carries('anthropic-version') || carries('x-api-key') ? anthropic : openai;
+  const owner = UPSTREAMS.find(({ ownPaths }) => ownPaths?.test(path));
+  if (owner) return owner;
+  const sharing = UPSTREAMS.filter(({ sharedPaths }) => sharedPaths?.test(path));
+  return sharing.find((upstream) => upstream.marked?.(headers, query)) ?? sharing[0] ?? null;
 }
-
-/** Paths that exist at one provider only. */
-const OWN_PATHS: readonly (readonly [RegExp, Upstream])[] = [
-  [/^\/v1\/(?:chat\/|responses|embeddings|audio\/|images\/|moderations|completions)/, openai],
-  [/^\/v1\/messages/, anthropic],
-  [
-    /^\/(?:v1beta|v1alpha)\/|^\/v1\/(?:models\/[^/]+:(?:stream)?(?:[gG]enerate|count|embed|batchEmbed)[A-Z][a-z]+$|interactions|openai\/)/,
-    gemini,
-  ],
-  [/^\/v[12]\/(?:text-to-speech|speech-to-text|sound-generation|voices)/, elevenlabs],
-  [/^\/v2\/(?:upload|transcript)/, assemblyai],
-  [/^\/(?:file\/)?bot[^/]/, telegram],
-  [/^\/api\/v3(?:\.\d+)?\//, composio],
-  [/^\/api\/v1\/predictions\//, muapi],
-];
 
 /** Keys of the gateway's own callers: they must never reach a provider, so here they open nothing. */
 const CALLER_KEY = 'vendo_sk_';

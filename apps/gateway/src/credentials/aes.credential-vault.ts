@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { VendoError } from '@vendo/errors';
 import type { Connection } from '../callers/callers.js';
 import type { Account } from '../providers/provider.js';
+import { PROVIDERS } from '../providers/registry.js';
 import { CredentialVault, type Destination } from './credential-vault.js';
 
 export interface CredentialsConfig {
@@ -17,7 +18,7 @@ export interface CredentialsConfig {
 
 const MANAGED_POOL = 'vendo_managed_pool';
 /** The key is the pool's; what is sealed is the tenant's part of the account behind it. */
-const COMPOSIO_MANAGED = 'composio_managed';
+const MANAGED_PARTS = PROVIDERS.flatMap(({ managedPart }) => managedPart?.profile ?? []);
 const SANDBOX_SECRET = 'sandbox-pool-key';
 
 const ALGORITHM = 'aes-256-gcm';
@@ -49,7 +50,7 @@ export class AesCredentialVault extends CredentialVault {
     return {
       tenantId,
       isShared: isShared(connection),
-      part: profile === COMPOSIO_MANAGED ? this.unseal(connection) : null,
+      part: MANAGED_PARTS.includes(profile) ? this.unseal(connection) : null,
     };
   }
 
@@ -95,7 +96,7 @@ export class AesCredentialVault extends CredentialVault {
 }
 
 function isShared({ profile }: Connection): boolean {
-  return profile === MANAGED_POOL || profile === COMPOSIO_MANAGED;
+  return profile === MANAGED_POOL || MANAGED_PARTS.includes(profile);
 }
 
 function own(record: Readonly<Record<string, string>>, key: string): string | undefined {

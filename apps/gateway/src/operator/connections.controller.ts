@@ -19,7 +19,7 @@ export class ConnectionsController {
   @Documented({
     summary: 'Makes a connection of a tenant to a provider.',
     description:
-      'The credential is stored sealed: a text with the profile byok_static; with composio_managed the connected account that the operator made for the tenant at Composio, whose key is the pool key.',
+      "The credential is stored sealed: a text with the profile byok_static; with a profile of a part of the pool's account, the part that the operator made for the tenant there, whose key is the pool key.",
     path: IdPath,
     body: NewConnection,
     answer: { status: 201, body: ConnectionAnswer },

@@ -2,7 +2,7 @@ import { VendoError } from '@vendo/errors';
 import { Meter } from '@vendo/events';
 import { type Micros, microsFromUsd, microsFromWire, Rational } from '@vendo/money';
 import { z } from 'zod';
-import { ConnectedAccount } from '../providers/composio/composio.request.js';
+import { PROVIDERS } from '../providers/registry.js';
 
 export { read } from '../openapi/read.js';
 
@@ -74,30 +74,42 @@ export const NewConnectionKey = z.strictObject({ display_name: DisplayName.optio
 
 export const ConnectionStatus = z.enum(['active', 'needs_reauth', 'error', 'revoked']);
 
+/** Connections to a part of the operator's account, by their profile. */
+const PARTS = PROVIDERS.flatMap(({ slug, managedPart }) => (managedPart ? [{ slug, ...managedPart }] : []));
+const PART_PROFILES = PARTS.map(({ profile }) => profile);
+
 /** What kind of credential a connection stores, by its profile. */
-const CREDENTIALS = { vendo_managed_pool: 'undefined', byok_static: 'string', composio_managed: 'object' };
+const CREDENTIALS: Readonly<Record<string, string>> = {
+  vendo_managed_pool: 'undefined',
+  byok_static: 'string',
+  ...Object.fromEntries(PART_PROFILES.map((profile) => [profile, 'object'])),
+};
 
 export const NewConnection = z
   .strictObject({
     provider: z.string(),
-    profile: z.enum(['vendo_managed_pool', 'byok_static', 'composio_managed']),
+    profile: z.enum(['vendo_managed_pool', 'byok_static', ...PART_PROFILES]),
     credential: z
       .union([
         /** It travels in a header, so nothing may be in it that could end one. */
         z.string().regex(/^[\x21-\x7e]{1,4096}$/, 'must be printable ASCII without spaces'),
-        ConnectedAccount,
+        ...PARTS.map(({ stored }) => stored),
       ])
       .optional(),
     display_name: DisplayName.optional(),
   })
   .refine(({ profile, credential }) => typeof credential === CREDENTIALS[profile], {
     path: ['credential'],
-    message:
-      'is a text with the profile byok_static, a connected account with composio_managed, and refused with vendo_managed_pool',
+    message: `is a text with the profile byok_static, an object with ${PART_PROFILES.join(', ')}, and refused with vendo_managed_pool`,
   })
-  .refine(({ profile, provider }) => profile !== 'composio_managed' || provider === 'composio', {
-    path: ['profile'],
-    message: 'composio_managed is a profile of composio',
+  .superRefine(({ profile, provider }, context) => {
+    const part = PARTS.find((one) => one.profile === profile);
+    if (part && part.slug !== provider)
+      context.addIssue({
+        code: 'custom',
+        path: ['profile'],
+        message: `${profile} is a profile of ${part.slug}`,
+      });
   });
 
 export const ConnectionChange = z.strictObject({ status: ConnectionStatus });

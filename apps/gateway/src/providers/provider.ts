@@ -2,6 +2,8 @@ import type { ErrorDetails, ErrorResponse } from '@vendo/errors';
 import type { Meter } from '@vendo/events';
 import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
+import type { z } from 'zod';
+import type { QuietEvents } from './quiet-events.js';
 
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
@@ -25,6 +27,10 @@ export interface Provider {
   target?(raw: string): string;
   /** Puts the real credential in; every client credential is out already. */
   authorize(outgoing: Outgoing, secret: string): void;
+  /** Headers of its own that are about accounts; no call to any provider lets them through. */
+  readonly accountHeaders?: AccountHeaders;
+  /** Connections to a part of the operator's account here; absent: there are none. */
+  readonly managedPart?: ManagedPart;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
   /** How the ends of jobs are learned; absent: no route starts any. */
@@ -57,6 +63,21 @@ export interface StartedJob {
 
 /** `failed`: it has ended, and the provider bills nothing. */
 export type JobReport = { state: 'running' } | { state: 'done'; reading: Reading } | { state: 'failed' };
+
+/** Names in lower case; one that ends in `*` stands for all that begin so. */
+export interface AccountHeaders {
+  /** Of a request: credentials beside the usual places, and who is billed or asked for. */
+  readonly sent?: readonly string[];
+  /** Of an answer: what tells about the account behind us, or leads around us. */
+  readonly answered?: readonly string[];
+}
+
+/** A profile of connections whose key is the pool's, and which store whose part of its account they are. */
+export interface ManagedPart {
+  readonly profile: string;
+  /** What such a connection stores. */
+  readonly stored: z.ZodType<object>;
+}
 
 /** What is about to be sent. Header names are lower case. */
 export interface Outgoing {
@@ -217,6 +238,8 @@ export interface EventVerdict {
   terminal: boolean;
   /** We asked for it and the client did not: it is taken out of the client's stream. */
   drop: boolean;
+  /** It cannot be read: what was reported before it stays the newest report. */
+  unread?: true;
 }
 
 /** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
@@ -225,6 +248,12 @@ export interface UsageMeter {
   readonly depth?: number;
   /** The head of a 2xx answer, before anything of its body. Header names are lower case. */
   onHead?(headers: Headers): void;
+  /** Nothing in the body says more than the head: it is not read. */
+  readonly isHeadOnly?: true;
+  /** The events that need not be read while they pass, from now on; absent or null: none. Neither `glance` nor `onEvent` gets them, but those that count. */
+  readonly quiet?: QuietEvents | null;
+  /** Whole quiet events that have passed, in their order between the others; where output matters, `quiet` has it. */
+  onQuiet?(events: readonly Buffer[]): void;
   /**
    * Takes the output that an event carries, by a cheap look at its raw lines (one character per byte, so only ASCII
    * can be looked for), for each event in turn. @returns whether that was all: `onEvent` gets the others.

@@ -1,16 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { MeteredRequest, Provider } from './provider.js';
 import { feedStream, readFormRequest, readRequest, reported } from './read-answer.contract.js';
-import { providerBySlug } from './registry.js';
+import { PROVIDERS, providerBySlug } from './registry.js';
 import { matchRoute } from './route-table.js';
 
 /** Real answers of the providers; laid beside the repository, not in it. */
 const FOLDER = process.env.RECORDINGS_DIR ?? '../shared/recordings';
-const INDEX = join(FOLDER, 'index.json');
 
 interface Recording {
+  /** In its index its name, here its path. */
   file: string;
   provider: string;
   endpoint: string;
@@ -27,13 +27,21 @@ interface Recording {
   request_hints?: Record<string, unknown> | null;
 }
 
-const recordings: Recording[] = existsSync(INDEX)
-  ? (JSON.parse(readFileSync(INDEX, 'utf8')) as Recording[]).filter(
-      ({ provider }) => providerBySlug(provider) !== undefined,
-    )
-  : [];
-if (recordings.length === 0)
-  process.stderr.write(`recordings: none in ${FOLDER}, conformance was not tested\n`);
+/** The recordings of a folder that has an index of them. */
+function recordingsIn(folder: string): Recording[] {
+  const index = join(folder, 'index.json');
+  if (!existsSync(index)) return [];
+  return (JSON.parse(readFileSync(index, 'utf8')) as Recording[])
+    .filter(({ provider }) => providerBySlug(provider) !== undefined)
+    .map((one) => ({ ...one, file: join(folder, one.file) }));
+}
+
+/** The real ones, and fixtures that a provider's folder has an index of as if they were. */
+const real = recordingsIn(FOLDER);
+const recordings = [
+  ...real,
+  ...PROVIDERS.flatMap(({ slug }) => recordingsIn(join(import.meta.dirname, slug, 'fixtures'))),
+];
 
 const answers = recordings.filter(
   (one) =>
@@ -122,7 +130,7 @@ function withoutZeros(lines: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(lines).filter(([, count]) => count !== 0));
 }
 
-if (recordings.length === 0)
+if (real.length === 0)
   process.stderr.write(`RECORDED ANSWERS NOT READ: no recordings in RECORDINGS_DIR (${FOLDER})\n`);
 
 (recordings.length > 0 ? describe : describe.skip)('recorded answers', () => {
@@ -130,12 +138,12 @@ if (recordings.length === 0)
 
   // A table without rows would be a failed test where there are no recordings.
   for (const one of answers)
-    it(`${one.file} is billed as its provider bills it`, async () => {
+    it(`${one.provider}/${basename(one.file)} is billed as its provider bills it`, async () => {
       const provider = providerBySlug(one.provider);
       if (!provider) throw new Error('filtered above');
       const meter = (await requestOf(provider, one)).meter();
       meter.onHead?.({});
-      const recorded = readFileSync(join(FOLDER, one.file), 'utf8');
+      const recorded = readFileSync(one.file, 'utf8');
       if (one.file.endsWith('.sse.txt')) {
         const terminal = feedStream(meter, recorded).map((verdict) => verdict.terminal);
         // Not every stream says which of its events is the last; where one does, nothing comes behind it.

@@ -28,7 +28,7 @@ it('a body of 32 MiB that is all brackets stops nobody else for long', () => {
   const beganAt = performance.now();
   expect(() => read(body)).toThrow('too deeply');
   // Parsed, it would take eight seconds.
-  expect(performance.now() - beganAt).toBeLessThan(1_000);
+  expect(performance.now() - beganAt).toBeLessThan(3_000);
 });
 
 it('brackets and commas in text are not counted', () => {

@@ -1,3 +1,5 @@
+import { startOfEvent } from './quiet-events.js';
+
 const SLASH = 0x2f;
 const APOSTROPHE = 0x27;
 const BACKSLASH = 0x5c;
@@ -106,10 +108,21 @@ export function tokenFloor(texts: Iterable<string>): number {
   return counter.pieces;
 }
 
+/** So much of quiet events waits at most until somebody asks. */
+const WAITING_BYTES_MAX = 32_768;
+
+/** Lines of events in which not every string of that name is output. */
+export interface Hush {
+  /** All of them have this in them. */
+  readonly sign: string;
+  /** What of such a line may be output. */
+  spoken(line: string): string;
+}
+
 /**
  * The fewest tokens of the output that has passed so far: as many as there were deltas with content, since each
  * carries a token, or as there were pieces of text in them, whichever is more. Costs a look at each event and the
- * steps of its text; keeps nothing.
+ * steps of its text, and for events that can wait nothing until they are many or somebody asks.
  */
 export class OutputFloor {
   private deltas = 0;
@@ -117,27 +130,46 @@ export class OutputFloor {
   private readonly search: RegExp;
   private readonly atUsualPlace: RegExp;
   private usualPlace = 0;
+  private waiting: Buffer[] = [];
+  private waitingBytes = 0;
 
   /** @param fields names of the JSON strings that are output. */
-  constructor(fields: readonly string[]) {
+  constructor(
+    fields: readonly string[],
+    private readonly hush: Hush | null = null,
+  ) {
     const opening = `"(?:${fields.join('|')})"\\s*:\\s*"`;
     this.search = new RegExp(opening, 'g');
     this.atUsualPlace = new RegExp(opening, 'y');
   }
 
   get tokens(): number {
+    this.takeWaiting();
     return Math.max(this.deltas, this.text.pieces);
+  }
+
+  /** Whole events with one line of data each. They are read when there are many of them, or somebody asks. */
+  later(events: readonly Buffer[]): void {
+    for (const bytes of events) {
+      this.waiting.push(bytes);
+      this.waitingBytes += bytes.length;
+    }
+    if (this.waitingBytes > WAITING_BYTES_MAX) this.takeWaiting();
   }
 
   /** One event's raw lines, which may break off: the first string of output in them that is not empty. */
   take(lines: string): void {
-    for (let start = this.find(lines); start !== null; ) {
-      const end = this.text.takeString(lines, start);
+    const { hush } = this;
+    const spoken = hush !== null && lines.includes(hush.sign) ? hush.spoken(lines) : lines;
+    let start = this.find(spoken, 0);
+    if (start !== null) this.takeWaiting();
+    while (start !== null) {
+      const end = this.text.takeString(spoken, start);
       if (end > start) {
         this.deltas += 1;
         return;
       }
-      start = this.findFrom(lines, end);
+      start = this.findFrom(spoken, end);
     }
   }
 
@@ -150,20 +182,64 @@ export class OutputFloor {
     }
   }
 
-  /** In a stream it nearly always stands where it stood before: that is looked at first. @returns its first character. */
-  private find(lines: string): number | null {
-    this.atUsualPlace.lastIndex = this.usualPlace;
-    if (this.atUsualPlace.test(lines)) return this.atUsualPlace.lastIndex;
-    return this.findFrom(lines, 0);
+  private takeWaiting(): void {
+    const { waiting, hush } = this;
+    if (waiting.length === 0) return;
+    this.waiting = [];
+    this.waitingBytes = 0;
+    const text = Buffer.concat(waiting).toString('latin1');
+    if (hush === null || !text.includes(hush.sign)) this.takeLines(text);
+    else for (const line of text.split('\n')) this.take(line);
+  }
+
+  /** As `take` for each event, without cutting them apart. */
+  private takeLines(text: string): void {
+    for (let start = this.find(text, 0); start !== null; ) {
+      const end = this.text.takeString(text, start);
+      if (end === start) {
+        start = this.findFrom(text, end);
+      } else {
+        this.deltas += 1;
+        start = this.find(text, nextEvent(text, end));
+      }
+    }
+  }
+
+  /**
+   * In a stream it nearly always stands where it stood before: that is looked at first.
+   * @returns the first character of the string.
+   */
+  private find(lines: string, eventStart: number): number | null {
+    const place = eventStart + this.usualPlace;
+    this.atUsualPlace.lastIndex = place;
+    if (this.atUsualPlace.test(lines) && !hasBlankLine(lines, eventStart, place))
+      return this.atUsualPlace.lastIndex;
+    return this.findFrom(lines, eventStart);
   }
 
   private findFrom(lines: string, from: number): number | null {
     this.search.lastIndex = from;
     const found = this.search.exec(lines);
     if (!found) return null;
-    this.usualPlace = found.index;
-    return this.search.lastIndex;
+    const start = this.search.lastIndex;
+    this.usualPlace = found.index - startOfEvent(lines, found.index);
+    return start;
   }
+}
+
+function hasBlankLine(text: string, from: number, to: number): boolean {
+  for (let lf = text.indexOf('\n', from); lf >= 0 && lf < to; lf = text.indexOf('\n', lf + 1))
+    if (text[lf + 1] === '\n' || text[lf + 1] === '\r') return true;
+  return false;
+}
+
+/** Behind the line break that follows, and the blank line behind that. */
+function nextEvent(text: string, from: number): number {
+  const lineEnd = text.indexOf('\n', from);
+  if (lineEnd < 0) return text.length;
+  let at = lineEnd + 1;
+  while (text[at] === '\n' || text[at] === '\r') at += 1;
+  return at;
 }
 
 /** What the letter behind a backslash stands for; `u` stands for a letter, and the rest for itself. */

@@ -6,3 +6,5 @@ export const PASS: EventVerdict = { terminal: false, drop: false };
 export const TERMINAL: EventVerdict = { terminal: true, drop: false };
 /** We asked for it and the client did not. */
 export const DROP: EventVerdict = { terminal: false, drop: true };
+/** It is no JSON, or has no report where all have one. */
+export const UNREAD: EventVerdict = { terminal: false, drop: false, unread: true };

@@ -24,6 +24,11 @@ export class EventSplitter {
   /** A blank line ended with CR: the event is whole, but an LF may still belong to it. */
   private awaitsLf = false;
 
+  /** Whether the next byte is the first one of an event. */
+  get isBetweenEvents(): boolean {
+    return this.heldBytes === 0 && this.lineIsEmpty && !this.afterCr && !this.awaitsLf;
+  }
+
   /** The events that are whole with this chunk. */
   push(chunk: Buffer): WholeEvents {
     const hasCr = this.awaitsLf || this.afterCr || chunk.includes(CR);

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { CORS_HEADERS } from '../edge/cors.js';
+import { PROVIDERS } from '../providers/registry.js';
 import { readableCodings } from './decoding.js';
 import { carriesKey } from './presented-key.js';
 
@@ -17,6 +18,10 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
 ]);
 
+/** What every provider's folder says of its own, in whichever call it comes. */
+const ACCOUNT_HEADERS_SENT = PROVIDERS.flatMap(({ accountHeaders }) => accountHeaders?.sent ?? []);
+const ACCOUNT_HEADERS_ANSWERED = PROVIDERS.flatMap(({ accountHeaders }) => accountHeaders?.answered ?? []);
+
 /** The client's: credentials, account selectors, cookies, traces of who calls, and what the forwarded request has anew. */
 const NEVER_FORWARDED = new Set([
   'authorization',
@@ -24,16 +29,7 @@ const NEVER_FORWARDED = new Set([
   'xi-api-key',
   'x-goog-api-key',
   'api-key',
-  'x-user-api-key',
-  'x-org-api-key',
-  'x-org-id',
-  'openai-organization',
-  'openai-project',
-  'anthropic-workspace-id',
-  'anthropic-user-profile-id',
   'cookie',
-  // OpenAI's browser clients put a key into it.
-  'sec-websocket-protocol',
   'host',
   'content-length',
   'expect',
@@ -44,29 +40,34 @@ const NEVER_FORWARDED = new Set([
   'true-client-ip',
   // On a shared account the provider would replay one tenant's answer to another.
   'idempotency-key',
+  ...ACCOUNT_HEADERS_SENT.filter((name) => !name.endsWith('*')),
 ]);
-const NEVER_FORWARDED_PREFIXES = ['x-vendo-', 'vendo-', 'x-forwarded-', 'cf-'];
+const NEVER_FORWARDED_PREFIXES = [
+  'x-vendo-',
+  'vendo-',
+  'x-forwarded-',
+  'cf-',
+  ...prefixesOf(ACCOUNT_HEADERS_SENT),
+];
 
 /** The provider's: what tells about the account behind us, leads around us, or is ours to say. */
 const NEVER_RETURNED = new Set([
   'set-cookie',
-  'openai-organization',
-  'openai-project',
-  'anthropic-organization-id',
-  'anthropic-workspace-id',
-  'x-account-balance',
-  'x-goog-upload-url',
-  'x-goog-upload-control-url',
   'vendo-error-code',
   'alt-svc',
   'strict-transport-security',
   'nel',
   'report-to',
+  ...ACCOUNT_HEADERS_ANSWERED.filter((name) => !name.endsWith('*')),
 ]);
-const NEVER_RETURNED_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-', 'x-muapi-', 'access-control-'];
+const NEVER_RETURNED_PREFIXES = ['x-ratelimit-', 'access-control-', ...prefixesOf(ACCOUNT_HEADERS_ANSWERED)];
 const OF_THE_BYTES = new Set(['content-length', 'etag', 'content-md5']);
 /** They may name an absolute URL, and the next request would go there without us. */
 const LOCATIONS = new Set(['location', 'content-location']);
+
+function prefixesOf(names: readonly string[]): string[] {
+  return names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1));
+}
 
 export interface ForwardedHeaders {
   /** The answer will be read by the tap: only codings that it can read may be asked for. */

@@ -25,10 +25,6 @@ const RATES = [
   rate('elevenlabs', 'eleven_v3', 'characters', '0.0001'),
   rate('muapi', 'flux-dev-image', 'requests', '0.02'),
   rate('muapi', 'flux-dev-image', 'usd', '0'),
-  ...(['input_tokens', 'output_tokens'] as const).flatMap((meter) => [
-    rate('elevenlabs', 'eleven_v3', meter, '0'),
-    rate('muapi', 'flux-dev-image', meter, '0'),
-  ]),
 ];
 const MARGIN = { tenantId: null, integration: null, meter: null, effectiveFrom: 0, version: 1 };
 

@@ -50,8 +50,6 @@ const RATES: readonly Rate[] = [
   rate('openai', 'gpt-4o-mini', 'output_tokens', '0.6'),
   rate('anthropic', 'claude-sonnet-4-5', 'input_tokens', '3'),
   rate('anthropic', 'claude-sonnet-4-5', 'output_tokens', '15'),
-  rate('composio', '*', 'input_tokens', '1'),
-  rate('composio', '*', 'output_tokens', '1'),
   rate('composio', '*', 'composio.action_call', '300'),
 ];
 const MARGINS: readonly Margin[] = [

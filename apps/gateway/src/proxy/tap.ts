@@ -52,7 +52,8 @@ export function openTap(
 ): Tap {
   const coding = codingOf(contentEncoding);
   const isStream = /^\s*text\/event-stream\b/i.test(contentType);
-  if (coding === undefined || isMedia(contentType)) return new PlainTap(contentLength, NO_READER, sink);
+  if (coding === undefined || meter.isHeadOnly || isMedia(contentType))
+    return new PlainTap(contentLength, NO_READER, sink);
   if (coding === null && isStream && mayDrop) return new DroppingTap(meter, sink);
   const reader = isStream ? new SseReader(meter) : new BodyReader(meter);
   return coding

@@ -5,6 +5,9 @@ import { answerModel, answerModels } from './models.js';
 
 export const anthropic: Upstream = {
   slug: 'anthropic',
+  ownPaths: /^\/v1\/messages/,
+  sharedPaths: /^\/v1\//,
+  marked: (headers) => 'anthropic-version' in headers || 'x-api-key' in headers,
   routes: [
     post('/v1/messages', answerMessages),
     post('/v1/messages/count_tokens', answerCountTokens),

@@ -13,6 +13,7 @@ import {
 
 export const assemblyai: Upstream = {
   slug: 'assemblyai',
+  ownPaths: /^\/v2\/(?:upload|transcript)/,
   routes: [
     post('/v2/upload', answerUpload, { takes: 'bytes', needsModel: false }),
     post('/v2/transcript', answerSubmit, { needsModel: false }),

@@ -20,6 +20,7 @@ function routesOf(version: string): Route[] {
 
 export const composio: Upstream = {
   slug: 'composio',
+  ownPaths: /^\/api\/v3(?:\.\d+)?\//,
   routes: ['v3.1', 'v3'].flatMap(routesOf),
   headers: () => ({
     'x-request-id': newId('req_'),

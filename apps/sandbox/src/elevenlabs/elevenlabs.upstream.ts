@@ -9,6 +9,9 @@ const USUAL: Partial<Route> = { needsModel: false };
 
 export const elevenlabs: Upstream = {
   slug: 'elevenlabs',
+  ownPaths: /^\/v[12]\/(?:text-to-speech|speech-to-text|sound-generation|voices)/,
+  sharedPaths: /^\/v1\//,
+  marked: (headers) => 'xi-api-key' in headers,
   routes: [
     post('/v1/text-to-speech/{voice}', answerSpeech, USUAL),
     post('/v1/text-to-speech/{voice}/stream', answerSpeech, USUAL),

@@ -1,4 +1,4 @@
-import { vectorOf } from '../openai/embeddings.js';
+import { vectorOf } from '../embedding.js';
 import { promptTokens } from '../reply.js';
 import { type Exchange, type Json, listOf, objectOf } from '../wire.js';
 import { sendPretty } from './gemini-wire.js';

@@ -25,6 +25,10 @@ function routesOf(version: string): Route[] {
 
 export const gemini: Upstream = {
   slug: 'gemini',
+  ownPaths:
+    /^\/(?:v1beta|v1alpha)\/|^\/v1\/(?:models\/[^/]+:(?:stream)?(?:[gG]enerate|count|embed|batchEmbed)[A-Z][a-z]+$|interactions|openai\/)/,
+  sharedPaths: /^\/v1\//,
+  marked: (headers, query) => 'x-goog-api-key' in headers || query.has('key'),
   routes: ['v1beta', 'v1', 'v1alpha'].flatMap(routesOf),
   headers: geminiHeaders,
   credential: credentialIn,

@@ -4,6 +4,9 @@ import { answerModels, answerResult, answerSubmit } from './predictions.js';
 
 export const muapi: Upstream = {
   slug: 'muapi',
+  ownPaths: /^\/api\/v1\/predictions\//,
+  sharedPaths: /^\/api\/v1\//,
+  marked: (headers) => 'x-api-key' in headers,
   routes: [
     get('/api/v1/models', answerModels, { open: true }),
     get('/api/v1/predictions/{id}/result', answerResult),

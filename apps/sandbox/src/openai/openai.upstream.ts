@@ -18,6 +18,8 @@ import { answerTranscriptions, answerTranslations } from './transcriptions.js';
 
 export const openai: Upstream = {
   slug: 'openai',
+  ownPaths: /^\/v1\/(?:chat\/|responses|embeddings|audio\/|images\/|moderations|completions)/,
+  sharedPaths: /^\/v1\//,
   routes: [
     post('/v1/chat/completions', answerChat),
     post('/v1/responses', answerResponses),

@@ -1,4 +1,4 @@
-import { inputsOf, inputTokens, vectorOf } from '../openai/embeddings.js';
+import { inputsOf, inputTokens, vectorOf } from '../embedding.js';
 import { type Exchange, type Json, sendJson } from '../wire.js';
 import { costsOf } from './costs.js';
 import { generation } from './openrouter-wire.js';

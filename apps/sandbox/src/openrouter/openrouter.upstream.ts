@@ -6,6 +6,7 @@ import { openrouterHeaders, openrouterStatusError } from './openrouter-wire.js';
 
 export const openrouter: Upstream = {
   slug: 'openrouter',
+  sharedPaths: /^\/api\/v1\//,
   routes: [
     post('/api/v1/chat/completions', answerChat),
     post('/api/v1/embeddings', answerEmbeddings),

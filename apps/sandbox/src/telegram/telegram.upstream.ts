@@ -4,6 +4,7 @@ import { telegramStatusError } from './telegram-wire.js';
 
 export const telegram: Upstream = {
   slug: 'telegram',
+  ownPaths: /^\/(?:file\/)?bot[^/]/,
   routes: [
     get('/bot{token}/{method}', answerMethod, { method: null, takes: 'form' }),
     get('/bot{token}/test/{method}', answerMethod, { method: null, takes: 'form' }),

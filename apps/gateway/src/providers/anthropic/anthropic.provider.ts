@@ -20,5 +20,9 @@ export const anthropic: Provider = {
     const betas = headers['anthropic-beta'];
     headers['anthropic-beta'] = betas ? `${betas},${OAUTH_BETA}` : OAUTH_BETA;
   },
+  accountHeaders: {
+    sent: ['anthropic-workspace-id', 'anthropic-user-profile-id'],
+    answered: ['anthropic-organization-id', 'anthropic-workspace-id', 'anthropic-ratelimit-*'],
+  },
   rateKeys,
 };

@@ -135,6 +135,17 @@ describe('anthropic usage', () => {
     });
   });
 
+  it('keeps what only the start says, and takes its placeholder for no output', () => {
+    const meter = streamed(fixture('delta-with-output-only.sse.txt'));
+    expect(reported(meter)).toEqual({
+      input_tokens: 31,
+      cache_read_tokens: 900,
+      cache_write_tokens: 40,
+      output_tokens: 4,
+    });
+    expect(meter.reading().state).toBe('final');
+  });
+
   it.each([
     ['tools ran', [{ type: 'server_tool_use' }, { type: 'mcp_tool_use' }], 100_000],
     ['a tool of the client did', [{ type: 'tool_use' }], 300_000],

@@ -12,6 +12,7 @@ import {
 } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { quantitiesOf } from '../quantities.js';
+import { opening, type QuietEvents } from '../quiet-events.js';
 import { OutputFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
@@ -20,8 +21,17 @@ import { metersOf, type Spent, spentOf } from './anthropic.spent.js';
 const OUTPUT = ['text', 'thinking', 'partial_json'];
 const CONTENT_OR_PING = /^event: (?:content_block_delta|content_block_stop|ping)\n/;
 
+/** Their name says that they are no more than that. */
+const QUIET: QuietEvents = {
+  openings: [
+    opening('event: content_block_delta\ndata: ', 'output'),
+    opening('event: ping\ndata: ', 'nothing'),
+  ],
+};
+
 /** Messages: `usage` in the body; in a stream the input side in message_start, then cumulative in message_delta. */
 export class MessagesMeter implements UsageMeter {
+  readonly quiet = QUIET;
   /** Each usage field as it was last reported; absent and null fields keep what was said before. */
   private usage: Record<string, unknown> = {};
   private id: string | null = null;
@@ -45,6 +55,10 @@ export class MessagesMeter implements UsageMeter {
     private readonly asked: Circumstances,
     private readonly inputFloor: () => number,
   ) {}
+
+  onQuiet(events: readonly Buffer[]): void {
+    this.output.later(events);
+  }
 
   /** Deltas are most of a stream, and their name says that they are. */
   glance(lines: string): boolean {

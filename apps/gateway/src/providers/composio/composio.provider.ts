@@ -1,5 +1,6 @@
 import type { Provider } from '../provider.js';
 import { rateKeys } from './composio.models.js';
+import { ConnectedAccount } from './composio.request.js';
 import { routes } from './composio.routes.js';
 
 export const composio: Provider = {
@@ -12,5 +13,7 @@ export const composio: Provider = {
     delete headers['x-llm-gateway-headers'];
     headers['x-api-key'] = secret;
   },
+  accountHeaders: { sent: ['x-user-api-key', 'x-org-api-key', 'x-org-id'] },
+  managedPart: { profile: 'composio_managed', stored: ConnectedAccount },
   rateKeys,
 };

@@ -22,6 +22,7 @@ function creditsOf(headers: Headers): Rational | null {
 
 /** What is owed once the request is accepted: characters of speech, a sound. Nothing in the audio says more. */
 export class AcceptedMeter extends HeadMeter {
+  readonly isHeadOnly = true;
   private accepted = false;
   private credits: Rational | null = null;
 
@@ -65,6 +66,7 @@ function isWithinOne(a: Rational, b: Rational): boolean {
 
 /** Voice changes and isolation: the credits that the head of the answer says. */
 export class CreditsMeter extends HeadMeter {
+  readonly isHeadOnly = true;
   private credits: Rational | null = null;
 
   onHead(headers: Headers): void {

@@ -17,6 +17,8 @@ export const gemini: Provider = {
     if (path.startsWith('/v1beta/openai/')) headers.authorization = `Bearer ${secret}`;
     else headers['x-goog-api-key'] = secret;
   },
+  // Absolute addresses: the next request would go there without us.
+  accountHeaders: { answered: ['x-goog-upload-url', 'x-goog-upload-control-url'] },
   rateKeys,
 };
 

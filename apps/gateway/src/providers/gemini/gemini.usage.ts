@@ -1,7 +1,9 @@
+import { CHOICES_QUIET, CHUNK_COUNTS, CHUNKS_QUIET } from '../chat-chunks.js';
 import { countOf, type Foreign, isObject, listOf, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
-import { OutputFloor } from '../token-floor.js';
-import { DROP, PASS, TERMINAL } from '../verdicts.js';
+import { opening, type QuietEvents } from '../quiet-events.js';
+import { type Hush, OutputFloor } from '../token-floor.js';
+import { DROP, PASS, TERMINAL, UNREAD } from '../verdicts.js';
 import {
   Answer,
   compatibleUsage,
@@ -17,7 +19,10 @@ import { paysPerQuery } from './gemini.models.js';
 const NATIVE_OUTPUT = ['text', 'code'];
 const COMPATIBLE_OUTPUT = ['content', 'arguments', 'refusal', 'reasoning_content'];
 /** Behind it the same text is said again. */
-const GROUNDING = '"groundingMetadata"';
+const GROUNDING: Hush = {
+  sign: '"groundingMetadata"',
+  spoken: (line) => line.slice(0, line.indexOf('"groundingMetadata"')),
+};
 
 /** What all answers of text have in common. */
 abstract class TextMeter {
@@ -32,8 +37,13 @@ abstract class TextMeter {
     protected readonly asked: string,
     private readonly inputFloor: () => number,
     outputFields: readonly string[],
+    hush: Hush | null = null,
   ) {
-    this.output = new OutputFloor(outputFields);
+    this.output = new OutputFloor(outputFields, hush);
+  }
+
+  onQuiet(events: readonly Buffer[]): void {
+    this.output.later(events);
   }
 
   onHead(headers: Headers): void {
@@ -49,27 +59,35 @@ abstract class TextMeter {
   }
 }
 
+/** No event ends a stream, and each says all that has been used so far. */
+const GENERATE_QUIET: QuietEvents = {
+  openings: [opening('data: {"candidates"', 'anything')],
+  counts: /"(?:finishReason|blockReason|groundingMetadata|error)"/g,
+  supersede: true,
+};
+
 /** generateContent and streamGenerateContent, as one object, as events, or as a list of objects. */
 export class GenerateMeter extends TextMeter implements UsageMeter {
+  readonly quiet = GENERATE_QUIET;
   private readonly queries = new Set<unknown>();
   private usage: Foreign | null = null;
 
   constructor(asked: string, inputFloor: () => number) {
-    super(asked, inputFloor, NATIVE_OUTPUT);
+    super(asked, inputFloor, NATIVE_OUTPUT, GROUNDING);
   }
 
   /** Every chunk says what has been used so far. */
   glance(lines: string): boolean {
-    const grounding = lines.indexOf(GROUNDING);
-    this.output.take(grounding < 0 ? lines : lines.slice(0, grounding));
+    this.output.take(lines);
     return false;
   }
 
   /** No event is the last one for certain: after one that says why the model stopped another may come. */
   onEvent({ data }: SseEvent): EventVerdict {
     const chunk = parseObject(data);
-    if (chunk) this.read(chunk);
-    return PASS;
+    if (!chunk) return UNREAD;
+    this.read(chunk);
+    return isObject(chunk.usageMetadata) ? PASS : UNREAD;
   }
 
   onBody(json: unknown): void {
@@ -79,7 +97,7 @@ export class GenerateMeter extends TextMeter implements UsageMeter {
 
   onTornBody(text: string): void {
     for (const chunk of wholeElements(text)) this.read(objectOf(chunk));
-    if (!text.includes(GROUNDING)) this.output.takeBody(text);
+    if (!text.includes(GROUNDING.sign)) this.output.takeBody(text);
   }
 
   private read(chunk: Foreign): void {
@@ -123,19 +141,25 @@ function wholeElements(text: string): readonly unknown[] {
   }
 }
 
+const INTERACTION_QUIET: QuietEvents = {
+  openings: [opening('event: step.delta\ndata: {"event_type":"step.delta"', 'anything')],
+  counts: /"total_usage"/g,
+};
 const INTERACTION_DELTA = /"event_type"\s*:\s*"step\.delta"/;
 /** What a tool said is input, though it stands in the answer. */
-const TOOL_RESULT = '_result"';
+const TOOL_RESULT: Hush = { sign: '_result"', spoken: () => '' };
 
 /** Interactions with a model: `usage` in the body, or in the interaction of its last event. */
 export class InteractionMeter extends TextMeter implements UsageMeter {
+  readonly quiet = INTERACTION_QUIET;
+
   constructor(asked: string, inputFloor: () => number) {
-    super(asked, inputFloor, [...NATIVE_OUTPUT, 'arguments']);
+    super(asked, inputFloor, [...NATIVE_OUTPUT, 'arguments'], TOOL_RESULT);
   }
 
   glance(lines: string): boolean {
     const isDelta = INTERACTION_DELTA.test(lines);
-    if (isDelta && !lines.includes(TOOL_RESULT)) this.output.take(lines);
+    if (isDelta) this.output.take(lines);
     return isDelta && !lines.includes('"total_usage"');
   }
 
@@ -158,7 +182,7 @@ export class InteractionMeter extends TextMeter implements UsageMeter {
   }
 
   onTornBody(text: string): void {
-    if (!text.includes(TOOL_RESULT)) this.output.takeBody(text);
+    if (!text.includes(TOOL_RESULT.sign)) this.output.takeBody(text);
   }
 
   private read(interaction: Foreign): void {
@@ -175,9 +199,6 @@ export class InteractionMeter extends TextMeter implements UsageMeter {
   }
 }
 
-/** What a chunk of a chat must hold to count. */
-const COMPATIBLE_COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;
-
 /** The API in the shape of OpenAI's. Its completion tokens leave out the thoughts; the total does not. */
 export class CompatibleChatMeter extends TextMeter implements UsageMeter {
   private begun = false;
@@ -191,9 +212,14 @@ export class CompatibleChatMeter extends TextMeter implements UsageMeter {
     super(asked, inputFloor, COMPATIBLE_OUTPUT);
   }
 
+  get quiet(): QuietEvents | null {
+    if (!this.begun) return null;
+    return this.usageIsOurs ? CHOICES_QUIET : CHUNKS_QUIET;
+  }
+
   glance(lines: string): boolean {
     this.output.take(lines);
-    return this.begun && !COMPATIBLE_COUNTS.test(lines);
+    return this.begun && !CHUNK_COUNTS.test(lines);
   }
 
   onEvent({ data }: SseEvent): EventVerdict {

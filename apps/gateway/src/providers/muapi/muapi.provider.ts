@@ -15,6 +15,8 @@ export const muapi: Provider = {
   authorize({ headers }, secret) {
     headers['x-api-key'] = secret;
   },
+  // What the operator's wallet holds, and what the call took from it.
+  accountHeaders: { answered: ['x-account-balance', 'x-muapi-*'] },
   rateKeys,
   refunds: { isRefunded },
 };

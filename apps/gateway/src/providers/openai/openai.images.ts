@@ -22,6 +22,7 @@ import type {
   UsageMeter,
 } from '../provider.js';
 import { type Counts, quantitiesOf } from '../quantities.js';
+import { opening, type QuietEvents } from '../quiet-events.js';
 import { readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
@@ -198,10 +199,17 @@ export class ImagesMeter implements UsageMeter {
   }
 }
 
+/** They are megabytes, and previews. */
+const QUIET: QuietEvents = {
+  openings: ['generation', 'edit'].map((what) =>
+    opening(`event: image_${what}.partial_image\ndata: `, 'nothing'),
+  ),
+};
 const PARTIAL = /^event: image_(?:generation|edit)\.partial_image\n/;
 
 /** Models that count tokens: `usage` behind the images, in a stream in the event of each image that is done. */
 export class ImageTokensMeter implements UsageMeter {
+  readonly quiet = QUIET;
   private readonly answer = new Answer();
   private counts: ReportedCounts = {};
   private contextTokens = 0;
@@ -213,7 +221,6 @@ export class ImageTokensMeter implements UsageMeter {
     private readonly prompt: string,
   ) {}
 
-  /** They are megabytes, and previews. */
   glance(lines: string): boolean {
     return isNamed(lines, PARTIAL);
   }

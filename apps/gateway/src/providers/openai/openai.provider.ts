@@ -10,5 +10,10 @@ export const openai: Provider = {
   authorize({ headers }, secret) {
     headers.authorization = `Bearer ${secret}`;
   },
+  accountHeaders: {
+    // Browser clients put a key into the last.
+    sent: ['openai-organization', 'openai-project', 'sec-websocket-protocol'],
+    answered: ['openai-organization', 'openai-project'],
+  },
   rateKeys,
 };

@@ -20,6 +20,7 @@ import type {
   StoredObject,
   UsageMeter,
 } from '../provider.js';
+import { opening, type QuietEvents } from '../quiet-events.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { OutputFloor, tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
@@ -206,6 +207,15 @@ function containersOf(tools: unknown): string[] {
 const DELTA = /^event: response\.[a-z_.]{1,64}\.delta\n/;
 /** Sound is no text. */
 const AUDIO_DELTA = /^event: response\.(?:output_)?audio\.delta\n/;
+/** The most frequent deltas. Their name says that they are no more than that. */
+const RESPONSES_QUIET: QuietEvents = {
+  openings: [
+    ...['output_text', 'function_call_arguments', 'reasoning_summary_text', 'reasoning_text', 'refusal'].map(
+      (name) => opening(`event: response.${name}.delta\ndata: `, 'output'),
+    ),
+    ...['audio', 'output_audio'].map((name) => opening(`event: response.${name}.delta\ndata: `, 'nothing')),
+  ],
+};
 const RESPONSES_DELTA = ['delta'];
 /** In a whole body the same text stands elsewhere. */
 const RESPONSES_OUTPUT = ['text', 'arguments', 'refusal'];
@@ -213,6 +223,7 @@ const RESPONSE_ENDS = new Set(['response.completed', 'response.incomplete', 'res
 
 /** Responses: `usage` in the body, or in the response of the terminal event, which is one of three. */
 export class ResponsesMeter implements UsageMeter {
+  readonly quiet = RESPONSES_QUIET;
   private readonly answer = new Answer();
   private output = new OutputFloor(RESPONSES_DELTA);
 
@@ -224,6 +235,10 @@ export class ResponsesMeter implements UsageMeter {
     private readonly inputFloor: () => number,
     private readonly feesOf: (response: Foreign) => Quantity[],
   ) {}
+
+  onQuiet(events: readonly Buffer[]): void {
+    this.output.later(events);
+  }
 
   /** Deltas are most of a stream, and their name says that they are. */
   glance(lines: string): boolean {

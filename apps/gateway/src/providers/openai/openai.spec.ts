@@ -264,6 +264,14 @@ describe('openai usage', () => {
     });
   });
 
+  it('of a response that is incomplete is what it says, and all zeros are final', () => {
+    const meter = read(RESPONSES, { model: 'm' }).meter();
+    const verdicts = feedStream(meter, fixture('responses-incomplete.sse.txt'));
+    expect(verdicts.at(-1)?.terminal).toBe(true);
+    expect(reported(meter)).toEqual({ input_tokens: 0, output_tokens: 0 });
+    expect(meter.reading()).toMatchObject({ state: 'final', upstreamId: 'resp_9' });
+  });
+
   it("prefers OpenAI's own number of searches", () => {
     const meter = read(RESPONSES, { model: 'm' }).meter();
     const output = [{ type: 'web_search_call' }];

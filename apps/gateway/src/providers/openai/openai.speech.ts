@@ -10,6 +10,7 @@ import type {
   UsageMeter,
 } from '../provider.js';
 import { codePointsOf, quantitiesOf } from '../quantities.js';
+import { opening, type QuietEvents } from '../quiet-events.js';
 import { readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
@@ -69,6 +70,7 @@ function soundTokensOf(textBytes: number): number {
 
 /** Speech that is billed by the characters of the request: known as soon as OpenAI has accepted it. */
 export class CharactersMeter extends HeadMeter {
+  readonly isHeadOnly = true;
   private isAccepted = false;
 
   constructor(private readonly characters: number) {
@@ -94,10 +96,18 @@ export class CharactersMeter extends HeadMeter {
   }
 }
 
+/** They are kilobytes of sound. */
+const QUIET: QuietEvents = {
+  openings: [
+    opening('data: {"type":"speech.audio.delta"', 'nothing'),
+    opening('event: speech.audio.delta\ndata: {"type":"speech.audio.delta"', 'nothing'),
+  ],
+};
 const DELTA = /^(?:event: speech\.audio\.delta\n)?data: \{"type":"speech\.audio\.delta"/;
 
 /** Speech that is billed by tokens: `usage` in the last event of a stream; sound alone reports nothing. */
 export class SpeechMeter implements UsageMeter {
+  readonly quiet = QUIET;
   private readonly answer = new Answer();
 
   /**
@@ -109,7 +119,6 @@ export class SpeechMeter implements UsageMeter {
     private readonly soundTokens: number,
   ) {}
 
-  /** They are kilobytes of sound. */
   glance(lines: string): boolean {
     return DELTA.test(lines);
   }

@@ -9,6 +9,7 @@ import type {
   UsageMeter,
 } from '../provider.js';
 import type { Counts } from '../quantities.js';
+import { opening, type QuietEvents } from '../quiet-events.js';
 import { OutputFloor, tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { Answer, promptCounts, type Spelling } from './openai.answer.js';
@@ -46,11 +47,20 @@ export async function readTranscription({ body, contentType }: RouteRequest): Pr
 
 const COUNTS = /"(?:usage|error)"|\[DONE\]/;
 
+/** Their type says that they are no more than that. */
+const QUIET: QuietEvents = {
+  openings: [
+    opening('data: {"type":"transcript.text.delta"', 'output'),
+    opening('event: transcript.text.delta\ndata: ', 'output'),
+  ],
+};
+
 /**
  * Transcripts: `usage` in tokens or in seconds, in the body or in the event behind the text. Where there is none (plain
  * text, subtitles, translations), an estimate from what the answer says of its length, or from its text.
  */
 export class TranscriptionMeter implements UsageMeter {
+  readonly quiet = QUIET;
   private readonly answer = new Answer();
   private readonly output = new OutputFloor(['delta']);
   /** Of sound, by time stamps. */
@@ -60,6 +70,10 @@ export class TranscriptionMeter implements UsageMeter {
 
   /** @param isByTheSecond the model is billed by seconds of sound. */
   constructor(private readonly isByTheSecond: boolean) {}
+
+  onQuiet(events: readonly Buffer[]): void {
+    this.output.later(events);
+  }
 
   glance(lines: string): boolean {
     this.output.take(lines);

@@ -1,12 +1,11 @@
+import { CHOICES_QUIET, CHUNK_COUNTS, CHUNKS_QUIET } from '../chat-chunks.js';
 import { countOf, type Foreign, hasObjectMember, isObject, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
+import type { QuietEvents } from '../quiet-events.js';
 import { OutputFloor } from '../token-floor.js';
 import { DROP, PASS, TERMINAL } from '../verdicts.js';
 import { Answer, CHAT, promptCounts } from './openai.answer.js';
 import { searchesOf } from './openai.tools.js';
-
-/** What a chunk of a chat must hold to count. One expression: it is the quickest search there is. */
-const CHAT_COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;
 
 /** Where a chat says something, in deltas as in whole messages. */
 export const CHAT_OUTPUT = ['content', 'arguments', 'refusal', 'reasoning', 'reasoning_content'];
@@ -35,10 +34,19 @@ export class ChatMeter implements UsageMeter {
     this.output = new OutputFloor(says);
   }
 
+  get quiet(): QuietEvents | null {
+    if (!this.begun) return null;
+    return this.asked ? CHOICES_QUIET : CHUNKS_QUIET;
+  }
+
+  onQuiet(events: readonly Buffer[]): void {
+    this.output.later(events);
+  }
+
   /** The first chunk names the answer; after it most say nothing of usage, or that it is null. */
   glance(lines: string): boolean {
     this.output.take(lines);
-    return this.begun && !CHAT_COUNTS.test(lines);
+    return this.begun && !CHUNK_COUNTS.test(lines);
   }
 
   onEvent({ data }: SseEvent): EventVerdict {

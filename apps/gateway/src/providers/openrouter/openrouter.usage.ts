@@ -1,15 +1,20 @@
 import { Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
+import { CHUNK_COUNTS, CHUNKS_QUIET } from '../chat-chunks.js';
 import { exactNumber } from '../exact-number.js';
 import { countOf, type Foreign, isObject, listOf, nameOf, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { type Counts, quantitiesOf } from '../quantities.js';
+import { opening, type QuietEvents } from '../quiet-events.js';
 import { OutputFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { rateKeys } from './openrouter.models.js';
 
-/** What a chunk must hold to count. One expression: it is the quickest search there is. */
-const COUNTS = /"(?:usage|error)"(?!:null)|\[DONE\]/;
+/** Comments keep the connection alive. */
+const QUIET: QuietEvents = {
+  ...CHUNKS_QUIET,
+  openings: [...CHUNKS_QUIET.openings, opening(': ', 'nothing')],
+};
 
 const NO_SOURCE = Buffer.alloc(0);
 
@@ -51,10 +56,18 @@ export class CostMeter implements UsageMeter {
     this.output = new OutputFloor(fields.inEvents);
   }
 
+  get quiet(): QuietEvents | null {
+    return this.begun ? QUIET : null;
+  }
+
+  onQuiet(events: readonly Buffer[]): void {
+    this.output.later(events);
+  }
+
   /** The first chunk names the answer; after it most say nothing of usage. */
   glance(lines: string): boolean {
     this.output.take(lines);
-    return this.begun && !COUNTS.test(lines);
+    return this.begun && !CHUNK_COUNTS.test(lines);
   }
 
   /** `[DONE]` ends every stream, also those of responses. */

@@ -1,0 +1,151 @@
+import { expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { UsageMeter } from '../providers/provider.js';
+import { readFormRequest, readRequest } from '../providers/read-answer.contract.js';
+import { providerBySlug } from '../providers/registry.js';
+import { SseReader } from './sse-reader.js';
+
+const CHAT = '{"id":"c1","model":"gpt-4o-mini"';
+const word = fc.constantFrom('one two', 'a', '', '\\"usage\\":{}', 'data: [DONE]', 'é🌍', 'x\\n\\ny');
+
+/** What streams are made of, by the route that they answer: events that can wait, and such as cannot. */
+const STREAMS: Record<string, fc.Arbitrary<string>> = {
+  'openai /v1/chat/completions': fc.oneof(
+    word.map((text) => `data: ${CHAT},"choices":[{"delta":{"content":"${text}"}}],"usage":null}\n\n`),
+    word.map((text) => `data: ${CHAT},"choices":[{"delta":{"content":"${text}"}}]}\r\n\r\n`),
+    fc.constantFrom(
+      `data: ${CHAT},"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7}}\n\n`,
+      `data: {"error":{"message":"overloaded"}}\n\n`,
+      `: comment\n\n`,
+      `data: {\ndata: "id":"c2"}\n\n`,
+    ),
+  ),
+  'anthropic /v1/messages': fc.oneof(
+    word.map(
+      (text) => `event: content_block_delta\ndata: {"delta":{"type":"text_delta","text":"${text}"}}\n\n`,
+    ),
+    fc.constantFrom(
+      'event: ping\ndata: {"type":"ping"}\n\n',
+      'event: message_start\ndata: {"message":{"id":"m","usage":{"input_tokens":5,"output_tokens":1}}}\n\n',
+      'event: content_block_delta\ndata: {}\nevent: message_delta\ndata: {"usage":{"output_tokens":3}}\n\n',
+      'event: message_delta\ndata: {"delta":{},"usage":{"output_tokens":7}}\n\n',
+      'event: error\ndata: {"type":"error"}\n\n',
+    ),
+  ),
+  'openai /v1/responses': fc.oneof(
+    word.map((text) => `event: response.output_text.delta\ndata: {"delta":"${text}"}\n\n`),
+    fc.constantFrom(
+      'event: response.audio.delta\ndata: {"delta":"aaaa bbbb cccc"}\n\n',
+      'event: response.custom.delta\ndata: {"delta":"one"}\n\n',
+      'event: response.created\ndata: {"response":{"id":"r1"}}\n\n',
+      'event: error\ndata: {"type":"error"}\n\n',
+    ),
+  ),
+  'openai /v1/audio/transcriptions': fc.oneof(
+    word.map((text) => `data: {"type":"transcript.text.delta","delta":"${text}"}\r\n\r\n`),
+    fc.constant('data: {"error":{}}\n\n'),
+  ),
+  'gemini /v1beta/models/m:streamGenerateContent?alt=sse': fc
+    .tuple(
+      word,
+      fc.constantFrom(
+        '"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":7,"totalTokenCount":12}',
+        '"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":9,"totalTokenCount":14}',
+        '"usageMetadata":"none"',
+        '"error":{"code":503}',
+        '"x":',
+        '"x":1',
+      ),
+      fc.constantFrom('', '"finishReason":"STOP",', '"groundingMetadata":{"webSearchQueries":["q w"]},'),
+    )
+    .map(
+      ([text, rest, more]) =>
+        `data: {"candidates": [{${more}"content":{"parts":[{"text":"${text}"}]}}],${rest}}\r\n\r\n`,
+    ),
+  'gemini /v1beta/interactions': fc.oneof(
+    word.map(
+      (text) =>
+        `event: step.delta\ndata: {"event_type":"step.delta","delta":{"type":"text","text":"${text}"}}\n\n`,
+    ),
+    fc.constantFrom(
+      'event: step.delta\ndata: {"event_type":"step.delta","delta":{"type":"x_result","text":"a b c"}}\n\n',
+      'event: step.delta\ndata: {"event_type":"step.delta","metadata":{"total_usage":{"total_input_tokens":5}}}\n\n',
+    ),
+  ),
+  'openrouter /api/v1/chat/completions': fc.oneof(
+    word.map((text) => `data: ${CHAT},"choices":[{"delta":{"content":"${text}"}}]}\n\n`),
+    fc.constantFrom(
+      ': OPENROUTER PROCESSING\n\n',
+      `data: ${CHAT},"choices":[{}],"error":{"code":502},"usage":null}\n\n`,
+      `data: ${CHAT},"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7,"cost":0.1}}\n\n`,
+    ),
+  ),
+};
+
+const BODY = { model: 'm', max_tokens: 9, stream: true, messages: [], input: 'x' };
+
+async function meterOf(route: string): Promise<UsageMeter> {
+  const [slug = '', target = ''] = route.split(' ');
+  const provider = providerBySlug(slug);
+  if (!provider) throw new Error(slug);
+  const request = target.includes('/audio/')
+    ? await readFormRequest(provider, target, { model: 'gpt-4o-transcribe', stream: 'true' })
+    : readRequest(provider, target, BODY);
+  return request.meter();
+}
+
+/** What is told of a stream that breaks off in `rest`, and what goes on to the client. */
+function read(meter: UsageMeter, chunks: readonly Buffer[]) {
+  const reader = new SseReader(meter);
+  const kept = [...chunks.flatMap((chunk) => reader.feed(chunk)), ...reader.end()];
+  return { reading: meter.reading(), counted: meter.counted(), kept: Buffer.concat(kept).toString('latin1') };
+}
+
+function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
+  const chunks: Buffer[] = [];
+  let at = 0;
+  for (const size of sizes) {
+    chunks.push(bytes.subarray(at, at + size));
+    at += size;
+  }
+  return [...chunks, bytes.subarray(at)].filter(({ length }) => length > 0);
+}
+
+const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 20 });
+
+it.each(Object.keys(STREAMS))('waiting changes nothing for %s, cut anywhere', async (route) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(STREAMS[route] ?? fc.constant(''), { maxLength: 30 }),
+      sizes,
+      fc.integer({ min: 0, max: 40 }),
+      async (events, cuts, missing) => {
+        const whole = Buffer.from(events.join(''));
+        const bytes = whole.subarray(0, Math.max(0, whole.length - missing));
+        const atOnce = await meterOf(route);
+        Object.defineProperty(atOnce, 'quiet', { value: null });
+        expect(read(await meterOf(route), cut(bytes, cuts))).toEqual(read(atOnce, [bytes]));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+it('a chat of which most can wait is told as one that is read event by event', async () => {
+  const events = Array.from(
+    { length: 2_000 },
+    (_, index) => `data: ${CHAT},"choices":[{"delta":{"content":" word${index}"}}],"usage":null}\n\n`,
+  );
+  const bytes = Buffer.from(events.join(''));
+  const meter = await meterOf('openai /v1/chat/completions');
+  let looks = 0;
+  const glance = meter.glance.bind(meter);
+  meter.glance = (lines) => {
+    looks += 1;
+    return glance(lines);
+  };
+  const { counted, kept } = read(meter, cut(bytes, [1_400, 1_400, 1_400]));
+  expect(looks).toBe(1);
+  expect(kept).toBe(bytes.toString('latin1'));
+  expect(counted.quantities.at(-1)?.quantity.toDecimal()).toBe('4000');
+});
