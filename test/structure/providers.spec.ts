@@ -132,6 +132,7 @@ describe.each(PROVIDERS.map((provider) => [provider.slug, provider] as const))('
     const instance = { app: 'gateway', name: 'gateway', port: 1, dataFolder: '/data' } as const;
     const environment = environmentOf(instance, shell, {
       databaseUrl: 'postgres://vendo@127.0.0.1:1/vendo',
+      compileCache: '/compiled',
       kafkaBrokers: undefined,
       instances: [
         instance,

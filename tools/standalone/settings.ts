@@ -21,6 +21,7 @@ const PASSED_ON: Record<AppName, readonly string[]> = {
     'VENDO_MAX_UPLOAD_BYTES',
     'VENDO_UPSTREAM_TIMEOUT_MS',
     'VENDO_PRICE_REFRESH_MS',
+    'VENDO_JOBS_POLL_MS',
     'GATEWAY_HOST',
   ],
   ledger: ['VENDO_SPOOL_SILENCE_MS', 'LEDGER_HOST'],

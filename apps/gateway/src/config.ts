@@ -76,6 +76,8 @@ const Variables = z.object({
   VENDO_MAX_BODIES_BYTES: positive.default(536_870_912),
   /** Bytes of the spool above which new metered calls get 503. */
   VENDO_SPOOL_MAX_BYTES: positive.default(1_073_741_824),
+  /** How often jobs that are due are looked for; 0: this gateway never does. */
+  VENDO_JOBS_POLL_MS: z.coerce.number().int().min(0).max(600_000).default(5_000),
   /** Until the headers of a provider's answer, and between two of its chunks. */
   VENDO_UPSTREAM_TIMEOUT_MS: positive.max(86_400_000).default(600_000),
 });

@@ -10,6 +10,8 @@ import { CallersModule } from './callers/callers.module.js';
 import type { GatewayConfig } from './config.js';
 import { CredentialsModule } from './credentials/credentials.module.js';
 import { IdentitiesModule } from './identities/identities.module.js';
+import { JobsModule } from './jobs/jobs.module.js';
+import { ObjectsModule } from './objects/objects.module.js';
 import { OpenApiModule } from './openapi/openapi.module.js';
 import { OperatorModule } from './operator/operator.module.js';
 import { PriceFeedsModule } from './price-feeds/price-feeds.module.js';
@@ -35,6 +37,7 @@ export class GatewayModule {
       upstreams: config.upstreams,
       ...(config.VENDO_SANDBOX_URL === undefined ? {} : { sandboxUrl: config.VENDO_SANDBOX_URL }),
     });
+    const objects = ObjectsModule.from({ databaseUrl }, [registry]);
     const identities = IdentitiesModule.from({
       jwksUrl: config.VENDO_JWKS_URL,
       issuer: config.VENDO_JWT_ISSUER,
@@ -57,13 +60,17 @@ export class GatewayModule {
       maxBodiesBytes: config.VENDO_MAX_BODIES_BYTES,
       upstreamTimeoutMs: config.VENDO_UPSTREAM_TIMEOUT_MS,
       ...PROXY_LIMITS,
-      imports: [callers, credentials, ledger, spool],
+      imports: [callers, credentials, objects, ledger, spool],
     });
     return {
       module: GatewayModule,
       imports: [
         RuntimeModule.forApp('gateway', config.VENDO_LOG_LEVEL),
         proxy,
+        JobsModule.from({
+          everyMs: config.VENDO_JOBS_POLL_MS,
+          imports: [callers, credentials, ledger, proxy],
+        }),
         BillingModule.from(
           {
             publicUrl: publicUrlOf(config),

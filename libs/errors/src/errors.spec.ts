@@ -24,6 +24,7 @@ describe('errorResponse', () => {
     ['connection_revoked', 403],
     ['adapter_unknown', 404],
     ['route_not_supported', 404],
+    ['object_not_found', 404],
     ['spend_cap_daily', 429],
     ['spend_cap_monthly', 429],
     ['upstream_unreachable', 502],

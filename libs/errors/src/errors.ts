@@ -36,6 +36,7 @@ export const ERRORS = {
   },
   adapter_unknown: { status: 404, header: false, message: 'There is no such provider here.' },
   route_not_supported: { status: 404, header: true, message: 'This route of the provider is not supported.' },
+  object_not_found: { status: 404, header: true, message: 'There is no such object of yours here.' },
   not_found: { status: 404, header: true, message: 'Not found.' },
   method_not_allowed: { status: 405, header: true, message: 'This method is not allowed here.' },
   hold_conflict: { status: 409, header: true, message: 'This hold id is open with another body.' },

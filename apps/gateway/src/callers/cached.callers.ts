@@ -99,6 +99,15 @@ export class CachedCallers extends Callers {
     throw new VendoError(refusal);
   }
 
+  async connection(id: string): Promise<Connection> {
+    const found = await this.connections.get(id, 'metered');
+    if (!found) throw new VendoError('binding_missing');
+    const { status, ...connection } = found;
+    if (status === 'revoked') throw new VendoError('connection_revoked');
+    if (status !== 'active') throw new VendoError('connection_needs_reauth');
+    return connection;
+  }
+
   rates(): RateBook {
     if (!this.book) throw new VendoError('billing_unavailable');
     return this.book;

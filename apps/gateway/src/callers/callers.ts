@@ -44,6 +44,12 @@ export abstract class Callers {
     suits?: (connection: Connection) => boolean,
   ): Promise<Connection>;
 
+  /**
+   * A connection by its id, for what goes on after the call that used it, bindings aside.
+   * Throws VendoError binding_missing for one that there is not, connection_revoked, connection_needs_reauth, billing_unavailable.
+   */
+  abstract connection(id: string): Promise<Connection>;
+
   /** Rates and margins of the newest version polled. Throws VendoError billing_unavailable before the first poll. */
   abstract rates(): RateBook;
 

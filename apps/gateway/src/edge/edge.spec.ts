@@ -219,7 +219,7 @@ describe('a body', () => {
   it('names no objects in the account that tenants share', async () => {
     const { connection } = world;
     world.connection = { ...connection, profile: 'vendo_managed_pool', sealedCredential: null };
-    const body = JSON.stringify({ model: 'gpt-4o-mini', input: 'hi', previous_response_id: 'resp_1' });
+    const body = JSON.stringify({ model: 'gpt-4o-mini', input: 'hi', conversation: 'conv_1' });
     const got = await send(world, { path: '/proxy/openai/v1/responses', body }).got;
     world.connection = connection;
     expect(codeOf(got)).toBe('invalid_body');

@@ -1,8 +1,5 @@
-import type { EventVerdict, Reading, UsageMeter } from './provider.js';
+import type { EventVerdict, Headers, Reading, UsageMeter } from './provider.js';
 import { PASS } from './verdicts.js';
-
-/** The answer's headers; names are lower case. */
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What an answer costs of which the head says all, or the request once it is accepted: nothing in the body changes it. */
 export abstract class HeadMeter implements UsageMeter {
@@ -19,7 +16,7 @@ export abstract class HeadMeter implements UsageMeter {
     return PASS;
   }
 
-  onBody(_json: unknown): void {
+  onBody(_json: unknown, _source?: Buffer): void {
     // Charges nothing.
   }
 

@@ -42,7 +42,36 @@ export interface Provider {
   outOfFunds?(status: number, body: Readonly<Record<string, unknown>>): boolean;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
+  /** How the ends of jobs are learned; absent: no route starts any. */
+  readonly jobs?: ProviderJobs;
+  /** How it is learned that a charge was given back; absent: none ever is. */
+  readonly refunds?: ProviderRefunds;
 }
+
+export interface ProviderRefunds {
+  /** Whether a 2xx answer about an object says that what it cost was given back. Never throws on foreign input. */
+  isRefunded(json: unknown, headers: Headers, objectId: string): boolean;
+}
+
+/** Work that goes on after the answer that took it, and whose cost only a later answer tells. */
+export interface ProviderJobs {
+  /** The meters of a report. */
+  readonly needs: readonly Meter[];
+  /** The path that is asked for a job's report; the answer is JSON. */
+  pollPath(upstreamId: string): string;
+  /** What a 2xx answer to that says of the job. `source` as of `UsageMeter.onBody`. Never throws on foreign input. */
+  read(json: unknown, job: StartedJob, source?: Buffer): JobReport;
+}
+
+/** What is known of a job from its beginning. */
+export interface StartedJob {
+  upstream_id: string;
+  /** As `MeteredRequest.job` says. */
+  tier: string;
+}
+
+/** `failed`: it has ended, and the provider bills nothing. */
+export type JobReport = { state: 'running' } | { state: 'done'; reading: Reading } | { state: 'failed' };
 
 /** Names in lower case; one that ends in `*` stands for all that begin so. */
 export interface AccountHeaders {
@@ -80,8 +109,14 @@ export interface FreeRoute {
   readonly upload?: boolean;
   /** As of a metered request; here the path names them. */
   readonly accountObjects?: readonly string[];
+  /** The named part of the path that is the id of a stored object, as of `MeteredRequest.storedObjects`. */
+  readonly object?: string;
+  /** The answer tells of the job that `object` names, or of the refund of what it cost. */
+  readonly reports?: true;
   /** As `MeteredRequest.accountObjects`, of a body that is not read otherwise. Throws VendoError `invalid_body`. */
   accountObjectsIn?(body: Buffer): readonly string[];
+  /** As `MeteredRequest.storedObjects`, likewise. */
+  storedObjectsIn?(body: Buffer): readonly StoredObject[];
 }
 
 export interface MeteredRoute {
@@ -149,10 +184,36 @@ export interface MeteredRequest {
    * managed pool, whose account tenants share, such a call must be refused; absent or empty: none.
    */
   readonly accountObjects?: readonly string[];
+  /** Stored objects whose ids are known; on an account that tenants share, each must have come from an answer to this tenant. */
+  readonly storedObjects?: readonly StoredObject[];
+  /** The answer's own id (`Reading.upstreamId`) is that of an object that stays in the account, and may be named later. */
+  readonly stores?: boolean;
+  /** The answer takes a job on, and names it (`Reading.upstreamId`): what it costs is told later. */
+  readonly job?: JobTerms;
+  /** Other names that the answer may be priced under beside the model; the call is refused unless each has a price. */
+  readonly extras?: readonly string[];
   /** The body was rewritten to ask for events, and all of them stay in the client's stream. */
   readonly dropsNothing?: boolean;
   /** A fresh fold over the answer. */
   meter(): UsageMeter;
+}
+
+/** An object that is stored in the provider's account, and the field of the request that names it. */
+export interface StoredObject {
+  field: string;
+  id: string;
+}
+
+export interface JobTerms {
+  /** How long its hold stays open for its report, milliseconds; at most a day. */
+  ttlMs: number;
+  /** What its price depends on beside the model, for `ProviderJobs.read`. */
+  tier: string;
+  /**
+   * Only an answer that is cut off is a job: what it cost can be asked for. For so long, milliseconds; then what was
+   * counted of it stands. Absent: every answer is one.
+   */
+  afterCutOffMs?: number;
 }
 
 /** One provider's connections can be to different accounts behind it. */
@@ -177,6 +238,9 @@ export interface SseEvent {
   data: string;
 }
 
+/** The answer's headers; names are lower case. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
 /** What the walk does with a stream event. */
 export interface EventVerdict {
   /** The answer ends with this event: it is released only after usage is priced and spooled. */
@@ -189,8 +253,10 @@ export interface EventVerdict {
 
 /** Folds one answer into what it costs. Cheap: it parses only events that can carry usage. Never throws on foreign input. */
 export interface UsageMeter {
+  /** How deep in a body the members are that it reads: of a very large one the others are not kept. Absent: anywhere. */
+  readonly depth?: number;
   /** The head of a 2xx answer, before anything of its body. Header names are lower case. */
-  onHead?(headers: Readonly<Record<string, string | string[] | undefined>>): void;
+  onHead?(headers: Headers): void;
   /** Nothing in the body says more than the head: it is not read. */
   readonly isHeadOnly?: true;
   /** The events that need not be read while they pass, from now on; absent or null: none. Neither `glance` nor `onEvent` gets them, but those that count. */

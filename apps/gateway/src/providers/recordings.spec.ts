@@ -168,6 +168,21 @@ if (real.length === 0)
       if (one.response_model) expect(model).toBe(one.response_model);
     });
 
+  for (const one of recordings.filter((recording) => recording.class === 'job'))
+    it(`${one.file} is read as the report of a job, and billed as its provider bills it`, () => {
+      expect(routeOf(one)).toMatchObject({ class: 'free', reports: true });
+      const json = JSON.parse(readFileSync(join(FOLDER, one.file), 'utf8')) as { id: string };
+      const job = { upstream_id: json.id, tier: 'standard' };
+      const report = providerBySlug(one.provider)?.jobs?.read(json, job);
+      if (report?.state !== 'done') throw new Error(`it is ${report?.state}`);
+      const lines = report.reading.quantities.map(({ meter, quantity }) => [
+        meter,
+        Number(quantity.toDecimal()),
+      ]);
+      expect(Object.fromEntries(lines)).toEqual(expectedLines(one.expected_billable ?? {}));
+      expect(report.reading.state).toBe('final');
+    });
+
   const ofClass = (kind: string) => recordings.filter((one) => one.class === kind);
   const named = (ones: readonly Recording[]) => ones.map(({ file }) => file);
 

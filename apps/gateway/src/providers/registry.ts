@@ -1,4 +1,5 @@
 import { anthropic } from './anthropic/anthropic.provider.js';
+import { assemblyai } from './assemblyai/assemblyai.provider.js';
 import { composio } from './composio/composio.provider.js';
 import { elevenlabs } from './elevenlabs/elevenlabs.provider.js';
 import { gemini } from './gemini/gemini.provider.js';
@@ -15,6 +16,7 @@ export const PROVIDERS: readonly Provider[] = [
   openrouter,
   gemini,
   elevenlabs,
+  assemblyai,
   muapi,
   composio,
   telegram,

@@ -38,8 +38,6 @@ describe('matchRoute', () => {
     ['openai', 'POST', '/v1/chat/completions;a'],
     ['openai', 'POST', '/v1/chat%2Fcompletions'],
     ['openai', 'POST', 'https://api.openai.com/v1/embeddings'],
-    ['openai', 'POST', '/v1/responses/resp_1/cancel'],
-    ['openai', 'GET', '/v1/responses/resp_1'],
     ['openai', 'GET', '/v1/models/'],
     ['openai', 'GET', '/v1/models/.'],
     ['openai', 'GET', '/v1/models/..'],

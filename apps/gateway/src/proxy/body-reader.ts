@@ -20,7 +20,7 @@ export class BodyReader {
       this.whole.add(chunk);
       return;
     }
-    this.digest ??= new JsonDigest();
+    this.digest ??= new JsonDigest(this.meter.depth);
     if (this.whole.length > 0) this.digest.feed(this.whole.take());
     this.digest.feed(chunk);
   }

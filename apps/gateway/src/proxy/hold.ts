@@ -1,14 +1,24 @@
 import { VendoError } from '@vendo/errors';
-import type { EventType, Evidence, Outcome, UsageLine, VendoEvent } from '@vendo/events';
-import type { ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
+import type { Outcome } from '@vendo/events';
+import type { Job, ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
 import { type Micros, microsFromWire, microsToWire } from '@vendo/money';
-import { type PriceContext, type RateBook, TOKENS } from '@vendo/pricing';
-import type { Clock, Logger } from '@vendo/runtime';
+import { type RateBook, TOKENS } from '@vendo/pricing';
 import { v7 as uuidv7 } from 'uuid';
-import type { Caller, Callers, Connection } from '../callers/callers.js';
-import type { MeteredRequest, Provider, ProviderUnits, Reading } from '../providers/provider.js';
-import type { Spool } from '../spool/spool.js';
-import type { ProxyMetrics } from './proxy-metrics.js';
+import type { Caller, Connection } from '../callers/callers.js';
+import type { KeptObject } from '../objects/object-table.js';
+import type { StoredObjects } from '../objects/stored-objects.js';
+import type { JobTerms, MeteredRequest, Provider, Reading } from '../providers/provider.js';
+import { refundOf } from './refunds.js';
+import {
+  type AnswerEnd,
+  type CallFacts,
+  type Charge,
+  eventOf,
+  Settlement,
+  type SettlementSurroundings,
+  settledOf,
+  spoolFrame,
+} from './settlement.js';
 
 /** What a hold is for; everything that its events will say of the call. */
 export interface HoldSubject {
@@ -16,6 +26,8 @@ export interface HoldSubject {
   id: string;
   caller: Caller;
   connection: Connection;
+  /** The account behind the connection is other tenants' as well. */
+  isShared: boolean;
   provider: Provider;
   route: string;
   request: MeteredRequest;
@@ -25,42 +37,23 @@ export interface HoldSubject {
   startedAtMs: number;
 }
 
-export interface HoldSurroundings {
-  spool: Spool;
-  callers: Callers;
-  clock: Clock;
-  logger: Logger;
-  metrics: ProxyMetrics;
-}
-
-/** How an answer ended, for its usage event. */
-export interface AnswerEnd {
-  outcome: Outcome;
-  evidence: Evidence;
-  status: number;
-  upstreamRequestId: string | null;
-  ttfbMs: number | null;
-}
-
-/** What of a usage event is decided by its price; the costs fit their JSON integers. */
-interface Charge {
-  lines: UsageLine[];
-  provider_cost_micros: number;
-  cost_micros: number;
+export interface HoldSurroundings extends SettlementSurroundings {
+  objects: StoredObjects;
 }
 
 /** The age at which an answer to a reserve is not used any more: the hold may be about to expire. */
 const ANSWER_MAX_AGE_MS = 10_000;
 
 /**
- * One hold from its reserve to its one end. However many reasons to end come together, the first one is spooled and
- * the others do nothing.
+ * One hold from its reserve to its one end, or to the start of the job that ends it later. However many reasons to end
+ * come together, the first one is spooled and the others do nothing.
  */
 export class Hold {
   private sentAt: number | null = null;
   private reservedAt: string | null = null;
   private rateVersion: number;
   private ending: { outcome: Outcome; cost: Micros } | null = null;
+  private kept: Promise<void> | null = null;
 
   constructor(
     private readonly subject: HoldSubject,
@@ -69,7 +62,7 @@ export class Hold {
     this.rateVersion = subject.rates.version;
   }
 
-  /** How it ended; null while it is open. */
+  /** How it ended; null while it is open. A job that has begun is an end without a cost: nothing follows from this call. */
   get end(): { outcome: Outcome; cost: Micros } | null {
     return this.ending;
   }
@@ -103,20 +96,9 @@ export class Hold {
     const { clock, spool } = this.around;
     const age = clock.monotonicMs() - (this.sentAt ?? Number.NEGATIVE_INFINITY);
     if (this.ending || age > ANSWER_MAX_AGE_MS) throw new VendoError('billing_unavailable');
-    const { id, caller, connection, provider, route, request, amount } = this.subject;
-    const announced = this.event('HoldReserved.v1', uuidv7(), {
-      hold_id: id,
-      tenant_id: caller.tenantId,
-      app_id: caller.appId,
-      key_id: caller.keyId,
-      connection_id: connection.id,
-      provider: provider.slug,
-      route,
-      model: request.model,
-      amount_micros: microsToWire(amount),
-      rate_version: this.rateVersion,
-      reserved_at: this.reservation(),
-    });
+    const { subject: _subject, hold_micros: amount_micros, ...facts } = this.facts();
+    const data = { ...facts, amount_micros };
+    const announced = eventOf('HoldReserved.v1', uuidv7(), facts.tenant_id, clock, data);
     if (!spool.append([announced])) throw new VendoError('billing_unavailable');
   }
 
@@ -124,100 +106,100 @@ export class Hold {
   release(outcome: 'not_forwarded' | 'upstream_died' | 'upstream_error'): void {
     if (this.sentAt === null || this.ending) return;
     this.ending = { outcome, cost: 0n };
-    this.write([this.settled()]);
+    const { id, caller } = this.subject;
+    const hold = { hold_id: id, tenant_id: caller.tenantId, subject: caller.capSubject };
+    spoolFrame([settledOf(hold, outcome, 0n, this.around.clock)], id, this.around);
   }
 
-  /** See `Spool.synced`: what was spooled of this hold is covered by it. */
+  /** What must be over before the answer ends: its events on the disk (see `Spool.synced`), the row of what it made. */
   synced(): Promise<void> | null {
-    return this.around.spool.synced();
+    const synced = this.around.spool.synced();
+    if (this.kept === null || synced === null) return this.kept ?? synced;
+    return Promise.all([this.kept, synced]).then(() => undefined);
   }
 
-  /** Prices what was measured and spools it with the settlement as one frame. */
+  /** Prices what was measured and spools it with the settlement as one frame; or spools that a job has begun. */
   settle(reading: Reading, end: AnswerEnd): void {
     if (this.ending) return;
-    const model = reading.model ?? this.subject.request.model;
-    const charge = this.charge(reading);
-    this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
-    const { id, caller, connection, provider, route, request, amount, startedAtMs } = this.subject;
-    const measured = this.event('UsageMeasured.v2', id, {
-      id,
-      tenant_id: caller.tenantId,
-      app_id: caller.appId,
-      key_id: caller.keyId,
-      connection_id: connection.id,
-      provider: provider.slug,
-      route,
-      model,
-      upstream_request_id: end.upstreamRequestId ?? reading.upstreamId,
-      status: end.status,
-      outcome: end.outcome,
-      evidence: end.evidence,
-      ...charge,
-      rate_version: this.rateVersion,
-      hold_micros: microsToWire(amount),
-      reserved_at: this.reservation(),
-      started_at: new Date(startedAtMs).toISOString(),
-      ended_at: this.nowIso(),
-      ttfb_ms: end.ttfbMs,
-      stream: request.stream,
-      provider_units: reading.providerUnits?.quantity.toDecimal() ?? null,
-    });
-    this.write([measured, this.settled()]);
-    // What operators are told of comes behind the settlement: nothing of it may keep that from being written.
-    if (reading.state === 'none' && !reading.failed && end.evidence !== 'counted') this.missingReport(end);
-    if (reading.providerUnits) this.compare(reading.providerUnits, model);
-  }
-
-  /** Billing never fails a call: what cannot be priced becomes lines marked so, and an alert. */
-  private charge(reading: Reading): Charge {
-    try {
-      const context = this.priceContext(reading);
-      const priced = this.subject.rates.price(context, reading.quantities);
-      const charge = {
-        lines: priced.lines,
-        provider_cost_micros: microsToWire(priced.providerCostMicros),
-        cost_micros: microsToWire(priced.costMicros),
-      };
-      for (const { meter, model } of priced.unpriced) this.unpriced(model, meter);
-      return charge;
-    } catch (thrown) {
-      const { id, provider, request } = this.subject;
-      this.around.metrics.pricingFailures.inc({ provider: provider.slug });
-      this.around.logger.error(
-        { err: thrown, call: id, provider: provider.slug, model: request.model },
-        'pricing failed: the usage is recorded unpriced',
-      );
-      this.unpriced(reading.model ?? request.model, null);
-      return { lines: unpricedLines(reading), provider_cost_micros: 0, cost_micros: 0 };
+    const { isShared, provider, request } = this.subject;
+    const { upstreamId } = reading;
+    const { job } = request;
+    const isJob = job?.afterCutOffMs === undefined ? !reading.failed : end.evidence === 'counted';
+    if (job && isJob && upstreamId !== null) {
+      this.start(job, upstreamId, reading, end);
+      return;
     }
+    const charge = this.charge(reading, end);
+    if (!request.stores || upstreamId === null) return;
+    const refund = provider.refunds ? refundOf(this.facts(), charge) : null;
+    if (isShared || refund !== null) this.keep(upstreamId, { job: null, refund });
   }
 
-  /** The answer's model prices where it has a price, else the request's. */
-  private priceContext({ model, tier, contextTokens }: Reading): PriceContext {
-    const { caller, provider, request, rates } = this.subject;
-    const asked: PriceContext = {
-      tenantId: caller.tenantId,
-      provider: provider.slug,
-      rateKeys: provider.rateKeys(request.model),
-      tier: tier ?? request.tier,
-      contextTokens,
-      at: Date.parse(this.reservation()),
-      version: this.rateVersion,
+  private charge(reading: Reading, end: AnswerEnd): Charge {
+    const { provider, request, rates, startedAtMs } = this.subject;
+    const call = {
+      ...this.facts(),
+      tier: request.tier,
+      stream: request.stream,
+      started_at: isoOf(startedAtMs),
     };
-    if (model === null) return asked;
-    const answered = { ...asked, rateKeys: provider.rateKeys(model) };
-    return rates.isPriced(answered, request.needs ?? TOKENS) ? answered : asked;
+    const settlement = new Settlement(call, provider, request.needs ?? TOKENS, rates, this.around);
+    const charge = settlement.price(reading);
+    this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
+    settlement.spool(charge, reading, end);
+    // A job without a name may run all the same, and nobody will ever know what it cost.
+    const isCounted = end.evidence === 'counted' && (!request.job || request.job.afterCutOffMs !== undefined);
+    if (reading.state === 'none' && !reading.failed && !isCounted) this.missingReport(end);
+    return charge;
   }
 
-  private unpriced(model: string, meter: string | null): void {
-    const { caller, provider } = this.subject;
-    this.around.metrics.unpriced.inc({ provider: provider.slug });
-    this.around.callers.reportRateMiss({
-      tenantId: caller.tenantId,
-      provider: provider.slug,
+  /** From here on the hold waits for the job's report, whoever sees it first. */
+  private start(
+    { ttlMs, tier, afterCutOffMs }: JobTerms,
+    upstreamId: string,
+    reading: Reading,
+    { outcome, status }: AnswerEnd,
+  ): void {
+    this.ending = { outcome, cost: 0n };
+    const { id, caller, request, startedAtMs } = this.subject;
+    const job = {
+      ...this.facts(),
+      upstream_id: upstreamId,
+      tier,
+      ttl_ms: ttlMs,
+      status,
+      outcome,
+      stream: request.stream,
+      started_at: isoOf(startedAtMs),
+      counted: afterCutOffMs === undefined ? null : this.counted(reading, afterCutOffMs),
+    };
+    spoolFrame(
+      [eventOf('JobStarted.v1', uuidv7(), caller.tenantId, this.around.clock, job)],
+      id,
+      this.around,
+    );
+    if (afterCutOffMs === undefined) this.keep(upstreamId, { job, refund: null });
+  }
+
+  /** What stands where no report comes for so long from now. */
+  private counted({ model, tier, contextTokens, quantities }: Reading, forMs: number): Job['counted'] {
+    return {
+      after_ms: Math.max(0, this.around.clock.wallMs() - this.subject.startedAtMs) + forMs,
       model,
-      meter,
-    });
+      tier,
+      context_tokens: contextTokens,
+      quantities: quantities.map(({ meter, model: of, quantity }) => ({
+        meter,
+        ...(of === undefined ? {} : { model: of }),
+        quantity: quantity.toDecimal(),
+      })),
+    };
+  }
+
+  private keep(objectId: string, of: Pick<KeptObject, 'job' | 'refund'>): void {
+    const { caller, connection, provider } = this.subject;
+    const key = { provider: provider.slug, connectionId: connection.id, objectId };
+    this.kept = this.around.objects.keep({ ...key, ...of, tenantId: caller.tenantId, ended: false });
   }
 
   private missingReport({ outcome, status }: AnswerEnd): void {
@@ -227,78 +209,36 @@ export class Hold {
     this.around.logger.error({ ...facts, status, outcome }, 'the answer carried no usage report');
   }
 
-  /** The price list says other units than the provider's own count: a discount, or a change that finance should know. */
-  private compare({ quantity, shouldBe }: ProviderUnits, model: string): void {
-    if (shouldBe === null) return;
-    const { id, caller, provider, route } = this.subject;
-    this.around.metrics.unitsDiffer.inc({ provider: provider.slug });
-    const facts = { call: id, tenant: caller.tenantId, provider: provider.slug, route, model };
-    this.around.logger.warn(
-      { ...facts, provider_units: quantity.toDecimal(), should_be: shouldBe.toDecimal() },
-      "the provider's own count is not what its price list says",
-    );
-  }
-
-  private settled(): VendoEvent {
-    const { id, caller } = this.subject;
-    const { outcome, cost } = this.ending ?? { outcome: 'not_forwarded', cost: 0n };
-    return this.event('HoldSettled.v1', uuidv7(), {
+  private facts(): CallFacts {
+    const { id, caller, connection, provider, route, request, amount } = this.subject;
+    return {
       hold_id: id,
       tenant_id: caller.tenantId,
       subject: caller.capSubject,
-      cost_micros: microsToWire(cost),
-      outcome,
-    });
-  }
-
-  private event<T extends EventType>(
-    type: T,
-    id: string,
-    data: Extract<VendoEvent, { type: T }>['data'],
-  ): VendoEvent {
-    return { id, type, tenantId: this.subject.caller.tenantId, at: this.nowIso(), data } as VendoEvent;
-  }
-
-  /** The spool keeps and retries what it cannot write; a throw of it must not fail the answer either. */
-  private write(events: readonly VendoEvent[]): void {
-    try {
-      if (this.around.spool.append(events)) return;
-      this.around.metrics.spoolFailures.inc();
-    } catch (thrown) {
-      this.around.metrics.spoolFailures.inc();
-      this.around.logger.fatal(
-        { err: thrown, call: this.subject.id },
-        'the spool did not take the end of a hold',
-      );
-    }
+      app_id: caller.appId,
+      key_id: caller.keyId,
+      connection_id: connection.id,
+      provider: provider.slug,
+      route,
+      model: request.model,
+      rate_version: this.rateVersion,
+      hold_micros: microsToWire(amount),
+      reserved_at: this.reservation(),
+    };
   }
 
   private reservation(): string {
     if (this.reservedAt === null) throw new Error('the hold was never reserved');
     return this.reservedAt;
   }
+}
 
-  private nowIso(): string {
-    return new Date(this.around.clock.wallMs()).toISOString();
-  }
+function isoOf(wallMs: number): string {
+  return new Date(wallMs).toISOString();
 }
 
 function refusalOf({ code, retry_after }: Extract<ReserveDecision, { status: 'refused' }>): VendoError {
   // The gateway made the id, so a conflict about it is a fault of ours, not of the caller.
   if (code === 'hold_conflict' || code === 'hold_ended') return new VendoError('billing_unavailable');
   return new VendoError(code, undefined, retry_after === undefined ? {} : { retry_after });
-}
-
-function unpricedLines({ quantities }: Reading): UsageLine[] {
-  return quantities.map(({ meter, model, quantity }) => ({
-    meter,
-    ...(model === undefined ? {} : { model }),
-    quantity: quantity.toDecimal(),
-    unit_cost_usd: '0',
-    per: '1',
-    margin_pct: '0',
-    cost_micros_exact: '0/1',
-    cost_micros: 0,
-    unpriced: true,
-  }));
 }

@@ -4,8 +4,8 @@ import type { Reading, UsageMeter } from '../providers/provider.js';
 import { BodyReader } from './body-reader.js';
 import { JsonDigest } from './json-digest.js';
 
-function digest(text: string, chunkBytes = 7): unknown {
-  const reader = new JsonDigest();
+function digest(text: string, chunkBytes = 7, depth?: number): unknown {
+  const reader = new JsonDigest(depth);
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; at += chunkBytes) reader.feed(bytes.subarray(at, at + chunkBytes));
   const kept = reader.end();
@@ -57,6 +57,23 @@ it('empties long strings and thins out lists of numbers', () => {
   });
   expect(digest(text)).toEqual({ data: [{ embedding: [0.5] }, { b64_json: '' }], usage: { n: 7 } });
 });
+
+it('keeps of what is nested deeper than asked that it is there', () =>
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.string(), fc.jsonValue()),
+      fc.integer({ min: 1, max: 20 }),
+      (value, size) => {
+        const text = JSON.stringify(value);
+        const shallow = Object.entries(JSON.parse(text) as object).map(([key, item]) => {
+          const isNested = typeof item === 'object' && item !== null;
+          return [key, isNested ? (Array.isArray(item) ? [] : {}) : essence(item)];
+        });
+        expect(digest(text, size, 1)).toEqual(Object.fromEntries(shallow));
+      },
+    ),
+    { numRuns: 500 },
+  ));
 
 it('gives up on what is nested without end', () => {
   expect(digest('['.repeat(100_000))).toBeNull();

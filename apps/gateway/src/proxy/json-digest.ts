@@ -34,6 +34,9 @@ export class JsonDigest {
   private keepsScalar = true;
   private commaIsDue = false;
 
+  /** @param depth of what is nested deeper, only that it is an object or a list is kept. */
+  constructor(private readonly depth = DEPTH_MAX) {}
+
   feed(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length && this.state !== 'given up') {
@@ -66,8 +69,8 @@ export class JsonDigest {
     if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
       this.keepDueComma();
       if (this.lists.length >= DEPTH_MAX) this.state = 'given up';
-      this.lists.push(byte === OPEN_LIST);
       this.keep(chunk.subarray(at, at + 1));
+      this.lists.push(byte === OPEN_LIST);
       return at + 1;
     }
     if (byte === COLON) {
@@ -135,6 +138,7 @@ export class JsonDigest {
   }
 
   private keep(bytes: Buffer): void {
+    if (this.lists.length > this.depth) return;
     if (this.kept.length + bytes.length > DIGEST_BYTES_MAX) this.giveUp();
     else if (this.state !== 'given up') this.kept.add(bytes);
   }

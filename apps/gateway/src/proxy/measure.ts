@@ -12,7 +12,8 @@ export interface Measured {
   outcome: Outcome;
 }
 
-const NO_READING: Reading = {
+/** Nothing was reported. */
+export const NO_READING: Reading = {
   model: null,
   tier: null,
   quantities: [],

@@ -13,10 +13,13 @@ import { Metrics, RuntimeModule, SystemClock } from '@vendo/runtime';
 import type { Caller, Callers, Connection, Freshness } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { Edge } from '../edge/edge.js';
+import { MemoryObjectTable } from '../objects/memory.object-table.js';
+import { StoredObjects } from '../objects/stored-objects.js';
 import type { Spool } from '../spool/spool.js';
 import type { DrainLimits } from './drains.js';
+import { JobEnds } from './job-ends.js';
 import { PROXY_LIMITS } from './limits.js';
-import { ProxyService } from './proxy.service.js';
+import { type ProxyParts, ProxyService } from './proxy.service.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UndiciUpstreams } from './undici.upstreams.js';
 
@@ -116,6 +119,8 @@ export class ProxyWorld {
   writes: (frame: number) => boolean = () => true;
   rates: RateBook = new RateBook(RATES, MARGINS, 1);
   connection: Connection = CONNECTION;
+  /** What the registry keeps of objects in the providers' accounts. */
+  readonly objects = new MemoryObjectTable();
   /** What a connection to a shared account stores of the tenant's part of it. */
   accountPart: string | null = null;
   upstreamOrigin = '';
@@ -143,6 +148,8 @@ export class ProxyWorld {
   private readonly watchers = new Set<() => void>();
   private readonly sockets = new Set<Socket>();
   private proxy: ProxyService | null = null;
+  /** What the proxy is made of, for the rooms beside it. */
+  parts!: ProxyParts;
   private app: NestFastifyApplication | null = null;
   private readonly upstream = http.createServer((request, response) => this.receive(request, response));
 
@@ -260,6 +267,22 @@ export class ProxyWorld {
       this.logged.push(fields);
       this.changed();
     };
+    const callers = this.callers();
+    const spool = this.spool();
+    const logger = { debug: log, info: log, warn: log, error: log, fatal: log };
+    const objects = new StoredObjects(this.objects, logger, this.metrics);
+    this.parts = {
+      callers,
+      vault: this.vault(),
+      objects,
+      jobEnds: new JobEnds({ callers, objects, spool, clock: this.clock, logger, metrics }),
+      ledger: this.ledger(),
+      spool,
+      upstreams: new UndiciUpstreams(this.upstreamTimeoutMs, CONNECT_TIMEOUT_MS),
+      clock: this.clock,
+      logger,
+      metrics,
+    };
     return new ProxyService(
       {
         maxBodyBytes: 100_000,
@@ -269,16 +292,7 @@ export class ProxyWorld {
         drains: this.drains,
         stopGraceMs: this.stopGraceMs,
       },
-      {
-        callers: this.callers(),
-        vault: this.vault(),
-        ledger: this.ledger(),
-        spool: this.spool(),
-        upstreams: new UndiciUpstreams(this.upstreamTimeoutMs, CONNECT_TIMEOUT_MS),
-        clock: this.clock,
-        logger: { debug: log, info: log, warn: log, error: log, fatal: log },
-        metrics,
-      },
+      this.parts,
     );
   }
 
@@ -329,6 +343,10 @@ export class ProxyWorld {
         const connection = { ...this.connection, provider };
         if (suits?.(connection) === false) throw new VendoError('binding_missing');
         return connection;
+      },
+      connection: async () => {
+        await this.beforeConnect();
+        return this.connection;
       },
       rates: () => this.rates,
       reportRateMiss: (miss: { model: string; meter: string | null }) => void this.rateMisses.push(miss),

@@ -17,6 +17,8 @@ export class ProxyMetrics {
   readonly unreported;
   readonly unitsDiffer;
   readonly poolExhausted;
+  readonly jobsSettled;
+  readonly refunds;
 
   constructor(metrics: Metrics) {
     this.calls = metrics.counter('vendo_proxy_calls_total', 'Calls by what became of them', [
@@ -68,6 +70,16 @@ export class ProxyMetrics {
       'vendo_proxy_pool_account_exhausted_total',
       "Answers by which a provider says that the operator's own account is out of money",
       ['provider'],
+    );
+    this.refunds = metrics.counter(
+      'vendo_proxy_refunds_total',
+      'Charges given back because the provider did',
+      ['provider'],
+    );
+    this.jobsSettled = metrics.counter(
+      'vendo_jobs_settled_total',
+      'Jobs whose end this gateway has reported, by what the provider said',
+      ['provider', 'how'],
     );
   }
 }

@@ -9,7 +9,9 @@ import { LedgerClient } from '@vendo/ledger-api';
 import { Clock, Health, LOGGER, type Logger, Metrics } from '@vendo/runtime';
 import { Callers } from '../callers/callers.js';
 import { CredentialVault } from '../credentials/credential-vault.js';
+import { StoredObjects } from '../objects/stored-objects.js';
 import { Spool } from '../spool/spool.js';
+import { JobEnds } from './job-ends.js';
 import { type ProxyConfig, ProxyService } from './proxy.service.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UndiciUpstreams } from './undici.upstreams.js';
@@ -18,11 +20,11 @@ import { Upstreams } from './upstreams.js';
 export interface ProxyModuleConfig extends ProxyConfig {
   /** Until the headers of a provider's answer, and between two of its chunks, milliseconds. */
   upstreamTimeoutMs: number;
-  /** The modules that provide Callers, CredentialVault, LedgerClient and Spool, unless they are global. */
+  /** The modules that provide Callers, CredentialVault, StoredObjects, LedgerClient and Spool, unless they are global. */
   imports: NonNullable<ModuleMetadata['imports']>;
 }
 
-/** Provides ProxyService. Ends open calls in the first phase of a shutdown, before anything that they need. */
+/** Provides ProxyService and JobEnds. Ends open calls in the first phase of a shutdown, before anything that they need. */
 @Module({})
 export class ProxyModule implements OnModuleDestroy {
   constructor(
@@ -42,21 +44,58 @@ export class ProxyModule implements OnModuleDestroy {
           inject: [Metrics],
         },
         {
+          provide: JobEnds,
+          inject: [Callers, StoredObjects, Spool, Clock, LOGGER, ProxyMetrics],
+          useFactory: (
+            callers: Callers,
+            objects: StoredObjects,
+            spool: Spool,
+            clock: Clock,
+            logger: Logger,
+            metrics: ProxyMetrics,
+          ) => new JobEnds({ callers, objects, spool, clock, logger, metrics }),
+        },
+        {
           provide: ProxyService,
-          inject: [Callers, CredentialVault, LedgerClient, Spool, Upstreams, Clock, LOGGER, ProxyMetrics],
+          inject: [
+            Callers,
+            CredentialVault,
+            StoredObjects,
+            JobEnds,
+            LedgerClient,
+            Spool,
+            Upstreams,
+            Clock,
+            LOGGER,
+            ProxyMetrics,
+          ],
           useFactory: (
             callers: Callers,
             vault: CredentialVault,
+            objects: StoredObjects,
+            jobEnds: JobEnds,
             ledger: LedgerClient,
             spool: Spool,
             upstreams: Upstreams,
             clock: Clock,
             logger: Logger,
             metrics: ProxyMetrics,
-          ) => new ProxyService(config, { callers, vault, ledger, spool, upstreams, clock, logger, metrics }),
+          ) =>
+            new ProxyService(config, {
+              callers,
+              vault,
+              objects,
+              jobEnds,
+              ledger,
+              spool,
+              upstreams,
+              clock,
+              logger,
+              metrics,
+            }),
         },
       ],
-      exports: [ProxyService],
+      exports: [ProxyService, JobEnds],
     };
   }
 

@@ -8,8 +8,9 @@ import type { Clock, Logger } from '@vendo/runtime';
 import type { Caller, Callers, Connection } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { hasTraversal, type ProxyTarget, queryOf } from '../edge/target.js';
+import type { KeptObject } from '../objects/object-table.js';
+import type { StoredObjects } from '../objects/stored-objects.js';
 import type {
-  Account,
   CostBound,
   FreeRoute,
   MeteredRequest,
@@ -28,9 +29,12 @@ import { ClientLeft, Exchange, type Upload } from './exchange.js';
 import { FundsWatch } from './funds-watch.js';
 import { requestHeaders } from './headers.js';
 import { Hold } from './hold.js';
+import { type JobEnds, JobPoll, ReportMeter } from './job-ends.js';
+import { NamedObjects, refuseForeignObjects } from './named-objects.js';
 import { type OpenCall, OpenCalls } from './open-calls.js';
 import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
+import { RefundMeter, RefundPoll } from './refunds.js';
 import { type Metering, Relay, type RelayBounds } from './relay.js';
 import { SendQueues } from './send-queues.js';
 import { Turns } from './turns.js';
@@ -52,6 +56,8 @@ export interface ProxyConfig {
 export interface ProxyParts {
   callers: Callers;
   vault: CredentialVault;
+  objects: StoredObjects;
+  jobEnds: JobEnds;
   ledger: LedgerClient;
   spool: Spool;
   upstreams: Upstreams;
@@ -74,6 +80,7 @@ export class ProxyService {
   private readonly turns = new Turns();
   private readonly bodies: BodyBudget;
   private readonly funds: FundsWatch;
+  private readonly named: NamedObjects;
 
   constructor(
     private readonly config: ProxyConfig,
@@ -86,6 +93,7 @@ export class ProxyService {
       (open) => metrics.open.set(open),
     );
     this.drains = new Drains(config.drains, (draining) => metrics.draining.set(draining));
+    this.named = new NamedObjects(parts.objects);
     this.bodies = new BodyBudget(config.maxBodiesBytes, (bytes) => metrics.bodyBytes.set(bytes));
   }
 
@@ -126,7 +134,8 @@ export class ProxyService {
     const { route, params } = match;
     call.route = route.name;
     if (this.open.stopping) throw new VendoError('billing_unavailable');
-    if (route.class === 'free') await this.walkFree(call, call.caller, provider, route, forwarded, exchange);
+    if (route.class === 'free')
+      await this.walkFree(call, call.caller, provider, route, params, forwarded, exchange);
     else await this.walkMetered(call, call.caller, provider, route, params, forwarded, exchange);
   }
 
@@ -136,6 +145,7 @@ export class ProxyService {
     caller: Caller,
     provider: Provider,
     route: FreeRoute,
+    params: RouteMatch['params'],
     path: string,
     exchange: Exchange,
   ): Promise<void> {
@@ -146,12 +156,28 @@ export class ProxyService {
       throw new VendoError('invalid_body', 'This route takes no body.');
     const accountObjects = Buffer.isBuffer(body) ? (route.accountObjectsIn?.(body) ?? []) : [];
     const connection = await this.connect(call, caller, provider, exchange, 'free');
-    refuseForeignObjects(this.parts.vault.account(connection), [
-      ...(route.accountObjects ?? []),
-      ...accountObjects,
-    ]);
+    const account = this.parts.vault.account(connection);
+    refuseForeignObjects(account, [...(route.accountObjects ?? []), ...accountObjects]);
+    const stored = Buffer.isBuffer(body) ? route.storedObjectsIn?.(body) : [];
+    await this.named.assertOwn(connection, account, stored);
+    const id = route.object === undefined ? undefined : params[route.object];
+    const object = id === undefined ? null : await this.named.lookUp(connection, account, id);
     exchange.assertThere();
-    this.forward(call, provider, connection, path, body, exchange, route.method, null);
+    const metering = route.reports ? this.listening(provider, object) : null;
+    this.forward(call, provider, connection, path, body, exchange, route.method, metering);
+  }
+
+  /** Reads the answer to a question after a job that has not been charged yet, or a charge that may be given back. */
+  private listening({ jobs, refunds }: Provider, object: KeptObject | null): Metering | null {
+    if (!object || object.ended) return null;
+    const { job, refund, objectId } = object;
+    if (job && jobs) {
+      const meter = new ReportMeter(jobs, job);
+      return { hold: new JobPoll(this.parts.jobEnds, job, meter), meter, stream: false, mayDrop: false };
+    }
+    if (!refund || !refunds) return null;
+    const meter = new RefundMeter(refunds, objectId);
+    return { hold: new RefundPoll(refund, object, meter, this.parts), meter, stream: false, mayDrop: false };
   }
 
   /** Held, forwarded, measured, priced, settled. */
@@ -173,12 +199,14 @@ export class ProxyService {
       contentType: exchange.header('content-type') ?? '',
     });
     // A mistake that happens, and the model stands in log lines, events and rate misses.
-    if (carriesKey(request.model)) throw new VendoError('invalid_body', 'The model is an API key.');
+    if ([request.model, ...(request.extras ?? [])].some(carriesKey))
+      throw new VendoError('invalid_body', 'The model is an API key.');
     call.model = request.model;
     call.stream = request.stream;
     const connection = await this.connect(call, caller, provider, exchange, 'metered', request.binding);
     const account = this.parts.vault.account(connection);
     refuseForeignObjects(account, request.accountObjects);
+    await this.named.assertOwn(connection, account, request.storedObjects);
     const forwarded = request.bodyFor?.(account) ?? request.body;
     const { amount, rates } = this.quote(caller, provider, request);
     if (this.parts.spool.refusal() !== null) throw new VendoError('billing_unavailable');
@@ -188,6 +216,7 @@ export class ProxyService {
         id: call.id,
         caller,
         connection,
+        isShared: account.isShared,
         provider,
         route: route.name,
         request,
@@ -233,7 +262,7 @@ export class ProxyService {
 
   /** min(the provider's ceiling, what the request can cost). Throws VendoError `rate_missing`. */
   private quote(caller: Caller, provider: Provider, request: MeteredRequest): Quote {
-    const { model, tier, bound, needs = TOKENS } = request;
+    const { model, tier, bound, needs = TOKENS, extras = [] } = request;
     const rates = this.parts.callers.rates();
     const context: PriceContext = {
       tenantId: caller.tenantId,
@@ -244,13 +273,10 @@ export class ProxyService {
       at: this.parts.clock.wallMs(),
       version: rates.version,
     };
-    if (!rates.isPriced(context, needs)) {
-      this.parts.callers.reportRateMiss({
-        tenantId: caller.tenantId,
-        provider: provider.slug,
-        model,
-        meter: null,
-      });
+    for (const name of [model, ...extras]) {
+      if (rates.isPriced({ ...context, rateKeys: provider.rateKeys(name) }, needs)) continue;
+      const miss = { tenantId: caller.tenantId, provider: provider.slug, model: name, meter: null };
+      this.parts.callers.reportRateMiss(miss);
       throw new VendoError('rate_missing');
     }
     const ceiling = provider.holdCeiling;
@@ -355,13 +381,4 @@ function asksForWebSocket(exchange: Exchange): boolean {
 
 function isBindingMissing(thrown: unknown): thrown is VendoError {
   return thrown instanceof VendoError && thrown.code === 'binding_missing';
-}
-
-/** What is stored in an account that tenants share is nobody's to name. */
-function refuseForeignObjects({ isShared }: Account, objects: readonly string[] = []): void {
-  if (!isShared || objects.length === 0) return;
-  throw new VendoError(
-    'invalid_body',
-    `The provider's account is shared here, so objects stored in it cannot be named: ${objects.join(', ')}.`,
-  );
 }

@@ -55,6 +55,15 @@ describe('a refusal before the ledger is asked reserves nothing', () => {
       400,
       {
         path: '/proxy/openai/v1/responses',
+        body: JSON.stringify({ model: 'gpt-4o-mini', input: 'hi', conversation: 'conv_1' }),
+      },
+      () => Object.assign(world, { connection: { ...world.connection, ...POOL } }),
+    ],
+    [
+      'a response of somebody else',
+      404,
+      {
+        path: '/proxy/openai/v1/responses',
         body: JSON.stringify({ model: 'gpt-4o-mini', input: 'hi', previous_response_id: 'resp_1' }),
       },
       () => Object.assign(world, { connection: { ...world.connection, ...POOL } }),

@@ -7,17 +7,17 @@ import type { Drain, Drains } from './drains.js';
 import type { Exchange } from './exchange.js';
 import type { ErrorBody } from './funds-watch.js';
 import { responseHeaders } from './headers.js';
-import type { Hold } from './hold.js';
 import { type Ending, isKnownAtHead, measure, readHead } from './measure.js';
 import type { OpenCall } from './open-calls.js';
 import { OwnAnswer } from './own-answer.js';
 import type { SendQueues } from './send-queues.js';
+import type { AnswerTaker } from './settlement.js';
 import { openTap, type Tap, type TapSink } from './tap.js';
 import type { Turn, Turns } from './turns.js';
 
-/** What a metered answer is measured with; free ones have none. */
+/** What an answer is measured with; those that say nothing of costs have none. */
 export interface Metering {
-  hold: Hold;
+  hold: AnswerTaker;
   meter: UsageMeter;
   /** The request asked for an event stream. */
   stream: boolean;

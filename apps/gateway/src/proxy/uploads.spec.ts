@@ -255,11 +255,10 @@ describe('a free route that names objects of the account', () => {
   const POLL = { method: 'GET', path: '/proxy/muapi/api/v1/predictions/r-1/result' };
   const HEADERS = { 'x-account-balance': '12.5', 'x-muapi-cost-usd': '0.025', 'x-request-id': 'q' };
 
-  it('is refused on the shared account', async () => {
+  it('finds none on the shared account that no answer has named', async () => {
     world.connection = { ...world.connection, profile: 'vendo_managed_pool', sealedCredential: null };
     const got = await send(world, POLL).got;
-    expect(got).toMatchObject({ status: 400, headers: { 'vendo-error-code': 'invalid_body' } });
-    expect(got?.body.toString()).toContain('request_id');
+    expect(got).toMatchObject({ status: 404, headers: { 'vendo-error-code': 'object_not_found' } });
     expect(world.seen).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { Rational } from '@vendo/money';
 import { type Foreign, listOf, nameOf, objectOf } from '../foreign-json.js';
-import { type Headers, HeadMeter } from '../head-meter.js';
-import type { EventVerdict, ProviderUnits, Reading, UsageMeter } from '../provider.js';
+import { HeadMeter } from '../head-meter.js';
+import type { EventVerdict, Headers, ProviderUnits, Reading, UsageMeter } from '../provider.js';
 import { type Counts, decimalOf, quantitiesOf } from '../quantities.js';
 import { PASS } from '../verdicts.js';
 

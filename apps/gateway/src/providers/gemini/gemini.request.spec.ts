@@ -139,12 +139,22 @@ describe('gemini requests', () => {
       'fileUri',
     ],
     [GENERATE, { tools: [{ file_search: { file_search_store_names: ['a'] } }] }, 'fileSearch'],
-    [INTERACTIONS, { model: 'm', previous_interaction_id: 'v1_1' }, 'previous_interaction_id'],
+    [INTERACTIONS, { model: 'm', previous_interaction_id: ['v1_1'] }, 'previous_interaction_id'],
     [INTERACTIONS, { model: 'm', input: [{ type: 'image', uri: 'gs://a/b' }] }, 'uri'],
     [CHAT, { model: 'm', extra_body: { google: { cached_content: 'a' } } }, 'cached_content'],
   ])('%s with %j reads what is stored in the account', (path, body, field) =>
     expect(read(path, body).accountObjects).toEqual([field]),
   );
+
+  it('an interaction that an answer has named can be looked up, and is kept unless the request says otherwise', () => {
+    const body = { model: 'm', previous_interaction_id: 'v1_1' };
+    expect(read(INTERACTIONS, body)).toMatchObject({
+      accountObjects: [],
+      storedObjects: [{ field: 'previous_interaction_id', id: 'v1_1' }],
+      stores: true,
+    });
+    expect(read(INTERACTIONS, { ...body, store: false }).stores).toBe(false);
+  });
 
   it('an address on the web is nobody’s object', () => {
     const fileData = { fileUri: 'https://www.youtube.com/watch?v=1' };

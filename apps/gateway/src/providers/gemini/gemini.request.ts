@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Foreign, isObject, listOf, objectOf } from '../foreign-json.js';
+import { type Foreign, isObject, listOf, nameOf, objectOf } from '../foreign-json.js';
 import type { CostBound, MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
@@ -43,6 +43,7 @@ const InteractionBody = z.object({
   response_modalities: Any,
   cached_content: Any,
   previous_interaction_id: Any,
+  store: Any,
   service_tier: Any,
 });
 type InteractionBody = z.infer<typeof InteractionBody>;
@@ -121,6 +122,7 @@ export function readInteraction({ body, query }: RouteRequest): MeteredRequest {
       throw invalid(`"${field}" is not supported here: the answer of such a call carries no usage.`);
   const tools = listOf(request.tools).map(objectOf);
   refuseMaps(tools.some(({ type }) => type === 'google_maps'));
+  const previous = nameOf(request.previous_interaction_id);
   return {
     model: request.model,
     stream: request.stream === true,
@@ -128,11 +130,13 @@ export function readInteraction({ body, query }: RouteRequest): MeteredRequest {
     body,
     bound: interactionBound(request, tools, body.length),
     accountObjects: named({
-      previous_interaction_id: request.previous_interaction_id,
+      previous_interaction_id: request.previous_interaction_id && previous === null,
       cached_content: request.cached_content,
       uri: blocksOf(request.input).some(namesFile),
       file_search: tools.some(({ type }) => type === 'file_search' || type === 'retrieval'),
     }),
+    storedObjects: previous === null ? [] : [{ field: 'previous_interaction_id', id: previous }],
+    stores: request.store !== false,
     meter: () => new InteractionMeter(request.model, () => interactionFloor(readAgain(body))),
   };
 }

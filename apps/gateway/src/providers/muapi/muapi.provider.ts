@@ -2,6 +2,7 @@ import type { Provider } from '../provider.js';
 import { feed } from './muapi.feed.js';
 import { rateKeys } from './muapi.models.js';
 import { routes } from './muapi.routes.js';
+import { isRefunded } from './muapi.usage.js';
 
 export const muapi: Provider = {
   slug: 'muapi',
@@ -20,4 +21,5 @@ export const muapi: Provider = {
   accountHeaders: { answered: ['x-account-balance', 'x-muapi-*'] },
   outOfFunds: (status) => status === 402,
   rateKeys,
+  refunds: { isRefunded },
 };

@@ -1,5 +1,6 @@
 import { VendoError } from '@vendo/errors';
 import { z } from 'zod';
+import { nameOf } from '../foreign-json.js';
 import type { MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readRequestBody } from '../request-body.js';
 import { isNoModel } from './muapi.models.js';
@@ -32,7 +33,14 @@ export function readSubmit({ body, params, query }: RouteRequest): MeteredReques
     // One unit of each: a flat model costs its price, and a dynamic one may cost the ceiling.
     bound: { kind: 'units', units: { requests: 1, usd: 1 } },
     needs: ['requests', 'usd'],
-    accountObjects: EARLIER_JOBS.filter((field) => Boolean(request[field])),
+    accountObjects: EARLIER_JOBS.filter(
+      (field) => Boolean(request[field]) && nameOf(request[field]) === null,
+    ),
+    storedObjects: EARLIER_JOBS.flatMap((field) => {
+      const id = nameOf(request[field]);
+      return id === null ? [] : [{ field, id }];
+    }),
+    stores: true,
     meter: () => new SubmitMeter(),
   };
 }

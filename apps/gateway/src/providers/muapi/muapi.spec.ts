@@ -68,8 +68,18 @@ describe('muapi submits', () => {
   it('have models that only begin like what is none', () =>
     expect(read('/api/v1/agentic-upscaler').model).toBe('agentic-upscaler'));
 
-  it.each(['request_id', 'task_id', 'prediction_id'])('that go on with an earlier job name it: %s', (field) =>
-    expect(read(IMAGE, { ...PROMPT, [field]: 'job-1' }).accountObjects).toEqual([field]),
+  it.each(['request_id', 'task_id', 'prediction_id'])(
+    'that go on with an earlier job name it: %s',
+    (field) => {
+      expect(read(IMAGE, { ...PROMPT, [field]: 'job-1' })).toMatchObject({
+        accountObjects: [],
+        storedObjects: [{ field, id: 'job-1' }],
+      });
+      expect(read(IMAGE, { ...PROMPT, [field]: ['job-1'] })).toMatchObject({
+        accountObjects: [field],
+        storedObjects: [],
+      });
+    },
   );
 });
 
@@ -218,10 +228,11 @@ describe('muapi routes', () => {
     expect(routeOf(method, target)).toMatchObject({ class: kind, name }),
   );
 
-  it('stream their uploads, and keep the ids of jobs to accounts of their own', () => {
+  it('stream their uploads, and open jobs to who made them', () => {
     expect(routeOf('POST', '/api/v1/upload_file')).toMatchObject({ upload: true });
     expect(routeOf('GET', '/api/v1/predictions/r-1/result')).toMatchObject({
-      accountObjects: ['request_id'],
+      object: 'id',
+      reports: true,
     });
   });
 

@@ -1,7 +1,7 @@
 import { Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 import { isObject, nameOf, objectOf } from '../foreign-json.js';
-import type { EventVerdict, Reading, UsageMeter } from '../provider.js';
+import type { EventVerdict, Headers, Reading, UsageMeter } from '../provider.js';
 import { decimalOf } from '../quantities.js';
 import { PASS } from '../verdicts.js';
 
@@ -15,7 +15,7 @@ export class SubmitMeter implements UsageMeter {
   private failed = false;
   private id: string | null = null;
 
-  onHead(headers: Readonly<Record<string, string | string[] | undefined>>): void {
+  onHead(headers: Headers): void {
     this.usd = decimalOf(headers['x-muapi-cost-usd']);
     this.refunded = headers['x-muapi-cost-refunded'] === 'true';
     this.isFromHead = this.usd !== null;
@@ -67,4 +67,13 @@ export class SubmitMeter implements UsageMeter {
     if (this.refunded) return [];
     return this.usd === null ? [REQUEST] : [REQUEST, { meter: 'usd', quantity: this.usd }];
   }
+}
+
+/** A poll repeats the cost; that a job failed says nothing of its money, only `refunded` does. */
+export function isRefunded(json: unknown, headers: Headers, jobId: string): boolean {
+  const body = objectOf(json);
+  const named = nameOf(body.request_id) ?? nameOf(body.id);
+  if (named !== null && named !== jobId) return false;
+  const { refunded } = objectOf(body.cost);
+  return typeof refunded === 'boolean' ? refunded : headers['x-muapi-cost-refunded'] === 'true';
 }

@@ -25,6 +25,7 @@ const ChatBody = z.object({
   stream: Flag,
   stream_options: StreamOptions,
   service_tier: Tier,
+  store: Flag,
   n: Count,
   best_of: Count,
   max_tokens: Count,
@@ -65,6 +66,7 @@ export function readChat({ body }: RouteRequest): MeteredRequest {
     body: forwarded,
     bound: chatBound(chat, body.length),
     accountObjects: partsOf(chat.messages).some(namesFile) ? ['file_id'] : [],
+    stores: chat.store === true,
     meter: () => new ChatMeter(asked, () => chatFloor(readAgain(forwarded)), searching),
   };
 }

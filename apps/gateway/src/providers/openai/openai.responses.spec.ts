@@ -110,7 +110,8 @@ describe('a compaction', () => {
   it('holds the ceiling, and names what is stored', () =>
     expect(readRequest(openai, COMPACT, { model: 'gpt-5', previous_response_id: 'resp_1' })).toMatchObject({
       bound: { kind: 'ceiling' },
-      accountObjects: ['previous_response_id'],
+      accountObjects: [],
+      storedObjects: [{ field: 'previous_response_id', id: 'resp_1' }],
     }));
 });
 
@@ -131,5 +132,7 @@ describe('objects of the account', () => {
     const named = (body: object) => route.accountObjectsIn?.(Buffer.from(JSON.stringify(body)));
     expect(named({ input: 'hi', conversation: 'conv_1' })).toEqual(['conversation']);
     expect(named({ model: 'gpt-5', input: 'hi' })).toEqual([]);
+    const stored = route.storedObjectsIn?.(Buffer.from('{"previous_response_id":"resp_1"}'));
+    expect(stored).toEqual([{ field: 'previous_response_id', id: 'resp_1' }]);
   });
 });

@@ -17,6 +17,7 @@ import type {
   Reading,
   RouteRequest,
   SseEvent,
+  StoredObject,
   UsageMeter,
 } from '../provider.js';
 import { opening, type QuietEvents } from '../quiet-events.js';
@@ -44,6 +45,7 @@ const ResponsesBody = z.object({
   service_tier: Tier,
   max_output_tokens: Count,
   background: Flag,
+  store: Flag,
   input: z.unknown().optional(),
   tools: z.unknown().optional(),
   text: z.unknown().optional(),
@@ -68,6 +70,8 @@ export function readResponses({ body }: RouteRequest): MeteredRequest {
     body,
     bound: responsesBound(request, body.length),
     accountObjects: accountObjects(request),
+    storedObjects: storedObjects(request),
+    stores: request.store !== false,
     meter: () =>
       new ResponsesMeter(
         () => responsesFloor(readAgain(body)),
@@ -86,6 +90,7 @@ export function readCompact({ body }: RouteRequest): MeteredRequest {
     body,
     bound: { kind: 'ceiling' },
     accountObjects: accountObjects(request),
+    storedObjects: storedObjects(request),
     meter: () =>
       new ResponsesMeter(
         () => responsesFloor(readAgain(body)),
@@ -97,6 +102,11 @@ export function readCompact({ body }: RouteRequest): MeteredRequest {
 /** Counts the tokens of a request. Throws VendoError invalid_body. */
 export function objectsOfInputTokens(body: Buffer): string[] {
   return accountObjects(readRequestBody(body, ResponsesBody.partial({ model: true })));
+}
+
+/** The same, for those that answers have named. Throws VendoError invalid_body. */
+export function storedInInputTokens(body: Buffer): StoredObject[] {
+  return storedObjects(readRequestBody(body, ResponsesBody.partial({ model: true })));
 }
 
 function responsesBound(request: ResponsesBody, bytes: number): CostBound {
@@ -148,7 +158,7 @@ function accountObjects(request: Omit<ResponsesBody, 'model'>): string[] {
   const tools = listOf(request.tools).map(objectOf);
   const parts = items.flatMap((item) => [...listOf(item.content), ...listOf(item.output)]);
   const found: [string, boolean][] = [
-    ['previous_response_id', Boolean(request.previous_response_id)],
+    ['previous_response_id', Boolean(request.previous_response_id) && storedObjects(request).length === 0],
     ['conversation', Boolean(request.conversation)],
     ['prompt', Boolean(request.prompt)],
     ['item_reference', items.some(isItemReference)],
@@ -158,6 +168,14 @@ function accountObjects(request: Omit<ResponsesBody, 'model'>): string[] {
     ['skill_id', tools.some(namesSkill)],
   ];
   return found.flatMap(([field, present]) => (present ? [field] : []));
+}
+
+/** The response that this one goes on from: an answer has named it. */
+function storedObjects({
+  previous_response_id,
+}: Pick<ResponsesBody, 'previous_response_id'>): StoredObject[] {
+  const id = nameOf(previous_response_id);
+  return id === null ? [] : [{ field: 'previous_response_id', id }];
 }
 
 /** `{"type":"item_reference","id":..}`; the type may be left out. */

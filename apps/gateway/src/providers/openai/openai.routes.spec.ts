@@ -19,15 +19,16 @@ describe('openai routes', () => {
     ['POST', '/v1/moderations', 'free'],
     ['POST', '/v1/responses/input_tokens', 'free'],
     ['GET', '/v1/models/ft:gpt-4o:acme::1', 'free'],
+    ['GET', '/v1/responses/resp_1?stream=true', 'free'],
+    ['GET', '/v1/chat/completions/chatcmpl_1/messages', 'free'],
   ])('%s %s is %s', (method, path, expected) => expect(classOf(method, path)).toBe(expected));
 
   const NOT_OURS = [
-    ['GET', '/v1/responses/resp_1'],
-    ['DELETE', '/v1/responses/resp_1'],
-    ['GET', '/v1/responses/resp_1/input_items'],
-    ['POST', '/v1/responses/resp_1/cancel'],
-    ['GET', '/v1/chat/completions/chatcmpl_1'],
     ['GET', '/v1/responses'],
+    ['GET', '/v1/responses/'],
+    ['GET', '/v1/responses/resp_1%2Finput_items'],
+    ['POST', '/v1/responses/resp_1'],
+    ['GET', '/v1/chat/completions'],
     ['DELETE', '/v1/models/ft:m'],
     ['POST', '/v1/files'],
     ['POST', '/v1/uploads'],
@@ -50,6 +51,13 @@ describe('openai routes', () => {
     ['POST', '/v1/traces/ingest'],
   ] as const;
   it.each(NOT_OURS)('%s %s is blocked', (method, path) => expect(classOf(method, path)).toBe('blocked'));
+
+  it('opens what is stored to who made it only', () => {
+    const isOfId = ({ path }: { path: string }) => path.includes('/:id') && !path.startsWith('/v1/models');
+    expect(
+      openai.routes.filter((route) => isOfId(route) && !(route.class === 'free' && route.object === 'id')),
+    ).toEqual([]);
+  });
 
   it.each([
     '/v1/audio/speech/',

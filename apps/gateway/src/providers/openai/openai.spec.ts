@@ -81,7 +81,7 @@ describe('openai requests', () => {
   );
 
   it.each([
-    [{ previous_response_id: 'resp_1' }, 'previous_response_id'],
+    [{ previous_response_id: ['resp_1'] }, 'previous_response_id'],
     [{ conversation: 'conv_1' }, 'conversation'],
     [{ prompt: { id: 'pmpt_1' } }, 'prompt'],
     [{ input: [{ type: 'item_reference', id: 'msg_1' }] }, 'item_reference'],

@@ -1,5 +1,6 @@
 import type { Provider } from '../provider.js';
 import { feed } from './openrouter.feed.js';
+import { generationPath, readGeneration } from './openrouter.generation.js';
 import { rateKeys } from './openrouter.models.js';
 import { routes } from './openrouter.routes.js';
 
@@ -15,4 +16,5 @@ export const openrouter: Provider = {
   },
   outOfFunds: (status) => status === 402,
   rateKeys,
+  jobs: { needs: ['usd'], pollPath: generationPath, read: readGeneration },
 };

@@ -66,6 +66,9 @@ const NO_OUTPUT: OutputFields = { inEvents: [], inBody: [] };
 /** All that is common to every route: OpenRouter names the cost, so that a price of one US dollar is all it takes. */
 const COSTED = { tier: 'standard', needs: ['usd'] } as const;
 
+/** OpenRouter can be asked what a stream cost that broke off before its report; the answer comes within minutes. */
+const CUT_OFF = { ttlMs: 3_600_000, tier: 'standard', afterCutOffMs: 600_000 };
+
 /** Throws VendoError invalid_body. */
 export function readChat(request: RouteRequest): MeteredRequest {
   return readWriting(request, CHAT_OUTPUT, ({ messages }) => textsOf(listOf(messages)));
@@ -94,6 +97,7 @@ function readWriting(
     dropsNothing: true,
     bound: chatBound(chat, model, body.length),
     accountObjects: accountObjects(chat, partsOf(chat.messages)),
+    ...(stream ? { job: CUT_OFF } : {}),
     meter: () =>
       new CostMeter(model, output, () => tokenFloor(unlessShortened(readAgain(forwarded), textsOfPrompt))),
   };

@@ -1,0 +1,147 @@
+import { VendoError } from '@vendo/errors';
+import type { Job, LedgerClient } from '@vendo/ledger-api';
+import type { Clock, Logger, Metrics } from '@vendo/runtime';
+import type { Callers } from '../callers/callers.js';
+import type { CredentialVault } from '../credentials/credential-vault.js';
+import { providerBySlug } from '../providers/registry.js';
+import { type JobEnds, ReportMeter } from '../proxy/job-ends.js';
+import type { Upstreams } from '../proxy/upstreams.js';
+import { JobQuestion } from './job-question.js';
+
+export interface JobPollerConfig {
+  /** Between two looks for jobs that are due, milliseconds; 0: this gateway never looks. */
+  everyMs: number;
+}
+
+export interface JobPollerParts {
+  ledger: LedgerClient;
+  callers: Callers;
+  vault: CredentialVault;
+  upstreams: Upstreams;
+  ends: JobEnds;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+/** Jobs of one look; they are this gateway's for a while. */
+const JOBS_MAX = 20;
+const AT_ONCE = 4;
+/** Until an answer is whole, milliseconds. Another gateway may lease the job meanwhile, which harms nothing. */
+const ANSWER_WITHIN_MS = 30_000;
+const ALERTED_MAX = 1_000;
+
+/**
+ * Asks providers for the reports of jobs that no client's question has ended: also of those that died gateways left.
+ * What cannot be asked for or has not ended comes again by its lease.
+ */
+export class JobPoller {
+  private readonly stopping = new AbortController();
+  private readonly open = new Set<JobQuestion>();
+  /** Connections that operators were told of. */
+  private readonly alerted = new Set<string>();
+  private readonly polled;
+  private loop: Promise<void> = Promise.resolve();
+  private failing = false;
+
+  constructor(
+    private readonly config: JobPollerConfig,
+    private readonly parts: JobPollerParts,
+  ) {
+    this.polled = parts.metrics.counter(
+      'vendo_jobs_polled_total',
+      'Questions of the gateway itself after jobs, by what came of them',
+      ['provider', 'result'],
+    );
+  }
+
+  start(): void {
+    if (this.config.everyMs > 0) this.loop = this.run();
+  }
+
+  /** Resolves when nothing is under way any more; open questions are given up. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    for (const question of this.open) question.giveUp();
+    await this.loop;
+    await this.parts.upstreams.close();
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    for (;;) {
+      await this.parts.clock.sleep(this.config.everyMs, signal);
+      if (signal.aborted) return;
+      await this.look();
+    }
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const jobs = await this.parts.ledger.leaseJobs(JOBS_MAX);
+      this.failing = false;
+      const lanes = Array.from({ length: AT_ONCE }, () => this.askInTurn(jobs));
+      await Promise.all(lanes);
+    } catch (thrown) {
+      if (!this.failing) this.parts.logger.warn({ err: thrown }, 'jobs that are due cannot be looked for');
+      this.failing = true;
+    }
+  }
+
+  /** Each takes the next job that nobody has taken. */
+  private async askInTurn(jobs: Job[]): Promise<void> {
+    for (let job = jobs.shift(); job && !this.stopping.signal.aborted; job = jobs.shift()) {
+      const result = await this.ask(job).catch((thrown: unknown) => this.notAsked(job as Job, thrown));
+      this.polled.inc({ provider: providerBySlug(job.provider)?.slug ?? 'unknown', result });
+    }
+  }
+
+  private async ask(job: Job): Promise<string> {
+    const provider = providerBySlug(job.provider);
+    if (!provider?.jobs) return 'unknown';
+    const connection = await this.parts.callers.connection(job.connection_id);
+    const { origin, secret } = this.parts.vault.open(connection, provider.upstream);
+    const outgoing = {
+      path: provider.jobs.pollPath(job.upstream_id),
+      headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+    };
+    provider.authorize(outgoing, secret);
+    const meter = new ReportMeter(provider.jobs, job);
+    const status = await this.answerTo({ method: 'GET', ...outgoing, body: null }, origin, meter);
+    const isAnswered = status !== null && status < 300;
+    const isCharged = isAnswered && this.parts.ends.take(job, meter.report);
+    if (!isCharged && this.parts.ends.giveUp(job)) return 'given_up';
+    return isAnswered ? meter.report.state : 'no_answer';
+  }
+
+  private async answerTo(
+    request: Parameters<Upstreams['dispatch']>[1],
+    origin: string,
+    meter: ReportMeter,
+  ): Promise<number | null> {
+    const question = new JobQuestion(meter);
+    this.open.add(question);
+    const timer = setTimeout(() => question.giveUp(), ANSWER_WITHIN_MS);
+    this.parts.upstreams.dispatch(origin, request, question);
+    return question.answered.finally(() => {
+      clearTimeout(timer);
+      this.open.delete(question);
+    });
+  }
+
+  /** Whose connection is gone can be charged only when it is back: an operator may know how. */
+  private notAsked(job: Job, thrown: unknown): string {
+    const { hold_id, connection_id, tenant_id, provider } = job;
+    const facts = { call: hold_id, connection: connection_id, tenant: tenant_id, provider };
+    if (!(thrown instanceof VendoError)) {
+      this.parts.logger.error({ ...facts, err: thrown }, 'a job could not be asked for');
+      return 'failed';
+    }
+    if (thrown.code !== 'billing_unavailable' && !this.alerted.has(connection_id)) {
+      if (this.alerted.size >= ALERTED_MAX) this.alerted.clear();
+      this.alerted.add(connection_id);
+      this.parts.logger.error({ ...facts, code: thrown.code }, 'jobs of this connection cannot be asked for');
+    }
+    return 'not_asked';
+  }
+}

@@ -1,0 +1,86 @@
+import { VendoError } from '@vendo/errors';
+import type { Logger, Metrics } from '@vendo/runtime';
+import type { KeptObject, ObjectKey, ObjectTable } from './object-table.js';
+
+/** An answer is held back no longer than this for its row. */
+const WRITE_WITHIN_MS = 500;
+/** The newest objects that this gateway has met, a few hundred bytes each. */
+const REMEMBERED_MAX = 10_000;
+
+/** Who made which object in a provider's account. The registry knows it; what this gateway met last it knows by itself. */
+export class StoredObjects {
+  /** In the order in which they were last used. */
+  private readonly remembered = new Map<string, KeptObject>();
+  private readonly failures;
+
+  constructor(
+    private readonly table: ObjectTable,
+    private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.failures = metrics.counter(
+      'vendo_stored_objects_unwritten_total',
+      "Objects in the providers' accounts whose row was not written: they cannot be named later",
+      ['provider'],
+    );
+  }
+
+  /** Never rejects, and resolves within half a second: an answer waits for it, and billing fails no answer. */
+  async keep(object: KeptObject): Promise<void> {
+    this.remember(object);
+    const timer = Promise.withResolvers<'late'>();
+    const timeout = setTimeout(() => timer.resolve('late'), WRITE_WITHIN_MS);
+    const written = this.table.add(object).then(
+      () => null,
+      (thrown: unknown) => ({ thrown }),
+    );
+    const failure = await Promise.race([written, timer.promise]).finally(() => clearTimeout(timeout));
+    if (failure === null) return;
+    this.failures.inc({ provider: object.provider });
+    this.logger.error(
+      { ...(failure === 'late' ? {} : { err: failure.thrown }), provider: object.provider },
+      'the row of a stored object was not written in time',
+    );
+  }
+
+  /** Null: no answer through us has named it. Throws VendoError billing_unavailable when the registry cannot be asked. */
+  async find(key: ObjectKey): Promise<KeptObject | null> {
+    const known = this.remembered.get(keyOf(key));
+    if (known) {
+      this.remember(known);
+      return known;
+    }
+    const found = await this.table.find(key).catch((thrown: unknown) => {
+      this.logger.error({ err: thrown, provider: key.provider }, 'a stored object could not be looked up');
+      throw new VendoError('billing_unavailable');
+    });
+    if (found) this.remember(found);
+    return found;
+  }
+
+  /**
+   * The job's report is charged now. What is lost of this costs a repeat, which changes nothing. Never throws.
+   * @returns false where it is known to have been charged before.
+   */
+  end(key: ObjectKey): boolean {
+    const known = this.remembered.get(keyOf(key));
+    if (known?.ended) return false;
+    if (known) this.remember({ ...known, ended: true });
+    this.table.end(key).catch((thrown: unknown) => {
+      this.logger.warn({ err: thrown, provider: key.provider }, 'the end of a job was not marked');
+    });
+    return true;
+  }
+
+  private remember(object: KeptObject): void {
+    const key = keyOf(object);
+    this.remembered.delete(key);
+    this.remembered.set(key, object);
+    const [oldest] = this.remembered.keys();
+    if (oldest !== undefined && this.remembered.size > REMEMBERED_MAX) this.remembered.delete(oldest);
+  }
+}
+
+function keyOf({ provider, connectionId, objectId }: ObjectKey): string {
+  return JSON.stringify([provider, connectionId, objectId]);
+}

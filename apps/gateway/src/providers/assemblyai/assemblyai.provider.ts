@@ -1,0 +1,21 @@
+import type { Provider } from '../provider.js';
+import { rateKeys } from './assemblyai.models.js';
+import { routes } from './assemblyai.routes.js';
+import { readReport } from './assemblyai.usage.js';
+
+export const assemblyai: Provider = {
+  slug: 'assemblyai',
+  upstream: 'https://api.assemblyai.com',
+  holdCeiling: 200_000n,
+  routes,
+  /** The bare key: without `Bearer`. */
+  authorize({ headers }, secret) {
+    headers.authorization = secret;
+  },
+  rateKeys,
+  jobs: {
+    needs: ['audio_seconds'],
+    pollPath: (id) => `/v2/transcript/${id}`,
+    read: readReport,
+  },
+};

@@ -1,0 +1,131 @@
+import type { Evidence } from '@vendo/events';
+import type { Job } from '@vendo/ledger-api';
+import { Rational } from '@vendo/money';
+import type { Quantity } from '@vendo/pricing';
+import type { StoredObjects } from '../objects/stored-objects.js';
+import { HeadMeter } from '../providers/head-meter.js';
+import type { JobReport, ProviderJobs, Reading } from '../providers/provider.js';
+import { providerBySlug } from '../providers/registry.js';
+import { NO_READING } from './measure.js';
+import { type AnswerTaker, Settlement, type SettlementSurroundings } from './settlement.js';
+
+export interface JobEndsSurroundings extends SettlementSurroundings {
+  objects: StoredObjects;
+}
+
+/**
+ * Charges jobs at the first report of their end, whoever asked for it. Other gateways may do the same: the usage event
+ * has the hold's id, so that repeats change nothing.
+ */
+export class JobEnds {
+  constructor(private readonly around: JobEndsSurroundings) {}
+
+  /** See `Spool.synced`. */
+  synced(): Promise<void> | null {
+    return this.around.spool.synced();
+  }
+
+  /** @returns whether the job has been charged by this report. Never throws on what the report says. */
+  take(job: Job, report: JobReport): boolean {
+    if (report.state === 'running') return false;
+    const reading: Reading =
+      report.state === 'failed'
+        ? { ...NO_READING, state: 'final', failed: true }
+        : { ...report.reading, upstreamId: job.upstream_id };
+    return this.charge(job, reading, reading.state === 'final' ? 'exact' : 'estimated', report.state);
+  }
+
+  /** Where no report has come for as long as the job says, what was counted of it stands. @returns whether it does. */
+  giveUp(job: Job): boolean {
+    const { counted, started_at, upstream_id: upstreamId } = job;
+    if (!counted || this.around.clock.wallMs() < Date.parse(started_at) + counted.after_ms) return false;
+    const { model, tier, context_tokens: contextTokens } = counted;
+    const provider = providerBySlug(job.provider);
+    const asked = provider?.rateKeys(job.model) ?? [];
+    const rateKeys = [...(model === null ? [] : (provider?.rateKeys(model) ?? [])), ...asked];
+    const quantities = counted.quantities.map(({ meter, model: of, quantity }): Quantity => {
+      const line = { meter, quantity: Rational.parse(quantity) };
+      return of === undefined ? { ...line, rateKeys } : { ...line, model: of };
+    });
+    const reading = { ...NO_READING, model, tier, contextTokens, quantities, upstreamId };
+    return this.charge(job, { ...reading, state: 'partial' }, 'counted', 'counted');
+  }
+
+  private charge(job: Job, reading: Reading, evidence: Evidence, how: string): boolean {
+    const provider = providerBySlug(job.provider);
+    if (!provider?.jobs) return false;
+    const rates = this.around.callers.rates();
+    // Its prices come with the next poll of the registry, and its report can be read again.
+    if (rates.version < job.rate_version) return false;
+    const { upstream_id, ttl_ms: _ttl, counted: _counted, status, outcome, ...call } = job;
+    const key = { provider: job.provider, connectionId: job.connection_id, objectId: upstream_id };
+    if (!this.around.objects.end(key)) return false;
+    const settlement = new Settlement(call, provider, provider.jobs.needs, rates, this.around);
+    settlement.spool(settlement.price(reading), reading, {
+      outcome: reading.failed ? 'upstream_error' : outcome,
+      evidence,
+      status,
+      upstreamRequestId: upstream_id,
+      ttfbMs: null,
+    });
+    if (reading.state === 'none') this.missingReport(job);
+    this.around.metrics.jobsSettled.inc({ provider: job.provider, how });
+    return true;
+  }
+
+  private missingReport({ hold_id, tenant_id, provider, route, model, outcome }: Job): void {
+    this.around.metrics.unreported.inc({ provider, outcome });
+    const facts = { call: hold_id, tenant: tenant_id, provider, route, model };
+    this.around.logger.error(facts, 'the job has ended without a usage report');
+  }
+}
+
+/** Reads an answer as a report on a job. */
+export class ReportMeter extends HeadMeter {
+  /** Transcripts of many hours are larger than what is kept of a body. */
+  readonly depth = 2;
+  /** What it said; running until it has said anything. */
+  report: JobReport = { state: 'running' };
+
+  constructor(
+    private readonly jobs: ProviderJobs,
+    private readonly job: Job,
+  ) {
+    super();
+  }
+
+  onHead(): void {
+    // Reports are in bodies.
+  }
+
+  override onBody(json: unknown, source?: Buffer): void {
+    this.report = this.jobs.read(json, this.job, source);
+  }
+
+  reading(): Reading {
+    return NO_READING;
+  }
+}
+
+/** A client's own question after its job: the job is charged before the client knows its end. */
+export class JobPoll implements AnswerTaker {
+  readonly end = null;
+
+  constructor(
+    private readonly ends: JobEnds,
+    private readonly job: Job,
+    private readonly meter: ReportMeter,
+  ) {}
+
+  release(): void {
+    // The question is free.
+  }
+
+  settle(): void {
+    this.ends.take(this.job, this.meter.report);
+  }
+
+  synced(): Promise<void> | null {
+    return this.ends.synced();
+  }
+}

@@ -1,0 +1,219 @@
+import type { EventType, Evidence, Meter, Outcome, UsageLine, VendoEvent } from '@vendo/events';
+import type { Job } from '@vendo/ledger-api';
+import { type Micros, microsToWire } from '@vendo/money';
+import type { PriceContext, RateBook } from '@vendo/pricing';
+import type { Clock, Logger } from '@vendo/runtime';
+import { v7 as uuidv7 } from 'uuid';
+import type { Callers } from '../callers/callers.js';
+import type { Provider, ProviderUnits, Reading } from '../providers/provider.js';
+import type { Spool } from '../spool/spool.js';
+import type { ProxyMetrics } from './proxy-metrics.js';
+
+export interface SettlementSurroundings {
+  spool: Spool;
+  callers: Callers;
+  clock: Clock;
+  logger: Logger;
+  metrics: ProxyMetrics;
+}
+
+/** Whose hold it is: what its end says beside its cost. */
+export type HoldFacts = Pick<Job, 'hold_id' | 'tenant_id' | 'subject'>;
+
+/** Whose call it was and what decides its price. */
+export type CallFacts = HoldFacts &
+  Pick<
+    Job,
+    | 'app_id'
+    | 'key_id'
+    | 'connection_id'
+    | 'provider'
+    | 'route'
+    | 'model'
+    | 'rate_version'
+    | 'hold_micros'
+    | 'reserved_at'
+  >;
+
+/** A call that is charged: at its end, or as a job at its report. */
+export interface ChargedCall extends CallFacts {
+  /** The tier that prices where the answer names none. */
+  tier: string;
+  stream: boolean;
+  started_at: string;
+}
+
+/** How an answer ended, for its usage event. */
+export interface AnswerEnd {
+  outcome: Outcome;
+  evidence: Evidence;
+  status: number;
+  upstreamRequestId: string | null;
+  ttfbMs: number | null;
+}
+
+/** Takes what an answer came to: a hold, or whoever waits for a job's report. */
+export interface AnswerTaker {
+  /** Null until it has taken one; the first counts. */
+  readonly end: object | null;
+  release(outcome: 'not_forwarded' | 'upstream_died' | 'upstream_error'): void;
+  settle(reading: Reading, end: AnswerEnd): void;
+  /** The answer may end when this resolves; null: at once. Never rejects. */
+  synced(): Promise<void> | null;
+}
+
+/** What of a usage event is decided by its price; the costs fit their JSON integers. */
+export interface Charge {
+  lines: UsageLine[];
+  provider_cost_micros: number;
+  cost_micros: number;
+}
+
+/** Prices what one call used, and spools it with the end of its hold. Billing never fails a call: nothing here throws. */
+export class Settlement {
+  /**
+   * @param needs the meters by which the answer's model counts as priced.
+   * @param rates has the call's rate version, or a newer one.
+   */
+  constructor(
+    private readonly call: ChargedCall,
+    private readonly provider: Provider,
+    private readonly needs: readonly Meter[],
+    private readonly rates: RateBook,
+    private readonly around: SettlementSurroundings,
+  ) {}
+
+  /** What cannot be priced becomes lines marked so, and an alert. */
+  price(reading: Reading): Charge {
+    try {
+      const priced = this.rates.price(this.priceContext(reading), reading.quantities);
+      const charge = {
+        lines: priced.lines,
+        provider_cost_micros: microsToWire(priced.providerCostMicros),
+        cost_micros: microsToWire(priced.costMicros),
+      };
+      for (const { meter, model } of priced.unpriced) this.unpriced(model, meter);
+      return charge;
+    } catch (thrown) {
+      const { hold_id, provider, model } = this.call;
+      this.around.metrics.pricingFailures.inc({ provider });
+      this.around.logger.error(
+        { err: thrown, call: hold_id, provider, model },
+        'pricing failed: the usage is recorded unpriced',
+      );
+      this.unpriced(reading.model ?? model, null);
+      return { lines: unpricedLines(reading), provider_cost_micros: 0, cost_micros: 0 };
+    }
+  }
+
+  /** One frame: usage, and the end of the hold. */
+  spool(charge: Charge, reading: Reading, end: AnswerEnd): void {
+    const { subject: _subject, tier: _tier, hold_id: id, ...facts } = this.call;
+    const model = reading.model ?? facts.model;
+    const measured = eventOf('UsageMeasured.v2', id, facts.tenant_id, this.around.clock, {
+      ...facts,
+      ...charge,
+      id,
+      model,
+      upstream_request_id: end.upstreamRequestId ?? reading.upstreamId,
+      status: end.status,
+      outcome: end.outcome,
+      evidence: end.evidence,
+      ended_at: nowIso(this.around.clock),
+      ttfb_ms: end.ttfbMs,
+      provider_units: reading.providerUnits?.quantity.toDecimal() ?? null,
+    });
+    const settled = settledOf(this.call, end.outcome, BigInt(charge.cost_micros), this.around.clock);
+    spoolFrame([measured, settled], id, this.around);
+    // What operators are told of comes behind the settlement: nothing of it may keep that from being written.
+    if (reading.providerUnits) this.compare(reading.providerUnits, model);
+  }
+
+  /** The answer's model prices where it has a price, else the request's. */
+  private priceContext({ model, tier, contextTokens }: Reading): PriceContext {
+    const { call, provider, rates } = this;
+    const asked: PriceContext = {
+      tenantId: call.tenant_id,
+      provider: call.provider,
+      rateKeys: provider.rateKeys(call.model),
+      tier: tier ?? call.tier,
+      contextTokens,
+      at: Date.parse(call.reserved_at),
+      version: call.rate_version,
+    };
+    if (model === null) return asked;
+    const answered = { ...asked, rateKeys: provider.rateKeys(model) };
+    return rates.isPriced(answered, this.needs) ? answered : asked;
+  }
+
+  private unpriced(model: string, meter: string | null): void {
+    const { provider, tenant_id: tenantId } = this.call;
+    this.around.metrics.unpriced.inc({ provider });
+    this.around.callers.reportRateMiss({ tenantId, provider, model, meter });
+  }
+
+  /** The price list says other units than the provider's own count: a discount, or a change that finance should know. */
+  private compare({ quantity, shouldBe }: ProviderUnits, model: string): void {
+    if (shouldBe === null) return;
+    const { hold_id, tenant_id, provider, route } = this.call;
+    this.around.metrics.unitsDiffer.inc({ provider });
+    const facts = { call: hold_id, tenant: tenant_id, provider, route, model };
+    this.around.logger.warn(
+      { ...facts, provider_units: quantity.toDecimal(), should_be: shouldBe.toDecimal() },
+      "the provider's own count is not what its price list says",
+    );
+  }
+}
+
+export function settledOf(
+  { hold_id, tenant_id, subject }: HoldFacts,
+  outcome: Outcome,
+  cost: Micros,
+  clock: Clock,
+): VendoEvent {
+  const data = { hold_id, tenant_id, subject, cost_micros: microsToWire(cost), outcome };
+  return eventOf('HoldSettled.v1', uuidv7(), tenant_id, clock, data);
+}
+
+export function eventOf<T extends EventType>(
+  type: T,
+  id: string,
+  tenantId: string,
+  clock: Clock,
+  data: Extract<VendoEvent, { type: T }>['data'],
+): VendoEvent {
+  return { id, type, tenantId, at: nowIso(clock), data } as VendoEvent;
+}
+
+/** The spool keeps and retries what it cannot write; a throw of it must not fail the answer either. */
+export function spoolFrame(
+  events: readonly VendoEvent[],
+  call: string,
+  { spool, metrics, logger }: Pick<SettlementSurroundings, 'spool' | 'metrics' | 'logger'>,
+): void {
+  try {
+    if (spool.append(events)) return;
+    metrics.spoolFailures.inc();
+  } catch (thrown) {
+    metrics.spoolFailures.inc();
+    logger.fatal({ err: thrown, call }, 'the spool did not take the end of a hold');
+  }
+}
+
+function nowIso(clock: Clock): string {
+  return new Date(clock.wallMs()).toISOString();
+}
+
+function unpricedLines({ quantities }: Reading): UsageLine[] {
+  return quantities.map(({ meter, model, quantity }) => ({
+    meter,
+    ...(model === undefined ? {} : { model }),
+    quantity: quantity.toDecimal(),
+    unit_cost_usd: '0',
+    per: '1',
+    margin_pct: '0',
+    cost_micros_exact: '0/1',
+    cost_micros: 0,
+    unpriced: true,
+  }));
+}
