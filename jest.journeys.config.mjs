@@ -8,9 +8,7 @@ const ONLY_ON = {
   // adopted at the ledger, and a client is slow at the gateway.
   postgres: [
     'npm-start',
-    'sdk-openai',
-    'sdk-anthropic',
-    'sdk-recorded',
+    'sdks',
     'fuzz',
     'isolation',
     'race',
@@ -39,12 +37,10 @@ const SIDE_BY_SIDE = [
   'rebuild',
   'killed-at',
   'status-table',
-  'sdk-openai',
+  'sdks',
   'race',
-  'sdk-anthropic',
   'isolation',
   'burst',
-  'sdk-recorded',
   'first-call',
   'tools',
 ];
