@@ -11,7 +11,7 @@ import { openai6Stories } from './sdks/openai-6.js';
 import { openrouterStories } from './sdks/openrouter.js';
 import { type Outside, startOutside } from './sdks/outside.js';
 import { productForSdks, type SdkProduct } from './sdks/product.js';
-import { PYTHON_MODELS, pythonForSdks, pythonStories } from './sdks/python.js';
+import { PYTHON_MODELS, Python, pythonStories } from './sdks/python.js';
 import { recordedStories } from './sdks/recorded.js';
 import { telegramStories } from './sdks/telegram.js';
 
@@ -25,8 +25,8 @@ if (!withPython) process.stderr.write('THE PYTHON SDKS WERE NOT TESTED: there is
 describe('unmodified, through the gateway', () => {
   let outside: Outside;
   let product: SdkProduct;
-  // Installed while the product starts.
-  const python = withPython ? pythonForSdks() : null;
+  // It comes while the product starts.
+  const python = withPython ? Python.start() : null;
   python?.catch(() => undefined);
 
   beforeAll(async () => {
@@ -36,6 +36,7 @@ describe('unmodified, through the gateway', () => {
   afterAll(async () => {
     await product?.stop();
     await outside?.stop();
+    await (await python)?.stop();
   });
 
   describe('the openai SDK', () => openaiStories(() => product));
@@ -46,7 +47,11 @@ describe('unmodified, through the gateway', () => {
   describe('the OpenRouter SDK', () => openrouterStories(() => product));
   describe('the ElevenLabs SDK', () => elevenlabsStories(() => product));
   describe('the Composio SDK', () => composioStories(() => product));
-  describe('the Telegram SDK', () => telegramStories(() => product));
+  describe('the Telegram SDK', () =>
+    telegramStories(
+      () => product,
+      () => outside,
+    ));
   describe('the AI SDK', () => aiSdkStories(() => product));
   if (python) describe('the Python SDK', () => pythonStories(() => product, python));
   else

@@ -14,6 +14,8 @@ import {
 import { LIST_PRICES, type Tokens } from '../charge-by-hand.js';
 import { allOf, type Given, type SdkProduct } from './product.js';
 
+/** Of models that it does not know the package warns where none is given. */
+const maxOutputTokens = 200;
 const PACED = 'sandbox-chunks30-pace20';
 /** The package's own types do not fit each other where a property that may be left out may not be undefined. */
 const TOOLS = {
@@ -58,7 +60,11 @@ export function aiSdkStories(given: Given): void {
 
     it('generates text', async () => {
       const user = await product.sdkUser(...bound);
-      const answer = await generateText({ model: modelsOf(user)(usual), prompt: '世界 🌍!' });
+      const answer = await generateText({
+        model: modelsOf(user)(usual),
+        prompt: '世界 🌍!',
+        maxOutputTokens,
+      });
       expect(answer.text).toBe('You said: 世界 🌍!');
       expect(answer.finishReason).toBe('stop');
       await product.expectOneCharge(user, { tokens: tokensOf(answer.usage), prices });
@@ -67,7 +73,7 @@ export function aiSdkStories(given: Given): void {
     it('streams text', async () => {
       const user = await product.sdkUser(...bound);
       const prompt = 'Answer me piece by piece, please';
-      const answer = streamText({ model: modelsOf(user)(usual), prompt });
+      const answer = streamText({ model: modelsOf(user)(usual), prompt, maxOutputTokens });
       const deltas = await allOf(answer.textStream);
       expect(deltas.length).toBeGreaterThan(3);
       expect(deltas.join('')).toBe(`You said: ${prompt}`);
@@ -79,6 +85,7 @@ export function aiSdkStories(given: Given): void {
       const request = {
         model: modelsOf(user)(usual),
         prompt: 'What will the weather be?',
+        maxOutputTokens,
         tools: TOOLS,
         toolChoice: 'required' as const,
       };
@@ -94,9 +101,12 @@ export function aiSdkStories(given: Given): void {
       { what: 'our 402', model: 'unheard-of', statusCode: 402, isRetryable: false },
     ])('throws its APICallError for $what', async ({ model, statusCode, isRetryable }) => {
       const user = await product.sdkUser(...bound);
-      const thrown = await generateText({ model: modelsOf(user)(model), prompt: 'x', maxRetries: 0 }).catch(
-        (error: unknown) => error,
-      );
+      const thrown = await generateText({
+        model: modelsOf(user)(model),
+        prompt: 'x',
+        maxOutputTokens,
+        maxRetries: 0,
+      }).catch((error: unknown) => error);
       expect(thrown).toBeInstanceOf(APICallError);
       expect(thrown).toMatchObject({ statusCode, isRetryable });
       await product.expectNoCharge(user);
@@ -106,7 +116,12 @@ export function aiSdkStories(given: Given): void {
       const user = await product.sdkUser(...bound);
       const leaving = new AbortController();
       const prompt = 'Talk on while I walk away';
-      const stream = streamText({ model: modelsOf(user)(PACED), prompt, abortSignal: leaving.signal });
+      const stream = streamText({
+        model: modelsOf(user)(PACED),
+        prompt,
+        maxOutputTokens,
+        abortSignal: leaving.signal,
+      });
       const types: string[] = [];
       for await (const { type } of stream.fullStream) {
         types.push(type);
@@ -114,7 +129,7 @@ export function aiSdkStories(given: Given): void {
       }
       expect(types.at(-1)).toBe('abort');
       const direct = modelOf(product.urls.sandbox, 'direct')(PACED);
-      const { usage } = await generateText({ model: direct, prompt });
+      const { usage } = await generateText({ model: direct, prompt, maxOutputTokens });
       await product.expectOneCharge(user, {
         tokens: tokensOf(usage),
         prices: LIST_PRICES.sandbox,

@@ -17,13 +17,17 @@ export interface Outside {
   url: string;
   upstreams: NonNullable<ProductOptions['upstreams']>;
   replay: ReplayUpstream;
+  /** Requests so far whose path ends like this. */
+  asked(ending: string): number;
   stop(): Promise<void>;
 }
 
 export async function startOutside(): Promise<Outside> {
   const replay = await startReplayUpstream(SEED);
+  const paths: string[] = [];
   const server = http.createServer((request, response) => {
     const { method, url = '', headers } = request;
+    paths.push(url);
     const told = upstreamOf(url, headers);
     if (isForReplay(request))
       request.pipe(
@@ -42,6 +46,7 @@ export async function startOutside(): Promise<Outside> {
     url,
     upstreams: Object.fromEntries(PROVIDERS.map((slug) => [slug, url])),
     replay,
+    asked: (ending) => paths.filter((path) => path.endsWith(ending)).length,
     async stop() {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type Anthropic from '@anthropic-ai/sdk';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type OpenAI from 'openai';
 import { pythonEnvironment } from '../../../tools/python/environment.js';
 import { LIST_PRICES, type Tokens } from '../charge-by-hand.js';
@@ -48,7 +49,9 @@ export class Python {
     private readonly lines: AsyncIterator<string>,
   ) {}
 
-  static start(bin: string): Python {
+  /** Installs both SDKs where they are missing. */
+  static async start(): Promise<Python> {
+    const bin = await pythonEnvironment(VAR, 'sdks', REQUIREMENTS);
     const child = spawn(path.join(bin, 'python'), [SCRIPT], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { PATH: process.env.PATH, NO_PROXY: '*' },
@@ -66,8 +69,10 @@ export class Python {
     return JSON.parse(value);
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
+    const ended = once(this.child, 'exit');
     this.child.stdin?.end();
+    if (this.child.exitCode === null) await ended;
   }
 }
 
@@ -76,15 +81,13 @@ export function pythonBaseUrl(sdk: Sdk, root: string): string {
   return sdk === 'openai' ? `${root}/v1` : root;
 }
 
-/** @param environment its `bin` folder. */
-export function pythonStories(given: Given, environment: Promise<string>): void {
+export function pythonStories(given: Given, started: Promise<Python>): void {
   let product: SdkProduct;
   let python: Python;
   beforeAll(async () => {
     product = given();
-    python = Python.start(await environment);
+    python = await started;
   });
-  afterAll(() => python?.stop());
 
   describe.each(SDKS)('$sdk', ({ sdk, model, tokensOf, unpaid }) => {
     const ask = (what: Ask, of: string, { key }: { key: string }) =>
@@ -143,9 +146,4 @@ export function pythonStories(given: Given, environment: Promise<string>): void 
       });
     });
   });
-}
-
-/** The `bin` folder of the Python that has both SDKs, installed where it is missing. */
-export function pythonForSdks(): Promise<string> {
-  return pythonEnvironment(VAR, 'sdks', REQUIREMENTS);
 }

@@ -283,6 +283,6 @@ export const SERVED_TO_PYTHON = [
   } as const,
 ].map(({ client, what, model, ...served }) => ({
   ...served,
-  asked: (python: () => Python | null) => (root: string, key: string) =>
-    python()?.ask(client, what, model, pythonBaseUrl(client, root), key) ?? Promise.resolve({}),
+  asked: (python: Promise<Python>) => async (root: string, key: string) =>
+    (await python).ask(client, what, model, pythonBaseUrl(client, root), key),
 }));

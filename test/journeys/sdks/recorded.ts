@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { recordingsFolder } from '../../conformance/recordings-folder.js';
 import type { ReplayUpstream } from '../../conformance/replay-upstream.js';
 import { RECORDED } from './outside.js';
 import type { Given, SdkProduct } from './product.js';
-import { Python } from './python.js';
+import type { Python } from './python.js';
 import { SERVED, SERVED_TO_PYTHON, type Served } from './recorded-calls.js';
 
 const folder = recordingsFolder('RECORDED ANSWERS FOR THE SDKS');
@@ -16,24 +16,21 @@ const CONTENT_TYPES: readonly (readonly [ending: string, contentType: string])[]
   ['.json', 'application/json'],
 ];
 
-/** @param environment the `bin` folder of Python; null: there is none, and it is left out. */
+/** @param python null: there is none, and it is left out. */
 export function recordedStories(
   given: Given,
   replayed: () => ReplayUpstream,
-  environment: Promise<string> | null,
+  python: Promise<Python> | null,
 ): void {
   let product: SdkProduct;
   let upstream: ReplayUpstream;
-  let python: Python | null = null;
-  beforeAll(async () => {
+  beforeAll(() => {
     product = given();
     upstream = replayed();
-    if (environment && folder) python = Python.start(await environment);
   });
-  afterAll(() => python?.stop());
 
-  const fromPython = environment
-    ? SERVED_TO_PYTHON.map((served) => ({ ...served, ask: served.asked(() => python) }))
+  const fromPython = python
+    ? SERVED_TO_PYTHON.map((served) => ({ ...served, ask: served.asked(python) }))
     : [];
 
   (folder ? describe : describe.skip)('of the real provider', () => {

@@ -1,6 +1,7 @@
 import { beforeAll, expect, it } from '@jest/globals';
 import { Bot, GrammyError, HttpError, InputFile } from 'grammy';
 import { Telegraf, TelegramError } from 'telegraf';
+import type { Outside } from './outside.js';
 import type { Given, SdkProduct, SdkUser } from './product.js';
 
 /** What the user's own bot has at the provider. */
@@ -10,7 +11,7 @@ const REFUSING_CHAT = '@sandbox_status403';
 const SLOW_CHAT = '@sandbox_pace400';
 
 /** grammY's `client.apiRoot` and telegraf's `telegram.apiRoot`; neither reads a variable. Nothing is ever charged. */
-export function telegramStories(given: Given): void {
+export function telegramStories(given: Given, outside: () => Outside): void {
   let product: SdkProduct;
   let user: SdkUser;
   beforeAll(async () => {
@@ -67,29 +68,28 @@ export function telegramStories(given: Given): void {
   });
 
   it('grammY aborts a call', async () => {
-    const leaving = new AbortController();
-    const call = grammy().api.sendMessage(SLOW_CHAT, 'x', undefined, signalOf(leaving));
-    setImmediate(() => leaving.abort());
-    const thrown = await call.catch((error: unknown) => error);
+    const thrown = await leftAlone((signal) => grammy().api.sendMessage(SLOW_CHAT, 'x', undefined, signal));
     expect(thrown).toBeInstanceOf(HttpError);
     expect(thrown).toMatchObject({ error: { name: 'AbortError' } });
   });
 
   it('telegraf aborts a call', async () => {
-    const leaving = new AbortController();
-    const call = telegraf().telegram.callApi(
-      'sendMessage',
-      { chat_id: SLOW_CHAT, text: 'x' },
-      { signal: signalOf(leaving) },
+    const params = { chat_id: SLOW_CHAT, text: 'x' };
+    const thrown = await leftAlone((signal) =>
+      telegraf().telegram.callApi('sendMessage', params, { signal }),
     );
-    setImmediate(() => leaving.abort());
-    expect(await call.catch((error: unknown) => error)).toMatchObject({ name: 'AbortError' });
+    expect(thrown).toMatchObject({ name: 'AbortError' });
   });
 
   it('charges nothing for any of it', () => product.expectNoCharge(user));
-}
 
-/** Both declare the signal of an older package, and take Node's. */
-function signalOf({ signal }: AbortController): never {
-  return signal as never;
+  /** What the call throws that is aborted once it is at the provider. Both declare the signal of an older package. */
+  async function leftAlone(call: (signal: never) => Promise<unknown>): Promise<unknown> {
+    const leaving = new AbortController();
+    const before = outside().asked('/sendMessage');
+    const thrown = call(leaving.signal as never).catch((error: unknown) => error);
+    await product.waitUntil(async () => outside().asked('/sendMessage') > before, 'the call at the provider');
+    leaving.abort();
+    return thrown;
+  }
 }
