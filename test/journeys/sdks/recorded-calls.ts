@@ -29,6 +29,8 @@ export interface Served {
   parsed: object;
   /** Worked out by hand from the recording and the list price; null: free. */
   micros: number | null;
+  /** Where the quantity is known without the body; else it is `exact`. */
+  evidence?: 'exact' | 'header';
 }
 
 const MESSAGES = [{ role: 'user' as const, content: 'Hello' }];
@@ -68,6 +70,7 @@ const EXECUTED = {
   file: 'composio/execute-success.json',
   parsed: { successful: true, data: { id: 'm-1' } },
   micros: withMargin(299_000),
+  evidence: 'header',
 } as const;
 const SENT = {
   provider: 'telegram',
@@ -215,6 +218,7 @@ export const SERVED: Served[] = [
     },
     parsed: { sound: { length: 20_107 } },
     micros: withMargin(12 * 100_000),
+    evidence: 'header',
   },
   {
     ...EXECUTED,
