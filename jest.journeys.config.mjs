@@ -8,9 +8,7 @@ const ONLY_ON = {
   // adopted at the ledger, and a client is slow at the gateway.
   postgres: [
     'npm-start',
-    'sdk-openai',
-    'sdk-anthropic',
-    'sdk-recorded',
+    'sdks',
     'fuzz',
     'isolation',
     'race',
@@ -33,6 +31,7 @@ const NOT_IN_CI = ['shared-spool', 'slow-clients'];
  */
 export const SIDE_BY_SIDE = [
   'kill-on-kafka',
+  'sdks',
   'npm-start',
   'fuzz',
   'kill',
@@ -40,13 +39,10 @@ export const SIDE_BY_SIDE = [
   'rebuild',
   'killed-at',
   'race',
-  'sdk-openai',
   'status-table',
   'isolation',
-  'sdk-anthropic',
   'burst',
   'first-call',
-  'sdk-recorded',
   'tools',
 ];
 /** `two` runs those of SIDE_BY_SIDE, `one` the others; unset, one after the other runs them all. */

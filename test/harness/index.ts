@@ -1,1 +1,6 @@
-export { type Customer, type ProductUnderTest, productForTests } from './product-under-test.js';
+export {
+  type Customer,
+  type ProductOptions,
+  type ProductUnderTest,
+  productForTests,
+} from './product-under-test.js';

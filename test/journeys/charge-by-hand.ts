@@ -15,6 +15,7 @@ export const LIST_PRICES = {
   'gpt-4o': { input: 2_500, cacheRead: 1_250, output: 10_000 },
   'text-embedding-3-small': { input: 20 },
   'claude-haiku-4-5': { input: 1_000, cacheRead: 100, cacheWrite: 1_250, output: 5_000 },
+  'gemini-2.5-flash': { input: 300, cacheRead: 30, output: 2_500 },
   sandbox: { input: 1_070, cacheRead: 130, cacheWrite: 1_310, output: 3_330 },
 } as const satisfies Record<string, PriceList>;
 
@@ -28,6 +29,14 @@ export function chargeByHand(tokens: Tokens, prices: PriceList): number {
     tokens.cacheRead * (prices.cacheRead ?? 0) +
     tokens.cacheWrite * (prices.cacheWrite ?? 0) +
     tokens.output * (prices.output ?? 0);
+  return withMargin(thousandths);
+}
+
+/**
+ * The same of anything that has one price.
+ * @param thousandths of a micro-USD that it costs without the margin.
+ */
+export function withMargin(thousandths: number): number {
   return halfEven(BigInt(thousandths) * 12n, 10_000n);
 }
 

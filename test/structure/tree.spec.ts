@@ -25,7 +25,7 @@ const SKIPPED_WITHOUT: Record<string, string> = {
   'apps/gateway/src/providers/recordings.spec.ts': 'RECORDED ANSWERS NOT READ: no recordings',
   'apps/sandbox/src/shapes.spec.ts': 'the sandbox was not compared',
   'test/conformance/recordings.spec.ts': "recordingsFolder('CONFORMANCE')",
-  'test/journeys/sdk-recorded.e2e.spec.ts': "recordingsFolder('RECORDED ANSWERS FOR THE SDKS')",
+  'test/journeys/sdks/recorded.ts': "recordingsFolder('RECORDED ANSWERS FOR THE SDKS')",
   // Linux.
   'apps/gateway/src/proxy/send-queues.spec.ts': 'SEND QUEUES WERE NOT TESTED: this is not Linux',
   // Kafka, or what it takes to run one of its own.

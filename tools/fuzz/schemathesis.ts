@@ -1,12 +1,9 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { hasPython, pythonEnvironment } from '../python/environment.js';
 
 const run = promisify(execFile);
-const INSTALL_WITHIN_MS = 240_000;
 /** What is given to starting and to the last requests beside the run itself. */
 const GRACE_MS = 90_000;
 const OUTPUT_MAX = 16 * 1024 * 1024;
@@ -33,34 +30,11 @@ export interface FuzzRun {
   seconds: number;
 }
 
-/**
- * The `st` command, installed where it is missing into `<folder>/fuzz-<requirements>`.
- * Null when there is no Python 3 with venv; throws when the installation fails.
- */
+/** The `st` command, installed where it is missing. Null when there is no Python 3 with venv. */
 export async function installSchemathesis(folder: string): Promise<string | null> {
+  if (!(await hasPython())) return null;
   const requirements = path.join(import.meta.dirname, 'requirements.txt');
-  const version = createHash('sha256')
-    .update(await readFile(requirements))
-    .digest('hex')
-    .slice(0, 12);
-  const home = path.join(folder, `fuzz-${version}`);
-  const command = path.join(home, 'bin', 'st');
-  if (existsSync(command)) return command;
-  try {
-    await run('python3', ['-c', 'import venv, ensurepip'], { timeout: INSTALL_WITHIN_MS });
-  } catch {
-    return null;
-  }
-  await rm(home, { recursive: true, force: true });
-  await run('python3', ['-m', 'venv', home], { timeout: INSTALL_WITHIN_MS });
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
-  try {
-    await run(path.join(home, 'bin', 'python'), pip, { timeout: INSTALL_WITHIN_MS });
-  } catch (thrown) {
-    await rename(home, `${home}-broken`);
-    throw thrown;
-  }
-  return command;
+  return path.join(await pythonEnvironment(folder, 'fuzz', requirements), 'st');
 }
 
 /** Resolves with what schemathesis found wrong, as it says it; null when nothing was. */

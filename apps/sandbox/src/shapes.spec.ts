@@ -1,3 +1,4 @@
+// Over 400 lines: one table of what all providers sent.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -11,6 +12,7 @@ if (!THERE) process.stderr.write(`shapes: no recordings in ${FOLDER}, the sandbo
 const MESSAGES = [{ role: 'user', content: 'Say hello' }];
 const CONTENTS = [{ parts: [{ text: 'Say hello' }] }];
 const SOUND = (model: string, more: Record<string, string> = {}) => formOf({ model, ...more }, 1_000);
+const ECHO = { type: 'function', function: { name: 'echo', parameters: {} } };
 const WEB = { type: 'web_search_20250305', name: 'web_search' };
 
 interface Compared {
@@ -36,6 +38,55 @@ const routed = (model: string, more: object = {}) => ({ model, messages: MESSAGE
 const gemini = (method: string) => `/gemini/v1beta/models/${method}`;
 
 const JSON_AND_USAGE: readonly Compared[] = [
+  {
+    recording: 'openai/chat-cached-gpt4o.json',
+    ask: CHAT,
+    body: { model: 'gpt-4o', messages: MESSAGES },
+    at: '',
+  },
+  {
+    recording: 'openai/chat-stream-tools-usage-gpt4o.sse.txt',
+    ask: CHAT,
+    body: { ...chat('gpt-4o'), tools: [ECHO], tool_choice: 'required' },
+    at: 'choices.0.delta.tool_calls.0',
+  },
+  {
+    recording: 'openai/responses-stream-non-ascii.sse.txt',
+    ask: '/openai/v1/responses',
+    body: { model: 'gpt-4o', input: 'a', stream: true },
+    at: 'response.output',
+  },
+  {
+    recording: 'anthropic/message-chinese-tools.json',
+    ask: '/anthropic/v1/messages',
+    body: message('m', {
+      tools: [{ name: 'echo', input_schema: {} }],
+      tool_choice: { type: 'tool', name: 'echo' },
+    }),
+    at: 'content.0',
+    // What the tool takes.
+    but: ['.input.coat_required', '.input.recommendation', '.input.weather'],
+  },
+  {
+    recording: 'anthropic/stream-tool-use.sse.txt',
+    ask: '/anthropic/v1/messages',
+    body: message('m', { stream: true }),
+    at: 'message',
+  },
+  {
+    recording: 'openrouter/chat-cache-read-and-write.json',
+    ask: '/openrouter/api/v1/chat/completions',
+    body: routed('m'),
+    at: '',
+  },
+  {
+    recording: 'gemini/stream-thoughts-crlf.sse.txt',
+    ask: gemini('sandbox-reasoning9:streamGenerateContent?alt=sse'),
+    body: { contents: CONTENTS },
+    at: '',
+    // Streams of 2025 did not tell the tier yet.
+    but: ['.usageMetadata.serviceTier'],
+  },
   {
     recording: 'openai/chat-stream-usage-reasoning-gpt5.sse.txt',
     ask: CHAT,

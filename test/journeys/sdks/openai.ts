@@ -1,5 +1,5 @@
 // Over 400 lines: one product and one customer stand for every surface of the SDK.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI, {
   APIConnectionError,
   APIError,
@@ -12,13 +12,14 @@ import OpenAI, {
   RateLimitError,
   UnprocessableEntityError,
 } from 'openai';
-import { LIST_PRICES, type Tokens } from './charge-by-hand.js';
-import { chatTokens, productForSdks, responseTokens, type SdkProduct, type SdkUser } from './sdk-users.js';
+import { LIST_PRICES, type Tokens } from '../charge-by-hand.js';
+import { chatTokens, type Given, responseTokens, type SdkProduct, type SdkUser } from './product.js';
 
 const PACED = 'sandbox-chunks30-pace20';
 const SLOW_JSON = 'sandbox-pace400';
 const STATUSES = [400, 401, 403, 404, 409, 422, 429, 500, 503, 529];
-const PRICED_MODELS = [
+/** Models of the sandbox that these stories need a price of. */
+export const OPENAI_MODELS = [
   PACED,
   SLOW_JSON,
   'sandbox-cached64',
@@ -41,13 +42,11 @@ const CHAT_TOOL = {
 };
 const RESPONSES_TOOL = { type: 'function' as const, name: 'weather', parameters: WEATHER, strict: false };
 
-describe('the openai SDK, unmodified, through the gateway', () => {
+export function openaiStories(given: Given): void {
   let product: SdkProduct;
-
-  beforeAll(async () => {
-    product = await productForSdks(PRICED_MODELS);
+  beforeAll(() => {
+    product = given();
   });
-  afterAll(() => product?.stop());
 
   function asking(content: string): OpenAI.ChatCompletionMessageParam[] {
     return [{ role: 'user', content }];
@@ -391,8 +390,6 @@ describe('the openai SDK, unmodified, through the gateway', () => {
     });
   });
 
-  it('was served by processes that never died', () => expect(product.deaths()).toEqual([]));
-
   function poor({ key }: { key: string }): Pick<SdkUser, 'openai'> {
     return { openai: new OpenAI({ baseURL: `${product.proxyUrl('openai')}/v1`, apiKey: key }) };
   }
@@ -421,7 +418,7 @@ describe('the openai SDK, unmodified, through the gateway', () => {
     }
     return { text, thrown: null };
   }
-});
+}
 
 function expectWeatherCall(choice: OpenAI.ChatCompletion.Choice | undefined): void {
   expect(choice?.finish_reason).toBe('tool_calls');

@@ -8,15 +8,16 @@ import Anthropic, {
   RateLimitError,
   UnprocessableEntityError,
 } from '@anthropic-ai/sdk';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { LIST_PRICES, type Tokens } from './charge-by-hand.js';
-import { messageTokens, productForSdks, type SdkProduct, type SdkUser } from './sdk-users.js';
+import { beforeAll, expect, it } from '@jest/globals';
+import { LIST_PRICES, type Tokens } from '../charge-by-hand.js';
+import { type Given, messageTokens, type SdkProduct, type SdkUser } from './product.js';
 
 const MODEL = 'claude-haiku-4-5';
 const PACED = 'sandbox-chunks30-pace20';
 const SLOW_JSON = 'sandbox-pace400';
 const STATUSES = [400, 401, 403, 404, 413, 422, 429, 500, 529];
-const PRICED_MODELS = [
+/** Models of the sandbox that these stories need a price of. */
+export const ANTHROPIC_MODELS = [
   PACED,
   SLOW_JSON,
   'sandbox-cached64-cachewrite32',
@@ -36,13 +37,11 @@ const WEATHER_TOOL: Anthropic.Tool = {
   },
 };
 
-describe('the Anthropic SDK, unmodified, through the gateway', () => {
+export function anthropicStories(given: Given): void {
   let product: SdkProduct;
-
-  beforeAll(async () => {
-    product = await productForSdks(PRICED_MODELS);
+  beforeAll(() => {
+    product = given();
   });
-  afterAll(() => product?.stop());
 
   it('gets a message', async () => {
     const user = await product.sdkUser();
@@ -227,8 +226,6 @@ describe('the Anthropic SDK, unmodified, through the gateway', () => {
     await product.expectOneCharge(user, drained(await reportedFor(request)));
   });
 
-  it('was served by processes that never died', () => expect(product.deaths()).toEqual([]));
-
   function asking(model: string, content: string) {
     return { model, max_tokens: 200, messages: [{ role: 'user' as const, content }] };
   }
@@ -264,7 +261,7 @@ describe('the Anthropic SDK, unmodified, through the gateway', () => {
     }
     return { text, thrown: null };
   }
-});
+}
 
 function thrownBy(thrown: unknown): APIError {
   return thrown as APIError;
