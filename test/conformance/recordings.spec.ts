@@ -1,37 +1,40 @@
+import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { UsageEventRow } from '../harness/admin-client.js';
 import { type ProductUnderTest, productForTests } from '../harness/index.js';
+import type { RawAnswer } from '../harness/raw-http.js';
+import { ListPrices } from './list-price.js';
+import {
+  askedBy,
+  billedLines,
+  contentTypeOf,
+  expectedEvidence,
+  expectedLines,
+  isEventStream,
+  isMetered,
+  kindOf,
+  namesOf,
+  promptTokensOf,
+  type Recording,
+  readRecordings,
+  targetOf,
+  tierOf,
+} from './recording.js';
 import { recordingsFolder } from './recordings-folder.js';
 import { type ReplayUpstream, startReplayUpstream } from './replay-upstream.js';
-
-/** The part of the recordings' index that this suite reads. */
-interface Recording {
-  file: string;
-  provider: 'openai' | 'anthropic';
-  endpoint: string;
-  method: 'GET' | 'POST';
-  status: number;
-  content_type?: string;
-  stream?: boolean;
-  expected_billable: Record<string, number | boolean>;
-  request_hints?: Record<string, unknown>;
-  class: string;
-  ask_model: string;
-  scope: string;
-}
+import { Tally } from './tally.js';
 
 const folder = recordingsFolder('CONFORMANCE');
-const core = folder
-  ? (JSON.parse(readFileSync(path.join(folder, 'index.json'), 'utf8')) as Recording[]).filter(
-      ({ scope }) => scope === 'core',
-    )
-  : [];
-const expected = JSON.parse(
+const recordings = readRecordings(folder);
+const providers = [...new Set(recordings.map(({ provider }) => provider))];
+/** Charges that were worked out by hand, of recordings by their names; of others, and of these too, `ListPrices` does it. */
+const byHand = JSON.parse(
   readFileSync(path.join(import.meta.dirname, 'expected-micros.json'), 'utf8'),
 ) as Record<string, { micros: number }>;
 const CREDIT_MICROS = 1_000_000_000;
-const seed = Number(process.env.CONFORMANCE_SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.CONFORMANCE_SEED ?? randomInt(1_000_000));
 
 /** They tell about the account behind the gateway; the replay sends all of them. */
 const ACCOUNT_HEADERS = [
@@ -41,176 +44,332 @@ const ACCOUNT_HEADERS = [
   'x-ratelimit-remaining-requests',
 ];
 
-/** Which meters make up which bucket of the index. */
-const BUCKETS: Record<string, readonly string[]> = {
-  input: ['input_tokens', 'audio_input_tokens'],
-  cache_read: ['cache_read_tokens'],
-  cache_write: ['cache_write_tokens'],
-  cache_write_5m: ['cache_write_tokens'],
-  cache_write_1h: ['cache_write_1h_tokens'],
-  output: ['output_tokens', 'audio_output_tokens', 'reasoning_tokens'],
-  of_which_audio_input: ['audio_input_tokens'],
-};
+/** One way in which a recording's bytes come. */
+interface Way {
+  encoding?: 'gzip' | 'br';
+  newline: '\n' | '\r\n' | 'as recorded';
+}
 
-(folder ? describe : describe.skip)(
-  `every core recording, in random chunks (CONFORMANCE_SEED=${seed})`,
-  () => {
-    let product: ProductUnderTest;
-    let upstream: ReplayUpstream;
-    let key: string;
-    let tenantId: string;
-    let metered = 0;
-    let charged = 0;
-    const results = new Map<string, { passed: number; of: number }>();
+const ENCODINGS = [undefined, 'gzip', 'br'] as const;
 
-    beforeAll(async () => {
-      upstream = await startReplayUpstream(seed);
-      product = await productForTests({ upstreams: { openai: upstream.url, anthropic: upstream.url } });
-      const tenant = await product.admin.createTenant('conformance');
-      tenantId = tenant.id;
-      await product.admin.credit(tenantId, CREDIT_MICROS);
-      const app = await product.admin.createApp(tenantId, 'conformance');
-      key = app.key;
-      for (const provider of ['openai', 'anthropic']) {
-        const connection = await product.admin.connect(
-          tenantId,
-          provider,
-          'byok_static',
-          `sk-real-${provider}`,
-        );
-        await product.admin.bind(app.id, provider, connection.id);
+/** Plain, in gzip and in br, and an event stream with LF and with CRLF each time. */
+function allWaysOf(recording: Recording): Way[] {
+  const newlines = isEventStream(recording) ? (['\n', '\r\n'] as const) : (['as recorded'] as const);
+  return ENCODINGS.flatMap((encoding) =>
+    newlines.map((newline) => ({ newline, ...(encoding && { encoding }) })),
+  );
+}
+
+/**
+ * The first recording of each kind of a provider comes in all ways, each other one in one of them that the seed chooses:
+ * all of all would take twice the time. `CONFORMANCE=all` does that.
+ */
+const WAYS = new Map<Recording, Way[]>();
+const begun = new Set<string>();
+for (const [index, recording] of recordings.entries()) {
+  const kind = `${recording.provider} ${kindOf(recording)}`;
+  const all = allWaysOf(recording);
+  const isFirst = !begun.has(kind);
+  const chosen = (seed + index) % all.length;
+  WAYS.set(recording, isFirst || process.env.CONFORMANCE === 'all' ? all : all.slice(chosen, chosen + 1));
+  begun.add(kind);
+}
+
+function waysOf(recording: Recording): Way[] {
+  return WAYS.get(recording) ?? [];
+}
+
+function bytesOf({ file }: Recording, newline: Way['newline']): Buffer {
+  const bytes = readFileSync(path.join(folder ?? '', file));
+  // One character per byte, so that nothing but the newlines changes.
+  return newline === 'as recorded'
+    ? bytes
+    : Buffer.from(bytes.toString('latin1').replace(/\r?\n/g, newline), 'latin1');
+}
+
+const realKey = (provider: string): string => `sk-real-${provider}`;
+
+(folder ? describe : describe.skip)(`every recording, in random chunks (CONFORMANCE_SEED=${seed})`, () => {
+  const prices = new ListPrices();
+  const tally = new Tally();
+  let product: ProductUnderTest;
+  let upstream: ReplayUpstream;
+  let key: string;
+  let tenantId: string;
+  let events: UsageEventRow[] = [];
+  /** Of metered calls by the id that the replay gave them. */
+  const metered = new Map<string, Recording>();
+  /** Of jobs by the provider's id of them. */
+  const submitted = new Map<string, Recording>();
+
+  beforeAll(async () => {
+    upstream = await startReplayUpstream(seed);
+    product = await productForTests({
+      upstreams: Object.fromEntries(providers.map((provider) => [provider, upstream.url])),
+    });
+    ({ tenantId, key } = await customer());
+    await importMissingRates((await customer()).key);
+  }, 60_000);
+
+  afterAll(async () => {
+    process.stdout.write(tally.table());
+    await product?.stop();
+    await upstream?.stop();
+  }, 30_000);
+
+  async function customer(): Promise<{ tenantId: string; key: string }> {
+    const { id } = await product.admin.createTenant('conformance');
+    await product.admin.credit(id, CREDIT_MICROS);
+    const app = await product.admin.createApp(id, 'conformance');
+    for (const provider of providers) {
+      const connection = await product.admin.connect(id, provider, 'byok_static', realKey(provider));
+      await product.admin.bind(app.id, provider, connection.id);
+    }
+    return { tenantId: id, key: app.key };
+  }
+
+  /** Models of recordings that no price list names (any more) get a price of ours. @param probe the key of somebody else. */
+  async function importMissingRates(probe: string): Promise<void> {
+    const missing = recordings.filter((one) => isMetered(one) && !isListed(one));
+    for (const one of missing) {
+      const { provider, ask_model } = one;
+      const rates = ratesOf(one).map((rate) => ({ provider, model: ask_model ?? '', ...rate }));
+      await product.admin.importRates(rates);
+      for (const rate of rates) prices.add(rate);
+    }
+    const last = missing.at(-1);
+    if (!last) return;
+    play(last, { newline: 'as recorded' });
+    await product.waitUntil(async () => (await call(last, {}, probe)).status !== 402, 'the rates');
+  }
+
+  function isListed(one: Recording): boolean {
+    return prices.knows(one.provider, askedNames(one)) || prices.knowsAll(one.provider, neededMeter(one));
+  }
+
+  function call(recording: Recording, { places = {} }: { places?: Record<string, string> } = {}, as = key) {
+    const target = targetOf(recording, { token: as, ...places });
+    const upgrades = recording.class === 'websocket';
+    const method = upgrades ? 'GET' : recording.method;
+    const asked = method === 'GET' ? null : askedBy(recording);
+    return product.raw({
+      method,
+      path: `/proxy/${recording.provider}${target}`,
+      headers: {
+        authorization: `Bearer ${as}`,
+        'accept-encoding': 'gzip, br',
+        ...(asked ? { 'content-type': asked.contentType } : {}),
+        ...(upgrades ? UPGRADE : {}),
+      },
+      ...(asked ? { body: asked.body } : {}),
+    });
+  }
+
+  function play(recording: Recording, { encoding, newline }: Way): Buffer {
+    const body = bytesOf(recording, newline);
+    const { status } = recording;
+    upstream.play({
+      status,
+      contentType: contentTypeOf(recording),
+      body,
+      ...(encoding ? { encoding } : {}),
+    });
+    return body;
+  }
+
+  /** The answer that was played, byte for byte, of a request that carried the real key once and ours nowhere. */
+  function expectPassed(answer: RawAnswer, recording: Recording, body: Buffer): string {
+    expect(answer.status).toBe(recording.status);
+    expect(answer.body.equals(upstream.sent())).toBe(true);
+    expect(answer.decodedBody.equals(body)).toBe(true);
+    for (const header of ACCOUNT_HEADERS) expect(answer.headers[header]).toBeUndefined();
+    const [request, ...more] = upstream.requests();
+    expect(more).toEqual([]);
+    expect(answer.headers['x-request-id']).toBe(request?.id);
+    const seen = JSON.stringify([request?.path, request?.headers]);
+    expect(seen.split(realKey(recording.provider))).toHaveLength(2);
+    expect(seen + request?.body).not.toContain('vendo_sk_');
+    return request?.id ?? '';
+  }
+
+  function expectRefused(answer: RawAnswer, status: number, error: object): void {
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ error });
+    expect(upstream.requests()).toEqual([]);
+  }
+
+  const ways = recordings.flatMap((recording) =>
+    waysOf(recording).map((way) => ({
+      recording,
+      way,
+      title: `${recording.file} ${way.encoding ?? 'plain'} ${JSON.stringify(way.newline)}`,
+    })),
+  );
+
+  it.each(ways)('$title', async ({ recording, way }) => {
+    const pass = tally.begin(recording.provider, kindOf(recording));
+    const places = recording.class === 'job' ? await submit(recording) : {};
+    const body = play(recording, way);
+    const answer = await call(recording, { places });
+    switch (kindOf(recording)) {
+      case 'no rate':
+        expectRefused(answer, 402, { code: 'rate_missing' });
+        break;
+      case 'blocked':
+        expectRefused(answer, 404, { code: 'route_not_supported' });
+        break;
+      case 'websocket':
+        expectRefused(answer, 404, { message: 'WebSocket connections are not supported.' });
+        break;
+      default: {
+        const id = expectPassed(answer, recording, body);
+        if (isMetered(recording)) metered.set(id, recording);
       }
-      // The one model of the recordings that no price list names any more.
-      await product.admin.importRates([
-        {
-          provider: 'anthropic',
-          model: 'claude-3-5-sonnet',
-          meter: 'input_tokens',
-          unit_cost_usd: '3',
-          per: '1000000',
-        },
-        {
-          provider: 'anthropic',
-          model: 'claude-3-5-sonnet',
-          meter: 'output_tokens',
-          unit_cost_usd: '15',
-          per: '1000000',
-        },
-      ]);
-      await product.ratesAreIn('anthropic', 'claude-3-5-sonnet', key);
-    }, 60_000);
+    }
+    pass();
+  });
 
-    afterAll(async () => {
-      for (const [kind, { passed, of }] of results)
-        process.stdout.write(`conformance ${kind}: ${passed}/${of}\n`);
-      await product?.stop();
-      await upstream?.stop();
-    }, 30_000);
+  /** A job is polled by who submitted it, once. @returns its id, in whatever place of the path it stands. */
+  async function submit(recording: Recording): Promise<Record<string, string>> {
+    const { request_id, id: own } = JSON.parse(bytesOf(recording, 'as recorded').toString());
+    const id = String(request_id ?? own);
+    const places = { id, request_id: id };
+    if (submitted.has(id)) return places;
+    const endpoint = new URL(recording.endpoint.replace(/[{}]/g, ''));
+    const cost = { amount_usd: 0.01, refunded: false };
+    upstream.play({
+      status: 200,
+      contentType: 'application/json',
+      body: Buffer.from(JSON.stringify({ id, request_id: id, status: 'queued', audio_duration: null, cost })),
+    });
+    const path = endpoint.pathname
+      .replace(/\/predictions\/.*$/, `/${recording.ask_model}`)
+      .replace(/\/id$/, '');
+    const submission = { ...recording, method: 'POST', endpoint: endpoint.origin + path };
+    expect((await call(submission)).status).toBe(200);
+    submitted.set(id, recording);
+    return places;
+  }
 
-    const cases = core.flatMap((recording) =>
-      ([undefined, 'gzip', 'br'] as const).map((encoding) => ({
-        recording,
-        encoding,
-        title: `${recording.file} ${encoding ?? 'plain'}`,
-      })),
+  describe('when all of them have come', () => {
+    beforeAll(async () => {
+      await product.settled(tenantId, 60_000);
+      const jobs = submitted.size;
+      events = await product.waitUntil(async () => {
+        const come = await product.admin.usageEvents(tenantId);
+        return come.length >= metered.size + jobs && come;
+      }, `${metered.size} usage events and those of ${jobs} jobs`);
+    }, 90_000);
+
+    it.each(recordings.filter(isMetered).map((recording) => ({ recording, file: recording.file })))(
+      '$file is billed each time as its provider bills it, at the list price',
+      ({ recording }) => {
+        const pass = tally.begin(recording.provider, kindOf(recording), 'billed');
+        const own = events.filter(
+          ({ upstream_request_id }) => metered.get(String(upstream_request_id)) === recording,
+        );
+        expect(own).toHaveLength(waysOf(recording).length);
+        for (const event of own) expectBilled(event, recording);
+        pass();
+      },
     );
 
-    it.each(cases)('$title', async ({ recording, encoding }) => {
-      const kind = `${recording.provider} ${recording.stream ? 'stream' : 'whole'}`;
-      const tally = results.get(kind) ?? { passed: 0, of: 0 };
-      results.set(kind, tally);
-      tally.of += 1;
-
-      const body = readFileSync(path.join(folder ?? '', recording.file));
-      upstream.play({
-        status: recording.status,
-        contentType: recording.content_type ?? (recording.stream ? 'text/event-stream' : 'application/json'),
-        body,
-        ...(encoding ? { encoding } : {}),
-      });
-      const endpoint = new URL(recording.endpoint);
-      const answer = await product.raw({
-        method: recording.method,
-        path: `/proxy/${recording.provider}${endpoint.pathname}${endpoint.search}`,
-        headers: {
-          authorization: `Bearer ${key}`,
-          'content-type': 'application/json',
-          'accept-encoding': 'gzip, br',
-        },
-        ...(recording.method === 'POST'
-          ? { body: JSON.stringify(requestFor(recording, endpoint.pathname)) }
-          : {}),
-      });
-
-      if (recording.class === 'no_rate') {
-        expect(answer.status).toBe(402);
-        expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code: 'rate_missing' } });
-        expect(upstream.requests()).toEqual([]);
-        tally.passed += 1;
-        return;
+    it('a job was charged once, however often it was polled', () => {
+      const others = events.filter(({ upstream_request_id }) => !metered.has(String(upstream_request_id)));
+      expect(others).toHaveLength(submitted.size);
+      for (const recording of submitted.values()) {
+        if (recording.expected_billable?.free) continue;
+        const lines = expectedLines(recording);
+        expect(others.map((event) => billedLines(event.lines))).toContainEqual(lines);
       }
-      expect(answer.status).toBe(recording.status);
-      expect(answer.body.equals(upstream.sent())).toBe(true);
-      expect(answer.decodedBody.equals(body)).toBe(true);
-      for (const header of ACCOUNT_HEADERS) expect(answer.headers[header]).toBeUndefined();
-      const [request, ...more] = upstream.requests();
-      expect(more).toEqual([]);
-      expect(answer.headers['x-request-id']).toBe(request?.id);
-      expect(request?.headers[recording.provider === 'openai' ? 'authorization' : 'x-api-key']).toBe(
-        recording.provider === 'openai' ? 'Bearer sk-real-openai' : 'sk-real-anthropic',
-      );
-      expect(JSON.stringify(request?.headers)).not.toContain('vendo_sk_');
-
-      const billable = recording.expected_billable;
-      if (billable.free === true || recording.status >= 400) {
-        tally.passed += 1;
-        return;
-      }
-      const event = await product.waitUntil(async () => {
-        const events = await product.admin.usageEvents(tenantId);
-        return events.find(({ upstream_request_id }) => upstream_request_id === request?.id);
-      }, 'the usage event');
-      expect(event.cost_micros).toBe(expected[recording.file]?.micros);
-      expect(event.lines.reduce((sum, { cost_micros }) => sum + cost_micros, 0)).toBe(event.cost_micros);
-      metered += 1;
-      charged += event.cost_micros;
-      const unreported = billable.billed === false || billable.needs_estimate === true;
-      expect(event.evidence).toBe(unreported ? 'estimated' : 'exact');
-      expect(event.outcome).toBe(billable.billed === false ? 'upstream_error' : 'completed');
-      if (unreported) {
-        expect(event.lines).toEqual([]);
-      } else {
-        for (const [bucket, meters] of Object.entries(BUCKETS)) {
-          const measured = event.lines
-            .filter(({ meter }) => meters.includes(meter))
-            .reduce((sum, { quantity }) => sum + Number(quantity), 0);
-          if (bucket in billable)
-            expect({ bucket, measured }).toEqual({ bucket, measured: billable[bucket] });
-        }
-      }
-      tally.passed += 1;
     });
 
-    it('charged the sum of all of it, and nothing for what was free or refused', async () => {
-      await product.settled(tenantId);
-      const left = CREDIT_MICROS - charged;
-      await product.waitUntil(
-        async () => (await product.billing(key).balance()).credits_remaining_micros === left,
-        `a balance of ${left} micros`,
-      );
-      expect(await product.admin.usageEvents(tenantId)).toHaveLength(metered);
+    it('the tenant has paid the sum of it, and nothing for what was free, refused or blocked', async () => {
+      const charged = events.reduce((sum, { cost_micros }) => sum + cost_micros, 0);
+      const { credits_remaining_micros } = await product.billing(key).balance();
+      expect(credits_remaining_micros).toBe(CREDIT_MICROS - charged);
+      expect(events).toHaveLength(metered.size + submitted.size);
     });
-  },
-);
+  });
 
-function requestFor(recording: Recording, pathname: string): Record<string, unknown> {
-  const { input, ...hints } = recording.request_hints ?? {};
-  const model = recording.ask_model;
-  if (pathname === '/v1/embeddings') return { model, input: 'a text to embed', encoding_format: 'base64' };
-  const text = typeof input === 'string' ? input : 'Hello';
-  const stream = recording.stream ? { stream: true } : {};
-  if (pathname === '/v1/responses') return { model, input: text, ...stream, ...hints };
-  const messages = [{ role: 'user', content: text }];
-  if (pathname === '/v1/messages') return { max_tokens: 1024, model, messages, ...stream, ...hints };
-  return { model, messages, ...stream, ...hints };
+  function expectBilled(event: UsageEventRow, recording: Recording): void {
+    const { expected_billable, request_hints } = recording;
+    expect(event.evidence).toBe(expectedEvidence(recording));
+    const failed = expected_billable?.billed === false || hasErrorInside(recording);
+    expect(event.outcome).toBe(failed ? 'upstream_error' : 'completed');
+    const expected = expectedLines(recording);
+    if (expected !== null) expect(billedLines(event.lines)).toEqual(expected);
+
+    const lines = event.lines as (UsageEventRow['lines'][number] & { model?: string })[];
+    const namesCost = expected_billable?.cost_usd !== undefined;
+    const priced = lines
+      // Where the provider names the cost, what else it tells is in it.
+      .filter(({ meter }) => !namesCost || meter === 'usd')
+      .map(({ meter, model, quantity }) => ({
+        meter,
+        quantity,
+        names: model ? namesOf(model, null) : [...answeredNames(recording), ...askedNames(recording)],
+      }));
+    const circumstances = {
+      provider: recording.provider,
+      tier: tierOf(recording),
+      promptTokens: promptTokensOf(recording),
+    };
+    expect(event.cost_micros).toBe(prices.microsOf(priced, circumstances));
+    expect(lines.reduce((sum, { cost_micros }) => sum + cost_micros, 0)).toBe(event.cost_micros);
+    const known = byHand[recording.file];
+    if (known) expect(event.cost_micros).toBe(known.micros);
+
+    function answeredNames({ response_model }: Recording): string[] {
+      return response_model ? namesOf(response_model, request_hints?.size) : [];
+    }
+  }
+});
+
+function askedNames({ ask_model, request_hints }: Recording): string[] {
+  return namesOf(ask_model ?? '', request_hints?.size);
 }
+
+const UPGRADE = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+};
+
+/** An error that came after the status had been sent. */
+function hasErrorInside(recording: Recording): boolean {
+  const text = bytesOf(recording, 'as recorded').toString();
+  return isEventStream(recording) && /"error"\s*:\s*\{|"finish_reason"\s*:\s*"error"/.test(text);
+}
+
+/** Without a price of this a call is refused. */
+function neededMeter({ expected_billable }: Recording): string {
+  if (expected_billable?.cost_usd !== undefined) return 'usd';
+  return expected_billable?.calls === undefined ? 'input_tokens' : 'composio.action_call';
+}
+
+/** Prices of ours: where the provider names the cost a dollar is one, else for all that tokens, sounds and pictures are billed by. */
+function ratesOf(one: Recording) {
+  if (neededMeter(one) === 'usd')
+    return [
+      { meter: 'usd', unit_cost_usd: '1', per: '1' },
+      { meter: 'requests', unit_cost_usd: '0', per: '1', free: true },
+    ];
+  return METERS_OF_ANSWERS.map((meter, n) => ({ meter, unit_cost_usd: String(3 + 12 * n), per: '1000000' }));
+}
+
+const METERS_OF_ANSWERS = [
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'cache_write_1h_tokens',
+  'audio_input_tokens',
+  'audio_output_tokens',
+  'image_input_tokens',
+  'image_tokens',
+  'characters',
+  'audio_seconds',
+  'images',
+];

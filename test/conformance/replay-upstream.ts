@@ -62,13 +62,13 @@ export async function startReplayUpstream(seed: number): Promise<ReplayUpstream>
       'x-ratelimit-remaining-requests': '9999',
       ...(encoding ? { 'content-encoding': encoding } : {}),
     });
-    for (let at = 0; at < sent.length; ) {
-      const size = 1 + Math.floor(random() ** 3 * 900);
-      response.write(sent.subarray(at, at + size));
-      at += size;
+    let from = 0;
+    for (const to of cutsOf(sent, random)) {
+      response.write(sent.subarray(from, to));
+      from = to;
       if (random() < 0.3) await new Promise((resolve) => setImmediate(resolve));
     }
-    response.end();
+    response.end(sent.subarray(from));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -86,6 +86,23 @@ export async function startReplayUpstream(seed: number): Promise<ReplayUpstream>
         server.close(() => resolve());
       }),
   };
+}
+
+/** At most so many cuts in the places where a reader that decodes chunk by chunk goes wrong. */
+const AWKWARD_CUTS_MAX = 40;
+
+/** Where the bytes are cut: at random, and inside of UTF-8 sequences and CRLF pairs. */
+function cutsOf(bytes: Buffer, random: () => number): number[] {
+  const awkward: number[] = [];
+  for (let at = 1; at < bytes.length; at += 1) {
+    const [before = 0, byte = 0] = bytes.subarray(at - 1, at + 1);
+    if ((byte & 0xc0) === 0x80 || (before === 0x0d && byte === 0x0a)) awkward.push(at);
+  }
+  const cuts = new Set<number>();
+  for (let n = 0; n < Math.min(awkward.length, AWKWARD_CUTS_MAX); n += 1)
+    cuts.add(awkward[Math.floor(random() * awkward.length)] ?? 1);
+  for (let at = 0; at < bytes.length; at += 1 + Math.floor(random() ** 3 * 900)) cuts.add(at);
+  return [...cuts].sort((a, b) => a - b);
 }
 
 function compressed({ body, encoding }: Replay): Buffer {

@@ -1,5 +1,7 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { GATEWAY_TOPIC, LEDGER_TOPIC } from '@vendo/events';
 import { kafkaForTests } from '@vendo/testing';
 import type { LocalKafka } from '../../tools/kafka/kafka.mjs';
@@ -17,6 +19,7 @@ import { type RawAnswer, type RawRequest, rawRequest } from './raw-http.js';
 import { secretsWatch } from './secrets-watch.js';
 import { waitUntil } from './wait-until.js';
 
+const run = promisify(execFile);
 const OUR_TOPICS = [GATEWAY_TOPIC, LEDGER_TOPIC];
 
 /** What a kill run can aim at: the product's processes, its database, and a broker of its own. */
@@ -91,8 +94,10 @@ export async function productForTests(options: ProductOptions = {}): Promise<Pro
     if (log === 'own kafka') broker = await ownKafka(path.join(folder, 'kafka'));
     const kafkaBrokers = broker?.brokers ?? (log === 'kafka' ? await emptySuiteBroker() : null);
     const { instances = {}, sharedSpool = false } = options;
+    const dataFolder = path.join(folder, 'product');
+    await copyDatabase(dataFolder);
     const product = await startProduct({
-      dataFolder: path.join(folder, 'product'),
+      dataFolder,
       env: environment(options, kafkaBrokers),
       instances,
       sharedSpool,
@@ -103,6 +108,14 @@ export async function productForTests(options: ProductOptions = {}): Promise<Pro
     await cleanUp();
     throw thrown;
   }
+}
+
+/** The database that the suite has made (jest-global-setup.mjs); a bench has none, and its product makes its own. */
+async function copyDatabase(dataFolder: string): Promise<void> {
+  const made = process.env.VENDO_TEST_DATABASE;
+  if (!made) return;
+  await mkdir(dataFolder);
+  await run('cp', ['-Rp', made, path.join(dataFolder, 'postgres')]); // with its owner, whom Node's own copy forgets
 }
 
 interface Surroundings {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SAME_SIGNAL_MS } from '@vendo/runtime';
 import { freePort } from '@vendo/testing';
 import { AdminClient, type UsageEventRow } from '../harness/admin-client.js';
@@ -26,15 +26,17 @@ interface Instance {
 describe('npm start', () => {
   let folder: string;
   let ports: { GATEWAY_PORT: string; LEDGER_PORT: string };
-  const running: Instance[] = [];
+  const started: Instance[] = [];
 
   beforeAll(async () => {
     folder = await mkdtemp('/var/tmp/vendo-npm-start-');
     await chmod(folder, 0o711);
     ports = { GATEWAY_PORT: String(await freePort()), LEDGER_PORT: String(await freePort()) };
   });
-  afterEach(() => Promise.all(running.splice(0).map(killed)));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    await allEnded();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   function start(env: Record<string, string> = {}): Instance {
     const { PATH = '', HOME = '' } = process.env;
@@ -53,7 +55,15 @@ describe('npm start', () => {
       child.once('exit', (code, signal) => resolve({ code, signal })),
     );
     const instance = { process: child, output: () => printed, exit };
-    running.push(instance);
+    started.push(instance);
+    return instance;
+  }
+
+  /** The one that the test before has left running on the journey's ports, or a new one. */
+  async function running(): Promise<Instance> {
+    const last = started.at(-1);
+    const instance = last && !hasEnded(last) ? last : start();
+    await ready(instance);
     return instance;
   }
 
@@ -100,10 +110,18 @@ describe('npm start', () => {
     return /vendo_sk_[\w-]+/.exec(instance.output())?.[0] ?? '';
   }
 
+  function hasEnded({ process: { exitCode, signalCode } }: Instance): boolean {
+    return exitCode !== null || signalCode !== null;
+  }
+
   async function killed(instance: Instance): Promise<void> {
-    if (instance.process.exitCode !== null || instance.process.signalCode !== null) return;
+    if (hasEnded(instance)) return;
     instance.process.kill('SIGTERM');
     await instance.exit;
+  }
+
+  async function allEnded(): Promise<void> {
+    await Promise.all(started.map(killed));
   }
 
   /** Runs the printed line that contains `text` in a shell, as somebody who pastes it. */
@@ -117,8 +135,7 @@ describe('npm start', () => {
   }
 
   it('prints lines that work when they are pasted, and Ctrl-C leaves nothing behind', async () => {
-    const instance = start();
-    await ready(instance);
+    const instance = await running();
     expect(await paste(instance, '/proxy/openai/')).toMatchObject({ object: 'chat.completion' });
     const spent = await waitUntil(
       async () => {
@@ -145,8 +162,7 @@ describe('npm start', () => {
   });
 
   it('recovers after a kill -9 of the whole group, with its credit, its charges and the same demo key', async () => {
-    const first = start();
-    await ready(first);
+    const first = await running();
     await paste(first, '/proxy/openai/');
     const pids = pidsOf(first);
     signalGroup(first, 'SIGKILL');
@@ -157,8 +173,7 @@ describe('npm start', () => {
       15_000,
     );
 
-    const second = start();
-    await ready(second);
+    const second = await running();
     expect(keyOf(second)).toBe(keyOf(first));
     await waitUntil(async () => (await paste(second, '/usage')).calls === 2, 'both calls', 15_000);
     expect(await paste(second, '/proxy/openai/')).toMatchObject({ object: 'chat.completion' });
@@ -167,7 +182,6 @@ describe('npm start', () => {
   describe('with a stream open at Ctrl-C', () => {
     /** A stream of 10 s that has begun. */
     async function openStream(instance: Instance): Promise<ClientStream> {
-      await ready(instance);
       const gatewayUrl = `http://127.0.0.1:${ports.GATEWAY_PORT}`;
       return waitUntil(async () => {
         const request = { gatewayUrl, key: keyOf(instance), provider: 'anthropic', model: MODEL } as const;
@@ -179,7 +193,7 @@ describe('npm start', () => {
 
     /** Starts again and answers the newest usage event, when no hold is open any more. */
     async function newestUsage(): Promise<UsageEventRow | undefined> {
-      await ready(start());
+      await running();
       const { adminToken } = JSON.parse(readFileSync(path.join(folder, 'secrets.json'), 'utf8'));
       const { tenant_id } = JSON.parse(readFileSync(path.join(folder, 'demo.json'), 'utf8'));
       const admin = new AdminClient(`http://127.0.0.1:${ports.GATEWAY_PORT}`, adminToken);
@@ -196,7 +210,7 @@ describe('npm start', () => {
     }
 
     it('lets it end, refuses new calls meanwhile, and ends', async () => {
-      const first = start();
+      const first = await running();
       const stream = await openStream(first);
       signalGroup(first, 'SIGINT');
       await stops();
@@ -207,7 +221,7 @@ describe('npm start', () => {
     });
 
     it('cuts and settles it at the second Ctrl-C', async () => {
-      const first = start();
+      const first = await running();
       const stream = await openStream(first);
       signalGroup(first, 'SIGINT');
       await stops();
@@ -227,33 +241,8 @@ describe('npm start', () => {
     });
   });
 
-  const asRoot = process.getuid?.() === 0;
-  if (!asRoot) process.stderr.write('A START AS ROOT WAS NOT TESTED: this is not root\n');
-  (asRoot ? it : it.skip)(
-    'works as root in a folder that others cannot enter, and says so once',
-    async () => {
-      const closed = `${folder}-closed`;
-      await mkdir(closed, { mode: 0o700 });
-      const instance = start({ VENDO_DATA_DIR: path.join(closed, 'var') });
-      let moved = '';
-      try {
-        await ready(instance);
-        const lines = instance.output().split('\n');
-        const told = lines.filter((line) => line.includes('cannot enter'));
-        expect(told).toEqual([expect.stringMatching(/the database lives in \/var\/tmp\/vendo-data-\w+$/)]);
-        moved = told[0]?.split(' ').at(-1) ?? '';
-        expect(await paste(instance, '/proxy/openai/')).toMatchObject({ object: 'chat.completion' });
-      } finally {
-        await killed(instance);
-        await rm(closed, { recursive: true, force: true });
-        if (moved.startsWith('/var/tmp/vendo-data-')) await rm(moved, { recursive: true, force: true });
-      }
-    },
-  );
-
   it('says in one line that a port or the data folder of another is in use, and runs beside it with its own', async () => {
-    const first = start();
-    await ready(first);
+    const first = await running();
     const samePort = start({ VENDO_DATA_DIR: `${folder}-other` });
     expect((await samePort.exit).code).toBe(1);
     expect(samePort.output().trim()).toBe(
@@ -281,18 +270,50 @@ describe('npm start', () => {
     }
   });
 
-  it('names a wrong setting in one line and exits 1', async () => {
-    const instance = start({ GATEWAY_PORT: 'eighty' });
-    expect((await instance.exit).code).toBe(1);
-    expect(instance.output().trim()).toBe('configuration: GATEWAY_PORT must be a port number, 0 to 65535');
-  });
+  const asRoot = process.getuid?.() === 0;
+  if (!asRoot) process.stderr.write('A START AS ROOT WAS NOT TESTED: this is not root\n');
+  (asRoot ? it : it.skip)(
+    'works as root in a folder that others cannot enter, and says so once',
+    async () => {
+      const closed = `${folder}-closed`;
+      await mkdir(closed, { mode: 0o700 });
+      const instance = start({
+        GATEWAY_PORT: '0',
+        LEDGER_PORT: '0',
+        VENDO_DATA_DIR: path.join(closed, 'var'),
+      });
+      let moved = '';
+      try {
+        await ready(instance);
+        const lines = instance.output().split('\n');
+        const told = lines.filter((line) => line.includes('cannot enter'));
+        expect(told).toEqual([expect.stringMatching(/the database lives in \/var\/tmp\/vendo-data-\w+$/)]);
+        moved = told[0]?.split(' ').at(-1) ?? '';
+        expect(await paste(instance, '/proxy/openai/')).toMatchObject({ object: 'chat.completion' });
+      } finally {
+        await killed(instance);
+        await rm(closed, { recursive: true, force: true });
+        if (moved.startsWith('/var/tmp/vendo-data-')) await rm(moved, { recursive: true, force: true });
+      }
+    },
+  );
 
-  it('names a setting that an app refuses in its last line, exits 1 and leaves nothing behind', async () => {
-    const instance = start({ VENDO_ENCRYPTION_KEY: 'too-short' });
-    expect((await instance.exit).code).toBe(1);
-    expect(instance.output().trim().split('\n').at(-1)).toMatch(
-      /^gateway does not start: configuration: VENDO_ENCRYPTION_KEY: must be .+ \(log: .+\)$/,
-    );
-    expect(processes()).toEqual([]);
+  describe('with a wrong setting', () => {
+    beforeAll(allEnded);
+
+    it('names a wrong setting in one line and exits 1', async () => {
+      const instance = start({ GATEWAY_PORT: 'eighty' });
+      expect((await instance.exit).code).toBe(1);
+      expect(instance.output().trim()).toBe('configuration: GATEWAY_PORT must be a port number, 0 to 65535');
+    });
+
+    it('names a setting that an app refuses in its last line, exits 1 and leaves nothing behind', async () => {
+      const instance = start({ VENDO_ENCRYPTION_KEY: 'too-short' });
+      expect((await instance.exit).code).toBe(1);
+      expect(instance.output().trim().split('\n').at(-1)).toMatch(
+        /^gateway does not start: configuration: VENDO_ENCRYPTION_KEY: must be .+ \(log: .+\)$/,
+      );
+      expect(processes()).toEqual([]);
+    });
   });
 });

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ERRORS } from '@vendo/errors';
-import { EVENTS } from '@vendo/events';
+import { EVENTS, METERS } from '@vendo/events';
 
 const DOCS = path.join(import.meta.dirname, '..', '..', 'docs');
 
@@ -59,5 +59,32 @@ describe('docs/events.md', () => {
   it('names no event that does not exist', () => {
     const named = [...text.matchAll(/`([A-Z][A-Za-z]+\.v\d+)`/g)].map(([, type = '']) => type);
     expect(named.filter((type) => !Object.hasOwn(EVENTS, type))).toEqual([]);
+  });
+});
+
+describe('docs/metering.md', () => {
+  const PROVIDERS = path.join(DOCS, '..', 'apps', 'gateway', 'src', 'providers');
+  const meters = (cell: string) => cell.split(', ').map((name) => name.replaceAll('`', ''));
+  const isOfMeters = ([first = '']: string[]) => meters(first).some((name) => METERS.some((m) => m === name));
+  const rows = tableRows('metering.md').filter(isOfMeters);
+
+  it('says of every meter what is charged without a final report, in one row', () =>
+    expect(rows.flatMap(([first = '']) => meters(first)).sort()).toEqual([...METERS].sort()));
+
+  /** `` `file`: "title", "title"; `file`: "title" `` */
+  const named = rows.flatMap(([meter = '', , , tests = '']) =>
+    tests.split('; `').flatMap((part) => {
+      const [file = '', titles = ''] = part.replace(/^`/, '').split('`: ');
+      return [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ meter, file, title }));
+    }),
+  );
+
+  it.each(rows)('names a test of %s', (meter) =>
+    expect(named.filter((test) => test.meter === meter).length).toBeGreaterThan(0),
+  );
+
+  it.each(named)('names a test of $meter that is there: $file, "$title"', ({ file, title }) => {
+    const spec = path.join(PROVIDERS, file);
+    expect(existsSync(spec) && readFileSync(spec, 'utf8').includes(`'${title}',`)).toBe(true);
   });
 });

@@ -31,6 +31,7 @@ const SKIPPED_WITHOUT: Record<string, string> = {
   // Kafka, or what it takes to run one of its own.
   'libs/event-log/src/kafka.event-log.kafka.spec.ts': 'kafkaForTests()',
   'test/harness/kafka-outage-story.ts': "KAFKA'S OUTAGE WAS NOT TESTED",
+  'test/journeys/kill-on-kafka.e2e.spec.ts': 'NOTHING WAS KILLED BESIDE KAFKA',
   'tools/kafka/broker-outage.kafka.spec.ts': "KAFKA'S OUTAGE WAS NOT TESTED",
   // Root.
   'libs/testing/src/embedded-postgres.spec.ts': 'FOLDERS OF ROOT WERE NOT TESTED: this is not root',

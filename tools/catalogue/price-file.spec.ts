@@ -170,6 +170,18 @@ describe('a price file', () => {
     expect(other.told).toEqual([expect.stringContaining('the regions cost different prices')]);
   });
 
+  it('has what is free beyond its tokens, and a price of no model under the name of all', async () => {
+    const { rows, told } = await read({
+      a: entry('anthropic', chat('1e-6')),
+      'openai/container': entry('openai', '"code_interpreter_cost_per_session": 0.03'),
+      b: entry('openai', chat('1e-6')),
+    });
+    expect(rows.filter(({ free }) => free).map(({ model, meter }) => [model, meter])).toEqual([
+      ['a', 'web_fetches'],
+    ]);
+    expect(told).toContain('openai/container: skipped: kept by hand (litellm 2026-08-01)');
+  });
+
   it('derives a one-hour cache write of 2 x input, and corrects one that says otherwise', async () => {
     const wrong = ', "cache_creation_input_token_cost_above_1hr": 6e-6';
     const { prices, told } = await read({

@@ -146,6 +146,7 @@ class RunningProduct implements Product {
       kafkaBrokers: env.KAFKA_BROKERS || undefined,
       instances: this.instances,
       secrets: this.secrets,
+      compileCache: path.join(root(), 'node_modules', '.cache', 'vendo-compiled'),
     };
     for (const instance of this.instances) {
       const supervised = new SupervisedProcess({
@@ -306,11 +307,15 @@ function firstLine(text: string): string {
   return lines.find((line) => /^configuration:|\berror:|Error\b/.test(line)) ?? lines[0] ?? 'it said nothing';
 }
 
-/** The compiled app. This file runs compiled (`npm start`) and from its source (journeys), so the root is looked for. */
+/** The compiled app. */
 function mainOf(app: AppName): string {
+  return path.join(root(), 'dist', 'apps', app, 'src', 'main.js');
+}
+
+/** This file runs compiled (`npm start`) and from its source (journeys), so the root is looked for. */
+function root(): string {
   for (let folder = import.meta.dirname; ; folder = path.dirname(folder)) {
-    if (existsSync(path.join(folder, 'package.json')))
-      return path.join(folder, 'dist', 'apps', app, 'src', 'main.js');
+    if (existsSync(path.join(folder, 'package.json'))) return folder;
     if (folder === path.dirname(folder)) throw new Error('the folder of the product was not found');
   }
 }

@@ -12,6 +12,7 @@ const WIRING: Wiring = {
   kafkaBrokers: undefined,
   instances: APPS.map(first),
   secrets: { adminToken: 'the-admin-token', internalToken: 'the-internal-token', encryptionKey: 'the-key' },
+  compileCache: '/compiled',
 };
 
 describe('environmentOf', () => {

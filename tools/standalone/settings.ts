@@ -20,6 +20,7 @@ const PASSED_ON: Record<AppName, readonly string[]> = {
     'VENDO_MAX_BODIES_BYTES',
     'VENDO_MAX_UPLOAD_BYTES',
     'VENDO_UPSTREAM_TIMEOUT_MS',
+    'VENDO_PRICE_REFRESH_MS',
     'VENDO_JOBS_POLL_MS',
     'GATEWAY_HOST',
   ],
@@ -60,6 +61,8 @@ export interface Wiring {
   kafkaBrokers: string | undefined;
   instances: readonly Instance[];
   secrets: Secrets;
+  /** Where Node keeps what it compiled of our modules, so that the next start need not; what cannot be kept is made again. */
+  compileCache: string;
 }
 
 export function urlOf(port: number): string {
@@ -84,6 +87,7 @@ export function environmentOf(
   return {
     ...(Object.fromEntries(passedOn) as Record<string, string>),
     ...wired(instance, wiring),
+    NODE_COMPILE_CACHE: wiring.compileCache,
     NO_COLOR: '1',
     VENDO_SUPERVISED: '1',
   };

@@ -18,6 +18,7 @@ describe('the configuration', () => {
       VENDO_MAX_JSON_BYTES: 33_554_432,
       VENDO_MAX_BODIES_BYTES: 536_870_912,
       VENDO_UPSTREAM_TIMEOUT_MS: 600_000,
+      VENDO_PRICE_REFRESH_MS: 3_600_000,
       upstreams: {},
       pool: {},
     });
@@ -50,6 +51,8 @@ describe('the configuration', () => {
     ['VENDO_SPOOL_SYNC', 'yes'],
     ['VENDO_SPOOL_MAX_BYTES', '0'],
     ['VENDO_MAX_BODIES_BYTES', '33554431'],
+    ['VENDO_PRICE_REFRESH_MS', '59999'],
+    ['VENDO_PRICE_REFRESH_MS', '-1'],
     ['UPSTREAM_OPENAI_URL', 'http://127.0.0.1/v1'],
     ['UPSTREAM_NOBODY_URL', 'http://127.0.0.1'],
     ['POOL_NOBODY_API_KEY', 'k'],

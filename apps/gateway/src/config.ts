@@ -60,6 +60,13 @@ const Variables = z.object({
   VENDO_SANDBOX_URL: origin.optional(),
   /** `no`: the background sync, at most 20 ms late. `wait`: the last chunk of an answer waits for its own sync. */
   VENDO_SPOOL_SYNC: z.enum(['no', 'wait']).default('no'),
+  /** Between two readings of a provider's price feed; 0: none is read. */
+  VENDO_PRICE_REFRESH_MS: z.coerce
+    .number()
+    .int()
+    .max(86_400_000)
+    .refine((ms) => ms === 0 || ms >= 60_000, 'must be 0 or at least 60000')
+    .default(3_600_000),
   VENDO_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   /** Largest request body, bytes. */
   VENDO_MAX_JSON_BYTES: positive.default(33_554_432),

@@ -14,6 +14,8 @@ import { JobsModule } from './jobs/jobs.module.js';
 import { ObjectsModule } from './objects/objects.module.js';
 import { OpenApiModule } from './openapi/openapi.module.js';
 import { OperatorModule } from './operator/operator.module.js';
+import { PriceFeedsModule } from './price-feeds/price-feeds.module.js';
+import type { FeedPlace } from './price-feeds/price-refresher.js';
 import { PROVIDERS } from './providers/registry.js';
 import { PROXY_LIMITS } from './proxy/limits.js';
 import { ProxyModule } from './proxy/proxy.module.js';
@@ -81,6 +83,9 @@ export class GatewayModule {
           [callers, identities, readModels, operator],
         ),
         operator,
+        PriceFeedsModule.from({ everyMs: config.VENDO_PRICE_REFRESH_MS, places: feedPlaces(config) }, [
+          registry,
+        ]),
         OpenApiModule,
       ],
     };
@@ -89,4 +94,15 @@ export class GatewayModule {
 
 function publicUrlOf({ VENDO_PUBLIC_URL, VENDO_DOMAIN, GATEWAY_PORT }: GatewayConfig): string {
   return (VENDO_PUBLIC_URL ?? `http://${VENDO_DOMAIN}:${GATEWAY_PORT}`).replace(/\/+$/, '');
+}
+
+/** A feed is read where the pool's calls go; without a pool and a sandbox at the provider itself, as lists cost nothing. */
+function feedPlaces({ upstreams, pool, VENDO_SANDBOX_URL }: GatewayConfig): FeedPlace[] {
+  return PROVIDERS.flatMap(({ slug, upstream, feed }) => {
+    if (!feed) return [];
+    // All providers of the sandbox share an origin, and some the path of their feed: a name in front tells them apart.
+    const unpaid = VENDO_SANDBOX_URL === undefined ? upstream : `${VENDO_SANDBOX_URL}/${slug}`;
+    const usual = pool[slug] ? upstream : unpaid;
+    return [{ provider: slug, feed, base: upstreams[slug] ?? usual }];
+  });
 }

@@ -14,6 +14,7 @@ describe('the cursor of usage events', () => {
     '....',
     encodeCursor({ ...CURSOR, reservedAt: '2026-13-41T10:00:00.123Z' }),
     encodeCursor({ ...CURSOR, reservedAt: '2026-02-31T10:00:00.123Z' }),
+    encodeCursor({ ...CURSOR, reservedAt: '0000-01-01T10:00:00.123Z' }),
     encodeCursor({ ...CURSOR, id: "' or 1=1 --" }),
     `${encodeCursor(CURSOR)}AAAA`,
   ])('refuses %j', (text) => {

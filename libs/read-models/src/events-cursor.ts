@@ -19,8 +19,8 @@ export function decodeCursor(text: string): EventsCursor | null {
   return { reservedAt: match[1], id: match[2] };
 }
 
-/** `Date` takes the 31st of February for a day of March; the database does not take it at all. */
+/** `Date` takes the 31st of February for a day of March, and a year 0; the database does not take either at all. */
 function isInstant(text: string): boolean {
   const at = Date.parse(text);
-  return !Number.isNaN(at) && new Date(at).toISOString() === text;
+  return !Number.isNaN(at) && new Date(at).toISOString() === text && text >= '0001';
 }

@@ -15,6 +15,7 @@ export {
   rebuildLimit,
 } from './checkpoints.js';
 export { Comparison, type Difference, reportOf } from './comparison.js';
+export type { Estimate, EstimateEvidence, EstimatesFilter, EstimateTotal } from './estimates.js';
 export { decodeCursor, type EventsCursor, encodeCursor } from './events-cursor.js';
 export {
   acceptRebuild,

@@ -1,6 +1,13 @@
 import type { UsageLine } from '@vendo/events';
 import { type Micros, microsToWire } from '@vendo/money';
 import type pg from 'pg';
+import {
+  type Estimate,
+  type EstimatesFilter,
+  type EstimateTotal,
+  estimatesOf,
+  estimateTotalsOf,
+} from './estimates.js';
 import type { EventsCursor } from './events-cursor.js';
 
 /** A tenant's wallet as the newest folded journal row left it. */
@@ -173,6 +180,16 @@ export class ReadModels {
       [filter.tenantId ?? null, filter.after?.reservedAt ?? null, filter.after?.id ?? null, limit],
     );
     return rows.map(toUsageEvent);
+  }
+
+  /** Usage events that were counted or estimated, newest first; at most `limit`, strictly after the cursor. */
+  estimates(filter: EstimatesFilter, after: EventsCursor | undefined, limit: number): Promise<Estimate[]> {
+    return estimatesOf(this.pool, filter, after, limit);
+  }
+
+  /** Count and cost of all that the filter finds, per provider and evidence. */
+  estimateTotals(filter: EstimatesFilter): Promise<EstimateTotal[]> {
+    return estimateTotalsOf(this.pool, filter);
   }
 
   /** The newest 1,000 records that projections have set aside, newest first. */

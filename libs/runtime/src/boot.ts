@@ -1,6 +1,5 @@
 import type { DynamicModule, Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
 import { VendoErrorFilter } from '@vendo/errors';
 import { ConfigError } from './config.js';
 import { LOGGER, type Logger } from './logger.js';
@@ -20,6 +19,11 @@ export interface BootOptions {
 
 /** Builds and starts a Nest app on Fastify with the one error filter. Modules end their work in `OnApplicationShutdown`. */
 export async function startApp(options: BootOptions): Promise<NestFastifyApplication> {
+  // 400 modules, which whoever wants a pool or a clock of this room and starts no app does not load.
+  const [{ NestFactory }, { FastifyAdapter }] = await Promise.all([
+    import('@nestjs/core'),
+    import('@nestjs/platform-fastify'),
+  ]);
   const adapter = options.adapter ?? new FastifyAdapter({ bodyLimit: options.bodyLimit ?? 1_048_576 });
   const app = await NestFactory.create<NestFastifyApplication>(options.module, adapter, {
     logger: ['error', 'fatal'],

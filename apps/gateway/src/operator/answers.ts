@@ -1,7 +1,7 @@
-import { Meter, MicrosWire, UsageMeasuredV1 } from '@vendo/events';
+import { Meter, MicrosWire, UsageLine, UsageMeasuredV1 } from '@vendo/events';
 import { CreditEntry, OpenHold, ParkedRecord, SpoolState } from '@vendo/ledger-api';
 import { z } from 'zod';
-import { ConnectionStatus } from './requests.js';
+import { ConnectionStatus, EstimateEvidence } from './requests.js';
 
 // What the operator API answers. Micros are integers, other decimals are strings, instants are ISO 8601 in UTC.
 
@@ -82,6 +82,34 @@ export const ParkedAnswer = z.strictObject({ parked: z.array(ParkedView) });
 export const UsageEventsAnswer = z.strictObject({
   /** `corrected_micros`: what later corrections have changed the cost by. */
   usage_events: z.array(UsageMeasuredV1.extend({ corrected_micros: MicrosWire })),
+  /** The cursor of the next page; null at the end. */
+  next: z.string().nullable(),
+});
+
+/** A usage event that was counted or estimated. */
+const EstimateView = z.strictObject({
+  hold_id: z.uuid(),
+  tenant_id: z.uuid(),
+  provider: z.string(),
+  model: z.string().nullable(),
+  lines: z.array(UsageLine),
+  cost_micros: MicrosWire.min(0),
+  evidence: EstimateEvidence,
+  /** When its hold was reserved: what decides the usage day. */
+  at: Instant,
+});
+
+export const EstimatesAnswer = z.strictObject({
+  estimates: z.array(EstimateView),
+  /** Of all that the filter finds, whatever page this is. */
+  totals: z.array(
+    z.strictObject({
+      provider: z.string(),
+      evidence: EstimateEvidence,
+      count: z.int().min(1),
+      cost_micros: MicrosWire.min(0),
+    }),
+  ),
   /** The cursor of the next page; null at the end. */
   next: z.string().nullable(),
 });

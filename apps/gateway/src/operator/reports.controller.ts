@@ -4,10 +4,16 @@ import { LedgerClient } from '@vendo/ledger-api';
 import { decodeCursor, type EventsCursor, encodeCursor, ReadModels } from '@vendo/read-models';
 import { Documented, DocumentedApi } from '../openapi/documented.js';
 import { AdminGuard } from './admin.guard.js';
-import { ParkedAnswer, RateMissesAnswer, SpoolsAnswer, UsageEventsAnswer } from './answers.js';
+import {
+  EstimatesAnswer,
+  ParkedAnswer,
+  RateMissesAnswer,
+  SpoolsAnswer,
+  UsageEventsAnswer,
+} from './answers.js';
 import { OPERATOR_API } from './operator-api.js';
 import { PricesService } from './prices.service.js';
-import { EventsQuery, read } from './requests.js';
+import { EstimatesQuery, EventsQuery, read } from './requests.js';
 
 /** What the operator looks at; it changes nothing. */
 @Controller('api/admin')
@@ -34,15 +40,30 @@ export class ReportsController {
       ...(tenant_id === undefined ? {} : { tenantId: tenant_id }),
       ...(after === undefined ? {} : { after: cursorOf(after) }),
     };
-    // One more than asked tells whether there is a next page.
     const found = await this.readModels.usageEvents(filter, limit + 1);
-    const usage_events = found.slice(0, limit);
-    const last = usage_events.at(-1);
-    const more = found.length > limit && last !== undefined;
-    return {
-      usage_events,
-      next: more ? encodeCursor({ reservedAt: last.reserved_at, id: last.id }) : null,
-    };
+    const { page, next } = pageOf(found, limit, ({ reserved_at, id }) => ({ reservedAt: reserved_at, id }));
+    return { usage_events: page, next };
+  }
+
+  @Documented({
+    summary: 'Usage events that were counted or estimated, newest first, with totals of the whole filter.',
+    description:
+      'What no final report of the provider gave (docs/metering.md says what is charged of it). `from` and `to` are UTC days, both included. Pages as the usage events do.',
+    query: EstimatesQuery,
+    answer: { status: 200, body: EstimatesAnswer },
+    refuses: ['invalid_request'],
+  })
+  @Get('estimates')
+  async estimates(@Query() query: unknown) {
+    const { tenant_id, after, limit, ...given } = read(EstimatesQuery, query);
+    const filter = { ...given, tenantId: tenant_id };
+    const cursor = after === undefined ? undefined : cursorOf(after);
+    const [found, totals] = await Promise.all([
+      this.readModels.estimates(filter, cursor, limit + 1),
+      this.readModels.estimateTotals(filter),
+    ]);
+    const { page, next } = pageOf(found, limit, ({ at, hold_id }) => ({ reservedAt: at, id: hold_id }));
+    return { estimates: page, totals, next };
   }
 
   @Documented({
@@ -96,4 +117,12 @@ function cursorOf(text: string): EventsCursor {
   const cursor = decodeCursor(text);
   if (!cursor) throw new VendoError('invalid_request', 'after: is not a cursor of this list');
   return cursor;
+}
+
+/** One row more than `limit` was asked for: it tells whether there is a next page. */
+function pageOf<Row>(found: readonly Row[], limit: number, placeOf: (row: Row) => EventsCursor) {
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  const more = found.length > limit && last !== undefined;
+  return { page, next: more ? encodeCursor(placeOf(last)) : null };
 }

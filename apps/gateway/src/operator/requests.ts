@@ -1,5 +1,5 @@
 import { VendoError } from '@vendo/errors';
-import { Meter } from '@vendo/events';
+import { Evidence, Meter } from '@vendo/events';
 import { type Micros, microsFromUsd, microsFromWire, Rational } from '@vendo/money';
 import { z } from 'zod';
 import { PROVIDERS } from '../providers/registry.js';
@@ -166,6 +166,25 @@ export const EventsQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
+const Slug = z.string().regex(/^[a-z0-9-]{1,60}$/, 'must be a slug');
+
+/** Evidence of what no final report gave. */
+export const EstimateEvidence = Evidence.extract(['counted', 'estimated']);
+
+/** `YYYY-MM-DD`; a calendar without a year 0, as the database's is. */
+const UtcDay = z.iso.date().refine((day) => day >= '0001-01-01', 'must be a day from 0001-01-01 on');
+
+export const EstimatesQuery = EventsQuery.extend({
+  evidence: EstimateEvidence.optional(),
+  provider: Slug.optional(),
+  /** The first and the last UTC day, both included. */
+  from: UtcDay.optional(),
+  to: UtcDay.optional(),
+}).refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
+  path: ['to'],
+  message: 'must not be before from',
+});
+
 const Id = z.uuid().toLowerCase();
 
 export const IdPath = z.strictObject({ id: Id });
@@ -176,8 +195,6 @@ export function readId(given: string): string {
   if (!success) throw new VendoError('not_found');
   return data;
 }
-
-const Slug = z.string().regex(/^[a-z0-9-]{1,60}$/);
 
 export const BindingPath = z.strictObject({ id: Id, slug: Slug });
 

@@ -3,6 +3,7 @@ import type { Meter } from '@vendo/events';
 import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 import type { z } from 'zod';
+import type { PriceFeed } from './price-feed.js';
 import type { QuietEvents } from './quiet-events.js';
 
 /**
@@ -25,12 +26,20 @@ export interface Provider {
    * provider's SDK leaves out, or the place of a credential in the path, emptied. Absent: as it came.
    */
   target?(raw: string): string;
+  /** Absent: the provider publishes no prices that a program could read. */
+  readonly feed?: PriceFeed;
   /** Puts the real credential in; every client credential is out already. */
   authorize(outgoing: Outgoing, secret: string): void;
   /** Headers of its own that are about accounts; no call to any provider lets them through. */
   readonly accountHeaders?: AccountHeaders;
   /** Connections to a part of the operator's account here; absent: there are none. */
   readonly managedPart?: ManagedPart;
+  /**
+   * Whether an error answer (status 400 and up) says that the account itself has no money or quota left, which is the
+   * operator's matter where the account is. `body` is its JSON; empty where it is none. Never throws on foreign input.
+   * Absent: the provider has no such answer.
+   */
+  outOfFunds?(status: number, body: Readonly<Record<string, unknown>>): boolean;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
   /** How the ends of jobs are learned; absent: no route starts any. */
@@ -200,11 +209,15 @@ export interface JobTerms {
   ttlMs: number;
   /** What its price depends on beside the model, for `ProviderJobs.read`. */
   tier: string;
-  /**
-   * Only an answer that is cut off is a job: what it cost can be asked for. For so long, milliseconds; then what was
-   * counted of it stands. Absent: every answer is one.
-   */
-  afterCutOffMs?: number;
+  /** Only an answer that is cut off is a job: what it cost can be asked for. Absent: every answer is one. */
+  afterCutOff?: AfterCutOff;
+}
+
+export interface AfterCutOff {
+  /** For so long, milliseconds; then what was counted of it stands. */
+  forMs: number;
+  /** The ids of answers that can be asked for. */
+  ids: RegExp;
 }
 
 /** One provider's connections can be to different accounts behind it. */
@@ -285,6 +298,8 @@ export interface Reading {
   contextTokens: number;
   /** The provider's own report is complete (`final`), has begun (`partial`), or has said nothing (`none`). */
   state: 'none' | 'partial' | 'final';
+  /** Nothing in the answer says that it is over: its report is final only where the answer ends by itself. */
+  openEnded?: boolean;
   /** A final report that stood in the head of the answer, or follows from the request once it is accepted; absent: in its body. */
   evidence?: 'header';
   /** The answer carried an error in its body or stream: quantities hold what the provider bills nevertheless. */

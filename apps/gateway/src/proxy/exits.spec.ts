@@ -128,6 +128,14 @@ describe('a call that completes', () => {
     await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
   });
 
+  it('is charged once where its stream reports and ends twice', async () => {
+    world.answer = (...exchange) => stream(TEXT, USAGE_CHUNK, DONE, USAGE_CHUNK, DONE)(...exchange).end();
+    const got = await send(world, STREAM).got;
+    expect(got?.body.toString()).toBe(TEXT + USAGE_CHUNK + DONE + USAGE_CHUNK + DONE);
+    expect(world.seen).toHaveLength(1);
+    await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
+  });
+
   it('is asked for its usage chunk when the client did not, and the client does not see it', async () => {
     world.answer = (...exchange) => stream(TEXT, USAGE_CHUNK, DONE)(...exchange).end();
     const got = await send(world, {

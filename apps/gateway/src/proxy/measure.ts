@@ -47,7 +47,8 @@ export function measure(meter: UsageMeter, ended: Ending, clientLeft: boolean): 
   try {
     const reading = meter.reading();
     const outcome = outcomeOf(reading, ended, clientLeft);
-    if (reading.state === 'final')
+    const isFinal = reading.state === 'final' && (ended === 'completed' || !reading.openEnded);
+    if (isFinal)
       return { reading, evidence: reading.evidence ?? (clientLeft ? 'drained' : 'exact'), outcome };
     const isCutOff = ended !== 'completed' && !reading.failed;
     return isCutOff

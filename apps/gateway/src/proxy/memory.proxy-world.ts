@@ -263,7 +263,10 @@ export class ProxyWorld {
       this.bodies = Number(bytes);
       this.changed();
     };
-    const log = (fields: unknown): void => void this.logged.push(fields);
+    const log = (fields: unknown): void => {
+      this.logged.push(fields);
+      this.changed();
+    };
     const callers = this.callers();
     const spool = this.spool();
     const logger = { debug: log, info: log, warn: log, error: log, fatal: log };

@@ -16,6 +16,7 @@ export class ProxyMetrics {
   readonly unpriced;
   readonly unreported;
   readonly unitsDiffer;
+  readonly poolExhausted;
   readonly jobsSettled;
   readonly refunds;
 
@@ -63,6 +64,11 @@ export class ProxyMetrics {
     this.unitsDiffer = metrics.counter(
       'vendo_proxy_provider_units_differ_total',
       'Calls for which the provider counted other units than its price list says, for finance',
+      ['provider'],
+    );
+    this.poolExhausted = metrics.counter(
+      'vendo_proxy_pool_account_exhausted_total',
+      "Answers by which a provider says that the operator's own account is out of money",
       ['provider'],
     );
     this.refunds = metrics.counter(

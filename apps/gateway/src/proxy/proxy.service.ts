@@ -26,6 +26,7 @@ import { BodyBudget } from './body-budget.js';
 import { Call } from './call.js';
 import { type DrainLimits, Drains } from './drains.js';
 import { ClientLeft, Exchange, type Upload } from './exchange.js';
+import { FundsWatch } from './funds-watch.js';
 import { requestHeaders } from './headers.js';
 import { Hold } from './hold.js';
 import { type JobEnds, JobPoll, ReportMeter } from './job-ends.js';
@@ -78,13 +79,15 @@ export class ProxyService {
   private readonly queues = new SendQueues();
   private readonly turns = new Turns();
   private readonly bodies: BodyBudget;
+  private readonly funds: FundsWatch;
   private readonly named: NamedObjects;
 
   constructor(
     private readonly config: ProxyConfig,
     private readonly parts: ProxyParts,
   ) {
-    const { clock, metrics } = parts;
+    const { clock, logger, metrics } = parts;
+    this.funds = new FundsWatch(logger, metrics, () => clock.monotonicMs());
     this.open = new OpenCalls(
       () => clock.monotonicMs(),
       (open) => metrics.open.set(open),
@@ -292,7 +295,9 @@ export class ProxyService {
     method: Route['method'],
     metering: Metering | null,
   ): void {
-    const { origin, secret } = this.parts.vault.open(connection, provider.upstream);
+    const { clock, upstreams, vault } = this.parts;
+    const { origin, secret } = vault.open(connection, provider.upstream);
+    const { isShared } = vault.account(connection);
     const headers = requestHeaders(exchange.request.rawHeaders, {
       metered: metering !== null,
       identity: exchange.answers !== null || (metering?.mayDrop ?? false),
@@ -300,7 +305,6 @@ export class ProxyService {
     if (!Buffer.isBuffer(body) && body.length !== null) headers['content-length'] = String(body.length);
     const outgoing = { path, headers };
     provider.authorize(outgoing, secret);
-    const { clock, upstreams } = this.parts;
     const relay = new Relay(call, exchange, metering, {
       secret,
       bounds: this.config.bounds,
@@ -308,6 +312,7 @@ export class ProxyService {
       drains: this.drains,
       queues: this.queues,
       turns: this.turns,
+      errorBody: (status, coding) => (isShared ? this.funds.begin(provider, status, coding) : null),
       closed: (closed) => {
         this.open.delete(closed);
         call.finish();

@@ -15,6 +15,7 @@ const CHUNKS = 800;
 const SMALL_CHUNK = Buffer.alloc(4_096, 'x');
 const AROUND: Omit<RelaySurroundings, 'turns'> = {
   bounds: { drainMs: 1, drainBytes: 1, stalledMs: 1 },
+  errorBody: () => null,
   secret: 'sk-real',
   nowMs: () => 0,
   closed: () => undefined,

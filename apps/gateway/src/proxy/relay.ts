@@ -5,6 +5,7 @@ import type { UsageMeter } from '../providers/provider.js';
 import type { Call } from './call.js';
 import type { Drain, Drains } from './drains.js';
 import type { Exchange } from './exchange.js';
+import type { ErrorBody } from './funds-watch.js';
 import { responseHeaders } from './headers.js';
 import { type Ending, isKnownAtHead, measure, readHead } from './measure.js';
 import type { OpenCall } from './open-calls.js';
@@ -40,6 +41,8 @@ export interface RelaySurroundings {
   drains: Drains;
   queues: SendQueues;
   turns: Turns;
+  /** What takes a copy of an error answer's body, beside the client; null: nobody. */
+  errorBody: (status: number, contentEncoding: string | undefined) => ErrorBody | null;
   /** Told once, when nothing more can happen. */
   closed: (relay: Relay) => void;
 }
@@ -54,6 +57,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
   private status: number | null = null;
   private upstreamRequestId: string | null = null;
   private tap: Tap | null = null;
+  private errorBody: ErrorBody | null = null;
   private isOver = false;
   private pending: Buffer[] = [];
   private flushing = false;
@@ -106,6 +110,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     this.status = status;
     this.call.answered(status);
     this.upstreamRequestId = textOf(headers['x-request-id']) ?? textOf(headers['request-id']);
+    this.errorBody = this.around.errorBody(status, codingIn(headers));
     if (this.metering) this.meterOrRelease(this.metering, status, headers);
     const returned = {
       rewritten: this.tap?.rewrites === true,
@@ -119,6 +124,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.clientLeftAt !== null) this.countDrained(chunk.length);
     if (this.isOver) return;
+    this.errorBody?.feed(chunk);
     if (this.tap) this.tap.push(chunk);
     else this.release(chunk);
     this.turn.take(chunk.length);
@@ -223,8 +229,7 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
     this.tap = openTap(
       {
         contentType: headers['content-type'] ?? (stream ? 'text/event-stream' : ''),
-        // A header that comes twice is a list, which its type does not say.
-        contentEncoding: [headers['content-encoding'] ?? []].flat().join(','),
+        contentEncoding: codingIn(headers),
         contentLength: length === undefined ? null : Number(length),
         mayDrop,
       },
@@ -360,10 +365,16 @@ export class Relay implements Dispatcher.DispatchHandler, TapSink, OpenCall, Dra
   private close(): void {
     if (this.isOver) return;
     this.isOver = true;
+    this.errorBody?.end();
     this.around.drains.end(this);
     this.exchange.response.off('drain', this.clientDrained);
     this.around.closed(this);
   }
+}
+
+/** A header that comes twice is a list, which its type does not say. */
+function codingIn(headers: IncomingHttpHeaders): string {
+  return [headers['content-encoding'] ?? []].flat().join(',');
 }
 
 function textOf(value: string | string[] | undefined): string | null {

@@ -1,3 +1,4 @@
+import { objectOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
 import { rateKeys } from './anthropic.models.js';
 import { routes } from './anthropic.routes.js';
@@ -5,6 +6,8 @@ import { routes } from './anthropic.routes.js';
 /** Claude Code and other OAuth logins; such a token goes into Authorization, an API key into x-api-key. */
 const OAUTH_TOKEN = 'sk-ant-oat';
 const OAUTH_BETA = 'oauth-2025-04-20';
+
+const NO_CREDIT = /credit balance is too low/i;
 
 export const anthropic: Provider = {
   slug: 'anthropic',
@@ -23,6 +26,11 @@ export const anthropic: Provider = {
   accountHeaders: {
     sent: ['anthropic-workspace-id', 'anthropic-user-profile-id'],
     answered: ['anthropic-organization-id', 'anthropic-workspace-id', 'anthropic-ratelimit-*'],
+  },
+  /** Without credit it is an `invalid_request_error` like any other, but for its words. */
+  outOfFunds(_status, { error }) {
+    const { type, message } = objectOf(error);
+    return type === 'billing_error' || (typeof message === 'string' && NO_CREDIT.test(message));
   },
   rateKeys,
 };

@@ -253,6 +253,38 @@ describe('anthropic usage', () => {
     expect(meter.reading().state).toBe('partial');
   });
 
+  it.each([
+    [{ output_tokens: 'x' }, 'a count that is none'],
+    ['none', 'no list'],
+  ])('is not final where the iterations are or have %p: %s', (iteration, _) => {
+    const iterations = typeof iteration === 'string' ? iteration : [iteration];
+    const meter = whole({ usage: { input_tokens: 5, output_tokens: 2, iterations } });
+    expect(meter.reading().state).toBe('partial');
+    expect(reported(meter)).toEqual({ input_tokens: 5, output_tokens: 2 });
+  });
+
+  it('is not final in a stream whose last word of a count is none, nor before it has a reason to stop', () => {
+    const after = (...deltas: object[]) => {
+      const meter = read(plain).meter();
+      const start = { message: { usage: { input_tokens: 5, output_tokens: 1 } } };
+      meter.onEvent({ event: 'message_start', data: JSON.stringify(start) });
+      for (const delta of deltas) meter.onEvent({ event: 'message_delta', data: JSON.stringify(delta) });
+      return meter;
+    };
+    const stop = { delta: { stop_reason: 'end_turn' } };
+    const odd = { ...stop, usage: { input_tokens: -7, output_tokens: 9 } };
+    expect(after(odd).reading().state).toBe('partial');
+    expect(after(odd, { usage: { input_tokens: 7 } }).reading().state).toBe('final');
+    const goesOn = after({ delta: { stop_reason: null }, usage: { output_tokens: 9 } });
+    goesOn.onEvent({ event: 'message_delta', data: '{"type":"message_del' });
+    expect(goesOn.reading().state).toBe('partial');
+    goesOn.onEvent({ event: 'message_stop', data: '{}' });
+    expect(goesOn.reading().state).toBe('final');
+    expect(after({ delta: { stop_reason: null }, usage: { output_tokens: 9 } }, stop).reading().state).toBe(
+      'final',
+    );
+  });
+
   it('falls back on the speed and place of the request where the answer does not say', () => {
     const usage = { input_tokens: 1, output_tokens: 1 };
     const fast = { ...plain, speed: 'fast', inference_geo: 'us' };

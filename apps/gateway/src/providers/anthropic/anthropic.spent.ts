@@ -50,6 +50,23 @@ export function spentOf(usage: Foreign, ownModel: string | null): Spent | null {
   };
 }
 
+/** Whether what is told of iterations is made of counts: else the top level may be less than all of it. */
+export function hasSoundIterations({ iterations }: Foreign): boolean {
+  if (iterations === undefined) return true;
+  return Array.isArray(iterations) && iterations.map(objectOf).every(isSound);
+}
+
+function isSound(iteration: Foreign): boolean {
+  return COUNTS.every((name) => (iteration[name] ?? null) === null || countOf(iteration[name]) !== null);
+}
+
+const COUNTS = [
+  'input_tokens',
+  'output_tokens',
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+] as const;
+
 function countsOf(usage: Foreign): TokenCounts | null {
   const input = countOf(usage.input_tokens);
   const output = countOf(usage.output_tokens);

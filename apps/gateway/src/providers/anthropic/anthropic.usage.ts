@@ -16,7 +16,7 @@ import { opening, type QuietEvents } from '../quiet-events.js';
 import { OutputFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
-import { metersOf, type Spent, spentOf } from './anthropic.spent.js';
+import { hasSoundIterations, metersOf, type Spent, spentOf } from './anthropic.spent.js';
 
 const OUTPUT = ['text', 'thinking', 'partial_json'];
 const CONTENT_OR_PING = /^event: (?:content_block_delta|content_block_stop|ping)\n/;
@@ -34,6 +34,8 @@ export class MessagesMeter implements UsageMeter {
   readonly quiet = QUIET;
   /** Each usage field as it was last reported; absent and null fields keep what was said before. */
   private usage: Record<string, unknown> = {};
+  /** Those whose last word was no count: what was said before may not hold any more. */
+  private readonly odd = new Set<string>();
   private id: string | null = null;
   private model: string | null = null;
   private refused = false;
@@ -43,6 +45,7 @@ export class MessagesMeter implements UsageMeter {
   private toolCalls = 0;
   /** Of the first inference, as a stream begins with it. */
   private firstPrompt = 0;
+  private reported = false;
   private ended = false;
   private failed = false;
   private readonly output = new OutputFloor(OUTPUT);
@@ -83,6 +86,7 @@ export class MessagesMeter implements UsageMeter {
         this.failed = true;
         return PASS;
       case 'message_stop':
+        this.ended = this.reported;
         return TERMINAL;
       default:
         return PASS;
@@ -143,7 +147,11 @@ export class MessagesMeter implements UsageMeter {
   private readDelta({ delta, usage }: Foreign): void {
     this.readEnd(objectOf(delta));
     this.readUsage(usage);
-    if (countOf(objectOf(usage).output_tokens) !== null) this.ended = true;
+    const reports = countOf(objectOf(usage).output_tokens) !== null;
+    this.reported ||= reports;
+    const { stop_reason } = objectOf(delta);
+    // One that says that there is no reason to stop is not the last.
+    if (stop_reason === undefined ? reports : this.reported && stop_reason !== null) this.ended = true;
   }
 
   private readEnd({ stop_reason, container }: Foreign): void {
@@ -153,7 +161,14 @@ export class MessagesMeter implements UsageMeter {
 
   private readUsage(usage: unknown): void {
     const reported = objectOf(usage);
-    for (const field of FIELDS) if (isSound(field, reported[field])) this.usage[field] = reported[field];
+    for (const field of FIELDS) {
+      const value = reported[field] ?? null;
+      if (value === null) continue;
+      if (isSound(field, value)) {
+        this.usage[field] = value;
+        this.odd.delete(field);
+      } else this.odd.add(field);
+    }
   }
 
   /**
@@ -190,7 +205,9 @@ export class MessagesMeter implements UsageMeter {
 
   private state(): Reading['state'] {
     const { input_tokens, output_tokens } = this.usage;
-    return this.ended && input_tokens !== undefined && output_tokens !== undefined ? 'final' : 'partial';
+    const isWhole = input_tokens !== undefined && output_tokens !== undefined;
+    const isSound = this.odd.size === 0 && hasSoundIterations(this.usage);
+    return this.ended && isWhole && isSound ? 'final' : 'partial';
   }
 }
 
@@ -210,8 +227,7 @@ const FIELDS = [
   'inference_geo',
 ] as const;
 
-/** Counts that are no counts are as good as absent, so that they cannot take the place of sound ones. */
+/** Counts that are no counts cannot take the place of sound ones. */
 function isSound(field: string, value: unknown): boolean {
-  if (value === null || value === undefined) return false;
   return field.endsWith('_tokens') ? countOf(value) !== null : true;
 }

@@ -15,5 +15,6 @@ export const composio: Provider = {
   },
   accountHeaders: { sent: ['x-user-api-key', 'x-org-api-key', 'x-org-id'] },
   managedPart: { profile: 'composio_managed', stored: ConnectedAccount },
+  outOfFunds: (status) => status === 402,
   rateKeys,
 };

@@ -1,3 +1,4 @@
+import { objectOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
 import { rateKeys } from './elevenlabs.models.js';
 import { routes } from './elevenlabs.routes.js';
@@ -9,6 +10,10 @@ export const elevenlabs: Provider = {
   routes,
   authorize({ headers }, secret) {
     headers['xi-api-key'] = secret;
+  },
+  outOfFunds(_status, { detail }) {
+    const { status, code } = objectOf(detail);
+    return status === 'quota_exceeded' || code === 'quota_exceeded';
   },
   rateKeys,
 };

@@ -11,6 +11,8 @@ export class Answer {
   failed = false;
   /** The provider has said why it stopped, or the answer is whole. */
   ended = false;
+  /** More may come behind what says that the model stopped. */
+  openEnded = false;
   model: string | null = null;
   private id: string | null = null;
   private tier: string | null = null;
@@ -40,15 +42,15 @@ export class Answer {
   }
 
   reading(): Reading {
-    const { id: upstreamId, model, tier, counts, contextTokens, failed } = this;
+    const { id: upstreamId, model, tier, counts, contextTokens, failed, openEnded } = this;
     const quantities = quantitiesOf(soundOnes(counts));
-    return { upstreamId, model, tier, quantities, contextTokens, state: this.state(), failed };
+    return { upstreamId, model, tier, quantities, contextTokens, state: this.state(), openEnded, failed };
   }
 
   /** What was reported, and `floor` where that says less or nothing. */
   counted(floor: Counts): Reading {
     const reading = this.reading();
-    if (reading.state === 'final') return reading;
+    if (reading.state === 'final' && !this.openEnded) return reading;
     const counts = { ...floor, ...soundOnes(this.counts) };
     const output = Math.max(counts.output_tokens ?? 0, floor.output_tokens ?? 0);
     return {

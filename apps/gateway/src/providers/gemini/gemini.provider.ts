@@ -1,9 +1,12 @@
+import { objectOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
 import { rateKeys } from './gemini.models.js';
 import { routes } from './gemini.routes.js';
 
 /** They would take the usage out of the answer, make another method of the request, or name another account to bill. */
 const NEVER_FORWARDED = ['x-goog-fieldmask', 'x-http-method-override', 'x-goog-user-project'];
+
+const NO_FUNDS = /credits are depleted|spending cap|billing (?:is|has been) disabled|requires billing/i;
 
 export const gemini: Provider = {
   slug: 'gemini',
@@ -19,6 +22,12 @@ export const gemini: Provider = {
   },
   // Absolute addresses: the next request would go there without us.
   accountHeaders: { answered: ['x-goog-upload-url', 'x-goog-upload-control-url'] },
+  /** A rate limit has the same code and status; only the words of prepaid credits and spending caps are not of one. */
+  outOfFunds(_status, { error }) {
+    const { status, message } = objectOf(error);
+    const isOfFunds = status === 'RESOURCE_EXHAUSTED' || status === 'PERMISSION_DENIED';
+    return isOfFunds && typeof message === 'string' && NO_FUNDS.test(message);
+  },
   rateKeys,
 };
 

@@ -88,7 +88,8 @@ describe('gemini usage', () => {
     const verdicts = feedStream(meter, fixture('grounded.sse.txt'));
     expect(verdicts).toEqual(Array(2).fill({ terminal: false, drop: false }));
     expect(reported(meter)).toEqual({ input_tokens: 109, output_tokens: 16, web_searches: 1 });
-    expect(meter.reading()).toMatchObject({ state: 'final', model: 'gemini-2.5-flash' });
+    // Only the end of the stream says that there is no third one.
+    expect(meter.reading()).toMatchObject({ state: 'final', openEnded: true, model: 'gemini-2.5-flash' });
   });
 
   it('counts every query from Gemini 3 on, also behind the usage', () => {
@@ -135,6 +136,9 @@ describe('gemini usage', () => {
     const meter = read(STREAM, { contents: SAID }).meter();
     const more = 'data: {"candidates":[{"content":{"parts":[{"text":"a b c d e"}]}}]}\r\n\r\n';
     expect(countedAfter(meter, [first, more])).toEqual({ input_tokens: 9, output_tokens: 7 });
+    const goesOn = read(STREAM, { contents: SAID }).meter();
+    const [stopped = ''] = eventsOf(fixture('grounded.sse.txt'));
+    expect(countedAfter(goesOn, [stopped, more])).toEqual({ input_tokens: 9, output_tokens: 7 });
   });
 
   it('does not count what is said again where it is grounded', () => {
@@ -183,6 +187,7 @@ describe('gemini usage', () => {
       '"requires_continuation","model"',
     );
     expect(feedStream(meter, stream).some(({ terminal }) => terminal)).toBe(false);
+    expect(meter.reading().openEnded).toBe(true);
   });
 
   it('of an interaction that broke off leaves out what tools said', () => {

@@ -85,6 +85,7 @@ export class GenerateMeter extends TextMeter implements UsageMeter {
   /** No event is the last one for certain: after one that says why the model stopped another may come. */
   onEvent({ data }: SseEvent): EventVerdict {
     const chunk = parseObject(data);
+    this.answer.openEnded = true;
     if (!chunk) return UNREAD;
     this.read(chunk);
     return isObject(chunk.usageMetadata) ? PASS : UNREAD;
@@ -96,6 +97,7 @@ export class GenerateMeter extends TextMeter implements UsageMeter {
   }
 
   onTornBody(text: string): void {
+    this.answer.openEnded = true;
     for (const chunk of wholeElements(text)) this.read(objectOf(chunk));
     if (!text.includes(GROUNDING.sign)) this.output.takeBody(text);
   }
@@ -173,7 +175,8 @@ export class InteractionMeter extends TextMeter implements UsageMeter {
     if (event.event_type === 'error') this.answer.failed = true;
     if (event.event_type !== 'interaction.completed') return PASS;
     this.answer.ended = true;
-    return interaction.status === 'requires_continuation' ? PASS : TERMINAL;
+    this.answer.openEnded = interaction.status === 'requires_continuation';
+    return this.answer.openEnded ? PASS : TERMINAL;
   }
 
   onBody(json: unknown): void {

@@ -1,4 +1,5 @@
 import type { Provider } from '../provider.js';
+import { feed } from './muapi.feed.js';
 import { rateKeys } from './muapi.models.js';
 import { routes } from './muapi.routes.js';
 import { isRefunded } from './muapi.usage.js';
@@ -8,6 +9,7 @@ export const muapi: Provider = {
   upstream: 'https://api.muapi.ai',
   holdCeiling: 500_000n,
   routes,
+  feed,
   /** Its own base URL ends in `/api/v1`, ours in `/v1` as every provider's does. */
   target(raw) {
     return raw.startsWith('/v1/') ? `/api${raw}` : raw;
@@ -17,6 +19,7 @@ export const muapi: Provider = {
   },
   // What the operator's wallet holds, and what the call took from it.
   accountHeaders: { answered: ['x-account-balance', 'x-muapi-*'] },
+  outOfFunds: (status) => status === 402,
   rateKeys,
   refunds: { isRefunded },
 };

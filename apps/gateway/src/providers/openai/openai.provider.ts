@@ -1,6 +1,10 @@
+import { nameOf, objectOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
 import { rateKeys } from './openai.models.js';
 import { routes } from './openai.routes.js';
+
+/** A rate limit, which is a 429 as well, has other words. */
+const SAYS_NO_FUNDS = new Set(['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached']);
 
 export const openai: Provider = {
   slug: 'openai',
@@ -14,6 +18,10 @@ export const openai: Provider = {
     // Browser clients put a key into the last.
     sent: ['openai-organization', 'openai-project', 'sec-websocket-protocol'],
     answered: ['openai-organization', 'openai-project'],
+  },
+  outOfFunds(_status, { error }) {
+    const { code, type } = objectOf(error);
+    return [code, type].some((word) => SAYS_NO_FUNDS.has(nameOf(word) ?? ''));
   },
   rateKeys,
 };

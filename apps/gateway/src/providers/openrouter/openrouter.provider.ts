@@ -1,4 +1,5 @@
 import type { Provider } from '../provider.js';
+import { feed } from './openrouter.feed.js';
 import { generationPath, readGeneration } from './openrouter.generation.js';
 import { rateKeys } from './openrouter.models.js';
 import { routes } from './openrouter.routes.js';
@@ -8,10 +9,12 @@ export const openrouter: Provider = {
   upstream: 'https://openrouter.ai',
   holdCeiling: 1_000_000n,
   routes,
+  feed,
   target: (raw) => (raw.startsWith('/api/') ? raw : `/api${raw}`),
   authorize({ headers }, secret) {
     headers.authorization = `Bearer ${secret}`;
   },
+  outOfFunds: (status) => status === 402,
   rateKeys,
   jobs: { needs: ['usd'], pollPath: generationPath, read: readGeneration },
 };

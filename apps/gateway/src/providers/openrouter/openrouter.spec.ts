@@ -241,6 +241,8 @@ describe('openrouter usage', () => {
     const meter = chat();
     bodyInto(meter, `{"usage":{"prompt_tokens":5,"completion_tokens":2,"cost":${cost}}}`);
     expect(reported(meter)).toEqual({ input_tokens: 5, output_tokens: 2 });
+    // One that was said, whatever it was, is not known.
+    expect(meter.reading().state).toBe(cost === 'null' ? 'final' : 'partial');
   });
 
   it('of a cost without tokens is final, of tokens that are none partial', () => {

@@ -29,6 +29,8 @@ interface Report {
   counts: Record<string, number | null>;
   prompt: number;
   cost: Rational | null;
+  /** A cost was said that is none. */
+  isCostOdd: boolean;
 }
 
 /**
@@ -125,10 +127,9 @@ export class CostMeter implements UsageMeter {
       this.failed = true;
     if (!isObject(body.usage)) return;
     const { counts, prompt } = countsOf(body.usage);
-    const cost = isAmount(body.usage.cost)
-      ? (exactNumber(source, path) ?? Rational.parse(String(body.usage.cost)))
-      : null;
-    this.report = { counts, prompt, cost };
+    const said = body.usage.cost ?? null;
+    const cost = isAmount(said) ? (exactNumber(source, path) ?? Rational.parse(String(said))) : null;
+    this.report = { counts, prompt, cost, isCostOdd: said !== null && cost === null };
   }
 
   private quantities({ counts, cost }: Report): Quantity[] {
@@ -146,8 +147,8 @@ export class CostMeter implements UsageMeter {
 }
 
 /** A cost alone is complete: the counts beside it charge nothing. */
-function isFinal({ counts, cost }: Report): boolean {
-  return cost !== null || !Object.values(counts).includes(null);
+function isFinal({ counts, cost, isCostOdd }: Report): boolean {
+  return cost !== null || (!isCostOdd && !Object.values(counts).includes(null));
 }
 
 /** A zero is real: models that are free, keys of one's own. */
@@ -168,7 +169,7 @@ function soundOnes(counts: Report['counts']): Counts {
  * Disjoint counts that sum to prompt and completion. Cached and written tokens may be the same ones, where a cache is
  * filled and read in one call; such are told as read. Reasoning stays in the output, of which it may be said to be more.
  */
-function countsOf(usage: Foreign): Omit<Report, 'cost'> {
+function countsOf(usage: Foreign): Pick<Report, 'counts' | 'prompt'> {
   const prompt = countOf(usage.prompt_tokens ?? usage.input_tokens);
   const completion = countOf(usage.completion_tokens ?? usage.output_tokens ?? 0);
   const inputDetails = objectOf(usage.prompt_tokens_details ?? usage.input_tokens_details);

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** A quantity of one meter, and the names under which its model may be priced, in the order to try. */
+export interface PricedLine {
+  meter: string;
+  /** Decimal. */
+  quantity: string;
+  names: readonly string[];
+}
+
+export interface Circumstances {
+  provider: string;
+  tier: string;
+  /** Tokens of the whole prompt. */
+  promptTokens: number;
+}
+
+/** In the standard tier, from now on; decimals. */
+export interface SetPrice {
+  provider: string;
+  model: string;
+  meter: string;
+  unit_cost_usd: string;
+  per: string;
+}
+
+interface Row {
+  provider: string;
+  model: string;
+  tier: string;
+  meter: string;
+  contextFrom: number;
+  usd: Fraction;
+  per: Fraction;
+  effectiveFrom: string;
+}
+
+type Fraction = readonly [numerator: bigint, denominator: bigint];
+
+const CATALOGUE = path.join(import.meta.dirname, '..', '..', 'libs', 'pricing', 'catalogue');
+/** A million micros to the dollar, and the margin of 20 % that every registry begins with. */
+const MICROS_WITH_MARGIN: Fraction = [1_200_000n, 1n];
+
+/**
+ * What a call costs by the catalogue's rows: their quantity times their price, summed, with the margin, rounded once half
+ * to even. It shares no code with the product, so that both must be wrong in the same way to agree by mistake.
+ */
+export class ListPrices {
+  private readonly rows: Row[] = ['imported.csv', 'by-hand.csv'].flatMap((file) =>
+    rowsOf(readFileSync(path.join(CATALOGUE, file), 'utf8')),
+  );
+  private readonly today = new Date().toISOString().slice(0, 10);
+
+  /** Whether one of these names has a row of its own. */
+  knows(provider: string, names: readonly string[]): boolean {
+    return names.some((name) => this.rows.some((row) => row.provider === provider && row.model === name));
+  }
+
+  /** Whether every model of the provider has a price of this meter. */
+  knowsAll(provider: string, meter: string): boolean {
+    return this.rows.some((row) => row.provider === provider && row.model === '*' && row.meter === meter);
+  }
+
+  /** A price that the operator sets beside the catalogue. */
+  add({ provider, model, meter, unit_cost_usd, per }: SetPrice): void {
+    this.rows.push({
+      ...{ provider, model, tier: 'standard', meter, contextFrom: 0 },
+      ...{ usd: fraction(unit_cost_usd), per: fraction(per), effectiveFrom: this.today },
+    });
+  }
+
+  /** Micro-USD, margin included; a line without a price costs nothing. */
+  microsOf(lines: readonly PricedLine[], circumstances: Circumstances): number {
+    const usd = lines.map((line) => times(fraction(line.quantity), this.unitPrice(line, circumstances)));
+    return roundedHalfEven(times(usd.reduce(plus, [0n, 1n]), MICROS_WITH_MARGIN));
+  }
+
+  /** The first name with any row prices alone; what it lacks is looked up among the rows for every model. */
+  private unitPrice({ meter, names }: PricedLine, { provider, tier, promptTokens }: Circumstances): Fraction {
+    const ofProvider = this.rows.filter(
+      (row) => row.provider === provider && row.effectiveFrom <= this.today,
+    );
+    const known = names.find((name) => ofProvider.some(({ model }) => model === name));
+    for (const model of [known, '*']) {
+      const [row] = ofProvider
+        .filter((one) => one.model === model && one.meter === meter && one.tier === tier)
+        .filter(({ contextFrom }) => contextFrom <= promptTokens)
+        .sort((a, b) => b.contextFrom - a.contextFrom || (a.effectiveFrom < b.effectiveFrom ? 1 : -1));
+      if (row) return times(row.usd, [row.per[1], row.per[0]]);
+    }
+    return [0n, 1n];
+  }
+}
+
+function rowsOf(csv: string): Row[] {
+  const [, ...lines] = csv.split('\n').filter((line) => line !== '');
+  return lines.map((line) => {
+    const [provider = '', model = '', tier = '', meter = '', context, usd = '0', per = '1', day = ''] =
+      line.split(',');
+    return {
+      ...{ provider, model, tier, meter, contextFrom: Number(context) },
+      ...{ usd: fraction(usd), per: fraction(per), effectiveFrom: day },
+    };
+  });
+}
+
+function fraction(decimal: string): Fraction {
+  const [whole = '0', behind = ''] = decimal.split('.');
+  return [BigInt(whole + behind), 10n ** BigInt(behind.length)];
+}
+
+function times([a, b]: Fraction, [c, d]: Fraction): Fraction {
+  return [a * c, b * d];
+}
+
+function plus([a, b]: Fraction, [c, d]: Fraction): Fraction {
+  return [a * d + c * b, b * d];
+}
+
+function roundedHalfEven([numerator, denominator]: Fraction): number {
+  const whole = numerator / denominator;
+  const twice = 2n * (numerator % denominator);
+  const isUp = twice > denominator || (twice === denominator && whole % 2n === 1n);
+  return Number(isUp ? whole + 1n : whole);
+}
