@@ -209,11 +209,15 @@ export interface JobTerms {
   ttlMs: number;
   /** What its price depends on beside the model, for `ProviderJobs.read`. */
   tier: string;
-  /**
-   * Only an answer that is cut off is a job: what it cost can be asked for. For so long, milliseconds; then what was
-   * counted of it stands. Absent: every answer is one.
-   */
-  afterCutOffMs?: number;
+  /** Only an answer that is cut off is a job: what it cost can be asked for. Absent: every answer is one. */
+  afterCutOff?: AfterCutOff;
+}
+
+export interface AfterCutOff {
+  /** For so long, milliseconds; then what was counted of it stands. */
+  forMs: number;
+  /** The ids of answers that can be asked for. */
+  ids: RegExp;
 }
 
 /** One provider's connections can be to different accounts behind it. */

@@ -124,8 +124,7 @@ export class Hold {
     const { isShared, provider, request } = this.subject;
     const { upstreamId } = reading;
     const { job } = request;
-    const isJob = job?.afterCutOffMs === undefined ? !reading.failed : end.evidence === 'counted';
-    if (job && isJob && upstreamId !== null) {
+    if (job && upstreamId !== null && isJob(job, upstreamId, reading, end)) {
       this.start(job, upstreamId, reading, end);
       return;
     }
@@ -148,14 +147,14 @@ export class Hold {
     this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
     settlement.spool(charge, reading, end);
     // A job without a name may run all the same, and nobody will ever know what it cost.
-    const isCounted = end.evidence === 'counted' && (!request.job || request.job.afterCutOffMs !== undefined);
+    const isCounted = end.evidence === 'counted' && (!request.job || request.job.afterCutOff !== undefined);
     if (reading.state === 'none' && !reading.failed && !isCounted) this.missingReport(end);
     return charge;
   }
 
   /** From here on the hold waits for the job's report, whoever sees it first. */
   private start(
-    { ttlMs, tier, afterCutOffMs }: JobTerms,
+    { ttlMs, tier, afterCutOff }: JobTerms,
     upstreamId: string,
     reading: Reading,
     { outcome, status }: AnswerEnd,
@@ -171,14 +170,14 @@ export class Hold {
       outcome,
       stream: request.stream,
       started_at: isoOf(startedAtMs),
-      counted: afterCutOffMs === undefined ? null : this.counted(reading, afterCutOffMs),
+      counted: afterCutOff === undefined ? null : this.counted(reading, afterCutOff.forMs),
     };
     spoolFrame(
       [eventOf('JobStarted.v1', uuidv7(), caller.tenantId, this.around.clock, job)],
       id,
       this.around,
     );
-    if (afterCutOffMs === undefined) this.keep(upstreamId, { job, refund: null });
+    if (afterCutOff === undefined) this.keep(upstreamId, { job, refund: null });
   }
 
   /** What stands where no report comes for so long from now. */
@@ -231,6 +230,10 @@ export class Hold {
     if (this.reservedAt === null) throw new Error('the hold was never reserved');
     return this.reservedAt;
   }
+}
+
+function isJob({ afterCutOff }: JobTerms, id: string, { failed }: Reading, { evidence }: AnswerEnd): boolean {
+  return afterCutOff ? evidence === 'counted' && afterCutOff.ids.test(id) : !failed;
 }
 
 function isoOf(wallMs: number): string {

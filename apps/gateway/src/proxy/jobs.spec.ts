@@ -357,6 +357,7 @@ describe('a stream whose cost can be asked for afterwards', () => {
     ['breaks off behind its report', CHUNK + USAGE, false],
     ['breaks off before its name', ': PROCESSING\n\n', false],
     ['ends without a report', CHUNK, true],
+    ['breaks off with a name that cannot be asked for', CHUNK.replace('gen-1', 'chatcmpl-1'), false],
   ])('is none when it %s', async (_, events, ends) => {
     streamed(events, ends);
     await send(world, CALL).got;

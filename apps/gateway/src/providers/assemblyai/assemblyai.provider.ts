@@ -1,3 +1,4 @@
+import { nameOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
 import { rateKeys } from './assemblyai.models.js';
 import { routes } from './assemblyai.routes.js';
@@ -12,6 +13,7 @@ export const assemblyai: Provider = {
   authorize({ headers }, secret) {
     headers.authorization = secret;
   },
+  outOfFunds: (status, { error }) => status === 402 || /balance is negative/i.test(nameOf(error) ?? ''),
   rateKeys,
   jobs: {
     needs: ['audio_seconds'],

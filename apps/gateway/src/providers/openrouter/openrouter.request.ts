@@ -67,7 +67,7 @@ const NO_OUTPUT: OutputFields = { inEvents: [], inBody: [] };
 const COSTED = { tier: 'standard', needs: ['usd'] } as const;
 
 /** OpenRouter can be asked what a stream cost that broke off before its report; the answer comes within minutes. */
-const CUT_OFF = { ttlMs: 3_600_000, tier: 'standard', afterCutOffMs: 600_000 };
+const CUT_OFF = { ttlMs: 3_600_000, tier: 'standard', afterCutOff: { forMs: 600_000, ids: /^gen-/ } };
 
 /** Throws VendoError invalid_body. */
 export function readChat(request: RouteRequest): MeteredRequest {
