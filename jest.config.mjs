@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
 const swc = JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8'));
 delete swc.module;
@@ -25,7 +26,7 @@ export default {
   testTimeout: 20_000,
   // Jest would leave one core to itself: on two that is one worker. A third of the time specs wait, for leases and clocks,
   // and one file more than there are cores computes meanwhile.
-  maxWorkers: '150%',
+  maxWorkers: Math.ceil(availableParallelism() * 1.5),
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
     '^@vendo/([a-z-]+)$': '<rootDir>/libs/$1/src/index.ts',

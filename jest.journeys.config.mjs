@@ -34,7 +34,6 @@ export const SIDE_BY_SIDE = [
   'sdks',
   'npm-start',
   'fuzz',
-  'kill',
   'rolling-restart',
   'rebuild',
   'killed-at',
@@ -43,6 +42,7 @@ export const SIDE_BY_SIDE = [
   'isolation',
   'burst',
   'first-call',
+  'jobs',
   'tools',
 ];
 /** `two` runs those of SIDE_BY_SIDE, `one` the others; unset, one after the other runs them all. */

@@ -57,12 +57,14 @@ const providersFolder = path.join(import.meta.dirname, '..', 'providers');
 const RECORDED: Record<string, Record<string, string>> = {
   openai: {
     'chat-usage-after-error': '/v1/chat/completions',
+    'responses-incomplete': '/v1/responses',
     'responses-tools': '/v1/responses',
     'image-generation': '/v1/images/generations',
     speech: '/v1/audio/speech',
   },
   anthropic: {
     'delta-raises-and-lowers': '/v1/messages',
+    'delta-with-output-only': '/v1/messages',
     'error-mid-stream': '/v1/messages',
     'refusal-without-output': '/v1/messages',
   },
