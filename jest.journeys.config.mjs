@@ -23,6 +23,11 @@ const ONLY_ON = {
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
+/** Hold on either log. CI has the time to tell them on one. */
+const IN_CI_ON = {
+  postgres: ['rolling-restart', 'killed-at', 'rebuild', 'jobs', 'outage'],
+  kafka: ['kill'],
+};
 /** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
 const NOT_IN_CI = ['shared-spool', 'slow-clients'];
 /**
@@ -52,9 +57,10 @@ if (!['', 'one', 'two'].includes(atOnce))
 if (atOnce === 'two' && log === 'kafka')
   throw new Error('two products at once would share the topics of one Kafka');
 
+const elsewhere = (places) => Object.entries(places).flatMap(([only, names]) => (only === log ? [] : names));
 const left = [
-  ...Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names)),
-  ...(process.env.CI ? NOT_IN_CI : []),
+  ...elsewhere(ONLY_ON),
+  ...(process.env.CI ? [...elsewhere(IN_CI_ON), ...NOT_IN_CI] : []),
   ...(atOnce === 'one' ? SIDE_BY_SIDE : []),
 ];
 if (atOnce === 'two') process.stderr.write(`log: ${log}; run: ${SIDE_BY_SIDE.join(', ')}\n`);

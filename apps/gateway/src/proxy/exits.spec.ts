@@ -164,10 +164,18 @@ describe('a call that completes', () => {
     await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
   });
 
-  it('without any usage report is recorded with nothing to charge', async () => {
+  it('without any usage report or output is recorded with nothing to charge', async () => {
     world.answer = json(200, '{"id":"chatcmpl-1","choices":[]}');
     expect(await send(world).got).toMatchObject({ status: 200 });
     await expectEnd({ outcome: 'completed', cost: 0, evidence: 'estimated' });
+  });
+
+  it('streamed to its end without a usage report is charged what has passed', async () => {
+    // (1 * 0.15 + 1 * 0.6) * 1.2, rounded
+    world.answer = (...exchange) => stream(TEXT + DONE)(...exchange).end();
+    expect(await send(world, STREAM).got).toMatchObject({ status: 200, broken: false });
+    await expectEnd({ outcome: 'completed', cost: 1, evidence: 'estimated' });
+    expect(world.logged).toContainEqual(expect.objectContaining({ outcome: 'completed', status: 200 }));
   });
 
   it.each([

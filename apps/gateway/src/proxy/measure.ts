@@ -42,7 +42,7 @@ export function isKnownAtHead(meter: UsageMeter): boolean {
   }
 }
 
-/** The provider's report; where the answer was cut off before it was final, what has certainly passed. Never throws. */
+/** The provider's report; where the answer was cut off before it was final or has none, what has certainly passed. Never throws. */
 export function measure(meter: UsageMeter, ended: Ending, clientLeft: boolean): Measured {
   try {
     const reading = meter.reading();
@@ -50,13 +50,23 @@ export function measure(meter: UsageMeter, ended: Ending, clientLeft: boolean): 
     const isFinal = reading.state === 'final' && (ended === 'completed' || !reading.openEnded);
     if (isFinal)
       return { reading, evidence: reading.evidence ?? (clientLeft ? 'drained' : 'exact'), outcome };
-    const isCutOff = ended !== 'completed' && !reading.failed;
-    return isCutOff
-      ? { reading: meter.counted(), evidence: 'counted', outcome }
-      : { reading, evidence: 'estimated', outcome };
+    if (ended !== 'completed' && !reading.failed)
+      return { reading: meter.counted(), evidence: 'counted', outcome };
+    return { reading: reading.failed ? reading : estimated(reading, meter), evidence: 'estimated', outcome };
   } catch {
     return { reading: NO_READING, evidence: 'estimated', outcome: outcomeOf(NO_READING, ended, clientLeft) };
   }
+}
+
+/**
+ * An answer that has ended by itself and says nothing of its usage has used at least what has passed. One in which no
+ * output was seen may be no answer of the provider's at all: nothing of it is charged.
+ */
+function estimated(reading: Reading, meter: UsageMeter): Reading {
+  if (reading.state !== 'none' || reading.quantities.length > 0) return reading;
+  const counted = meter.counted();
+  const isAnswered = counted.quantities.some(({ meter }) => meter === 'output_tokens');
+  return isAnswered ? { ...counted, state: reading.state } : reading;
 }
 
 function outcomeOf({ failed }: Reading, ended: Ending, clientLeft: boolean): Outcome {

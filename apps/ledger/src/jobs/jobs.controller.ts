@@ -1,8 +1,8 @@
 import { Body, Controller, HttpCode, Inject, Post, UseGuards } from '@nestjs/common';
 import { VendoError } from '@vendo/errors';
-import { LeasedJobs, LeaseJobs } from '@vendo/ledger-api';
+import { Job, LeaseJobs } from '@vendo/ledger-api';
+import { LOGGER, type Logger } from '@vendo/runtime';
 import type pg from 'pg';
-import type { z } from 'zod';
 import { InternalGuard } from '../internal.guard.js';
 import { OPERATOR_POOL } from '../operator/operator-pool.js';
 import { parseRequest } from '../parse-request.js';
@@ -14,17 +14,37 @@ import { parseRequest } from '../parse-request.js';
 @Controller('internal/jobs')
 @UseGuards(InternalGuard)
 export class JobsController {
-  constructor(@Inject(OPERATOR_POOL) private readonly pool: pg.Pool) {}
+  constructor(
+    @Inject(OPERATOR_POOL) private readonly pool: pg.Pool,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
 
   @Post('lease')
   @HttpCode(200)
-  async lease(@Body() body: unknown): Promise<z.infer<typeof LeasedJobs>> {
+  async lease(@Body() body: unknown): Promise<{ jobs: Job[] }> {
     const { limit } = parseRequest(LeaseJobs, body);
-    const { rows } = await this.pool
-      .query('select ledger.lease_jobs($1) as job', [limit])
-      .catch((thrown: unknown) => {
-        throw new VendoError('billing_unavailable', undefined, {}, { cause: thrown });
-      });
-    return LeasedJobs.parse({ jobs: rows.map(({ job }) => job) });
+    try {
+      await this.abandon();
+      const { rows } = await this.pool.query('select ledger.lease_jobs($1) as job', [limit]);
+      return { jobs: rows.flatMap(({ job }) => this.read(job)) };
+    } catch (thrown) {
+      throw new VendoError('billing_unavailable', undefined, {}, { cause: thrown });
+    }
+  }
+
+  private async abandon(): Promise<void> {
+    const { rows } = await this.pool.query<{ hold_id: string; tenant_id: string }>(
+      'select hold_id, tenant_id from ledger.abandon_jobs()',
+    );
+    for (const { hold_id: hold, tenant_id: tenant } of rows)
+      this.logger.error({ hold, tenant }, 'the end of a job was not reported in 7 days: nobody asks any more');
+  }
+
+  /** One that cannot be read keeps none of the others from being asked for. */
+  private read(job: unknown): Job[] {
+    const { data, error } = Job.safeParse(job);
+    if (data) return [data];
+    this.logger.error({ err: error }, 'a job cannot be read, so nobody asks for its end');
+    return [];
   }
 }

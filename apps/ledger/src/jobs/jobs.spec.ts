@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EventData, VendoEvent } from '@vendo/events';
+import { createLogger } from '@vendo/runtime';
 import { createTestDatabase, type TestDatabase } from '@vendo/testing';
 import type pg from 'pg';
 import { v4 as uuidv4 } from 'uuid';
@@ -129,8 +130,15 @@ async function dueIn(): Promise<number | null> {
   return rows[0] ? Math.round(Number(rows[0].seconds)) : null;
 }
 
+const errors: unknown[] = [];
+
+function jobs(): JobsController {
+  const logger = { ...createLogger('spec', 'silent'), error: (fields: unknown) => void errors.push(fields) };
+  return new JobsController(pool, logger);
+}
+
 async function leased(limit = 10): Promise<string[]> {
-  return (await new JobsController(pool).lease({ limit })).jobs.map(({ hold_id }) => hold_id);
+  return (await jobs().lease({ limit })).jobs.map(({ hold_id }) => hold_id);
 }
 
 /** As if the job had been told so long ago, and were due. */
@@ -229,20 +237,39 @@ describe('the lease of a job', () => {
     expect(await dueIn()).toBe(3_600);
   });
 
-  it('ends after a week, and with the job', async () => {
+  it('ends with the job', async () => {
     await tell(started());
-    await aged(8 * 86_400);
-    expect(await leased()).toEqual([]);
     await aged(100);
     await tell(settled(tenant, holdId, 1n));
     expect(await leased()).toEqual([]);
   });
 
+  it('ends after a week: the job is given up, which operators are told once; a report is charged all the same', async () => {
+    errors.length = 0;
+    await tell(started());
+    await aged(8 * 86_400);
+    expect(await leased()).toEqual([]);
+    expect(await leased()).toEqual([]);
+    expect(errors).toEqual([{ hold: holdId, tenant }]);
+    await tell(settled(tenant, holdId, 30n));
+    expect(await balance()).toBe(970);
+  });
+
+  it('of a job that cannot be read keeps no other from being leased', async () => {
+    await tell(started());
+    await aged(20);
+    await pool.query(`insert into ledger.jobs (hold_id, tenant_id, shard, ttl_ms, job, started_at, due_at)
+      values (gen_random_uuid(), gen_random_uuid(), 0, 1, '{"provider":7}', now(), now())`);
+    errors.length = 0;
+    expect(await leased()).toEqual([holdId]);
+    expect(errors).toHaveLength(1);
+  });
+
   it('gives the job whole, as it was told', async () => {
-    const told = started({ upstream_id: 'id "with\\ quotes"', counted: null });
+    const told = started({ upstream_id: 'id "with\\ quotes" and \u0000', counted: null });
     await tell(told);
     await aged(20);
-    expect((await new JobsController(pool).lease({ limit: 1 })).jobs).toEqual([told.data]);
+    expect((await jobs().lease({ limit: 1 })).jobs).toEqual([told.data]);
   });
 });
 

@@ -191,7 +191,7 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
 }
 
 const COMMIT_SQL = `select ledger.commit_batch(${Array.from({ length: COMMIT_ARGUMENTS }, (_, index) => `$${index + 1}`).join(', ')})`;
-const NOTE_JOBS_SQL = 'select ledger.note_jobs($1, $2, $3, $4, $5)';
+const NOTE_JOBS_SQL = 'select ledger.note_jobs($1, $2, $3, $4, $5, $6, $7, $8)';
 const NOTE_REPLAYS_SQL = 'select ledger.note_replays($1, $2, $3)';
 
 function toJournalError(thrown: unknown): Error {

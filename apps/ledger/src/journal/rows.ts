@@ -107,7 +107,10 @@ export function replayArguments({ clockMs, replays }: BatchCommit): unknown[] {
 export function jobArguments({ clockMs, jobs, endedJobs }: BatchCommit): unknown[] {
   return [
     clockMs,
+    uuids(jobs.map(({ job }) => job.hold_id)),
+    uuids(jobs.map(({ job }) => job.tenant_id)),
     ints(jobs.map(({ shard }) => shard)),
+    bigints(jobs.map(({ job }) => job.ttl_ms)),
     texts(jobs.map(({ job }) => withoutNul(JSON.stringify(job)))),
     booleans(jobs.map(({ ended }) => ended)),
     uuids(endedJobs),

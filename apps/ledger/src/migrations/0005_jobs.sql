@@ -10,38 +10,48 @@ create table ledger.jobs (
   job json not null,
   started_at timestamptz not null,
   due_at timestamptz not null,
-  ended_at timestamptz
+  ended_at timestamptz,
+  -- Nobody has reported its end in 7 days, and nobody asks any more.
+  abandoned_at timestamptz
 );
 create index jobs_due on ledger.jobs (due_at) where ended_at is null;
 
 -- In the transaction of the batch that read of them. A job that is told again stays as it is.
-create function ledger.note_jobs(p_clock_ms bigint, p_shard int[], p_job text[], p_ended boolean[], p_holds uuid[])
-  returns void language plpgsql as $$
+create function ledger.note_jobs(
+  p_clock_ms bigint, p_hold uuid[], p_tenant uuid[], p_shard int[], p_ttl_ms bigint[], p_job text[], p_ended boolean[],
+  p_holds uuid[]
+) returns void language plpgsql as $$
 declare
   batch_at timestamptz := to_timestamp(p_clock_ms / 1000.0);
 begin
   insert into ledger.jobs (hold_id, tenant_id, shard, ttl_ms, job, started_at, due_at, ended_at)
-    select (job::json ->> 'hold_id')::uuid, (job::json ->> 'tenant_id')::uuid, shard,
-      (job::json ->> 'ttl_ms')::bigint, job::json, batch_at,
+    select hold_id, tenant_id, shard, ttl_ms, job::json, batch_at,
       -- A client that asks for its result itself is faster.
       clock_timestamp() + interval '10 seconds', case when ended then batch_at end
-    from unnest(p_shard, p_job, p_ended) j(shard, job, ended)
+    from unnest(p_hold, p_tenant, p_shard, p_ttl_ms, p_job, p_ended) j(hold_id, tenant_id, shard, ttl_ms, job, ended)
     on conflict (hold_id) do nothing;
   update ledger.jobs set ended_at = batch_at where hold_id = any(p_holds) and ended_at is null;
 end $$;
 
--- Each comes again after a quarter of its age, between 10 seconds and an hour; after 7 days nobody asks any more.
+-- Each comes again after a quarter of its age, between 10 seconds and an hour.
 create function ledger.lease_jobs(p_limit int) returns setof json language sql as $$
+  with due as materialized (
+    select hold_id from ledger.jobs
+      where ended_at is null and due_at <= clock_timestamp()
+      order by due_at limit p_limit for update skip locked
+  )
   update ledger.jobs j
     set due_at = clock_timestamp() + least(greatest((clock_timestamp() - j.started_at) / 4, interval '10 seconds'),
       interval '1 hour')
-    from (
-      select hold_id from ledger.jobs
-        where ended_at is null and due_at <= clock_timestamp() and started_at > clock_timestamp() - interval '7 days'
-        order by due_at limit p_limit for update skip locked
-    ) due
-    where j.hold_id = due.hold_id
+    from due where j.hold_id = due.hold_id
     returning j.job
+$$;
+
+-- Gives up the jobs whose end nobody has reported in 7 days. Returns them.
+create function ledger.abandon_jobs() returns setof ledger.jobs language sql as $$
+  update ledger.jobs set ended_at = clock_timestamp(), abandoned_at = clock_timestamp()
+    where ended_at is null and started_at < clock_timestamp() - interval '7 days'
+    returning *
 $$;
 
 -- A hold is corrected once per number, which stands where a credit has its key.

@@ -56,15 +56,17 @@ export class ParkedRecords {
   /** The corrections of these shards that have waited for their charge, and need not any more. */
   async corrections(shards: readonly number[]): Promise<ParkedReport[]> {
     const { rows } = await this.pool.query<ParkedRow>(
-      `select ${COLUMNS} from ledger.parked p
-       where replayed_at is null and reason = $1 and partition = any($2) and exists (
-         select from ledger.journal j where j.kind in ('settled', 'late')
-           -- Only a record that was read has this reason, so its value is JSON.
-           and j.hold_id = case when p.reason = $1 then (convert_from(p.value, 'UTF8')::json ->> 'hold_id')::uuid end)
-       order by id limit 100`,
+      `select ${COLUMNS} from ledger.parked
+       where replayed_at is null and reason = $1 and partition = any($2) order by id limit 1000`,
       [UNCHARGED, shards],
     );
-    return rows.map(readParked);
+    const waiting = rows.map(readParked);
+    const charged = await this.pool.query<{ hold_id: string }>(
+      `select hold_id from ledger.journal where kind in ('settled', 'late') and hold_id = any($1)`,
+      [waiting.map(correctedHold)],
+    );
+    const holds = new Set(charged.rows.map(({ hold_id }) => hold_id));
+    return waiting.filter((one) => holds.has(correctedHold(one) ?? ''));
   }
 
   private async first(sql: string, values: unknown[]): Promise<ParkedReport | null> {
@@ -72,6 +74,11 @@ export class ParkedRecords {
     const [row] = rows;
     return row ? readParked(row) : null;
   }
+}
+
+/** Not the hold in whose queue it stands: a correction that waits stands in none. */
+function correctedHold({ report: { asks } }: ParkedReport): string | null {
+  return asks.kind === 'correct' ? asks.command.holdId : null;
 }
 
 function readParked(row: ParkedRow): ParkedReport {

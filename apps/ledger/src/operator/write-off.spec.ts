@@ -106,6 +106,16 @@ describe('write-off of a spool', () => {
     expect(await money()).toMatchObject({ violations: [] });
   });
 
+  it('does not wait for the hold of a job, which lives for its own time', async () => {
+    await goSilent();
+    await pool.query(
+      `insert into ledger.jobs (hold_id, tenant_id, shard, ttl_ms, job, started_at, due_at)
+       values ($1, $2, 0, 1000, '{}', now(), now())`,
+      [holdId, tenant],
+    );
+    expect(await writeOff()).toMatchObject({ open_holds: 0, written_off_at: expect.any(String) });
+  });
+
   it('is refused while the spool beats', async () => {
     await expire();
     await expect(writeOff()).rejects.toMatchObject({

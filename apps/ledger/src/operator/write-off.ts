@@ -38,7 +38,9 @@ export class WriteOffHandler implements ICommandHandler<WriteOffCommand> {
     await this.pool.query(
       `update ledger.spools s set written_off_at = clock_timestamp(), written_off_note = $2
        where s.id = $1 and s.written_off_at is null and ledger.is_silent(s.beat_at)
-         and not exists (select from ledger.holds h where h.spool_id = s.id)`,
+         and not exists (
+           select from ledger.holds h where h.spool_id = s.id
+             and not exists (select from ledger.jobs j where j.hold_id = h.hold_id))`,
       [spoolId, note],
     );
     return (await spoolStates(this.pool, spoolId))[0];
