@@ -174,6 +174,15 @@ describe('jobs that no client asks for', () => {
     expect(world.ends()).toMatchObject([{ data: { hold_id: job(1).hold_id, cost_micros: COST } }]);
   });
 
+  it('are charged whatever their rows say: the ledger still waits for them', async () => {
+    const { provider, connection_id: connectionId, upstream_id: objectId, tenant_id: tenantId } = job(1);
+    const row = { provider, connectionId, objectId, tenantId, job: job(1), refund: null, ended: true };
+    await world.parts.objects.keep(row);
+    world.answer = json(200, report(1));
+    await look(job(1));
+    expect(charged()).toEqual([[job(1).hold_id, 'completed', 'exact', COST]]);
+  });
+
   it('are all asked for, whatever becomes of one', async () => {
     world.answer = (request, response) => {
       const n = Number(/tr-(\d+)/.exec(request.url ?? '')?.[1]);

@@ -110,6 +110,20 @@ describe('a job', () => {
     expect(world.ends()).toHaveLength(1);
   });
 
+  it('is charged at the next question as well, where the frame of its end is not written', async () => {
+    await submitted();
+    // Behind those of the submit.
+    world.writes = (frame) => frame !== 3;
+    world.answer = json(200, COMPLETED);
+    await get();
+    expect([...world.objects.rows.values()]).toMatchObject([{ ended: false }]);
+    await get();
+    await get();
+    const [first, ...others] = world.usages();
+    expect(others.map(({ id }) => id)).toEqual([first?.id]);
+    expect([...world.objects.rows.values()]).toMatchObject([{ ended: true }]);
+  });
+
   it('that failed is free, and said to have failed', async () => {
     await submitted();
     world.answer = json(

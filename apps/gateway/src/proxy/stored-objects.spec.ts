@@ -213,6 +213,24 @@ describe('a prediction of MuAPI', () => {
     ]);
   });
 
+  it.each([
+    ['is not written', () => false],
+    ['is lost', failed],
+  ])('is given back at the next poll as well, where its frame %s', async (_, write) => {
+    await submit();
+    world.answer = answers({ ...SUBMITTED, cost: { amount_usd: 0.4, refunded: true } });
+    // Behind the frames of the submit.
+    world.writes = (frame) => frame !== 3 || write();
+    await poll();
+    expect([...world.objects.rows.values()]).toMatchObject([{ ended: false }]);
+    await poll();
+    await poll();
+    expect(corrected().map(({ hold_id, n }) => [hold_id, n])).toEqual(
+      Array.from({ length: 2 }, () => [world.usages()[0]?.data.id, 1]),
+    );
+    expect([...world.objects.rows.values()]).toMatchObject([{ ended: true }]);
+  });
+
   it('is given back by the head of a poll alone', async () => {
     await submit();
     world.answer = answers({ id: 'job-7', status: 'failed' }, { 'x-muapi-cost-refunded': 'true' });
@@ -239,3 +257,7 @@ describe('a prediction of MuAPI', () => {
     expect(known()).toEqual([]);
   });
 });
+
+function failed(): boolean {
+  throw new Error('the spool is gone');
+}
