@@ -161,6 +161,23 @@ describe('a stream of OpenRouter that broke off', () => {
     await look(cut(afterMs));
     expect(charged()).toEqual(expected);
   });
+
+  it.each([
+    ['waits', 600_000, [], 'not_asked'],
+    ['costs in the end what was counted', 0, [[job(1).hold_id, 'upstream_died', 'counted', COUNTED]], 'given_up'],
+  ])('whose connection is gone %s, and that is told', async (_, afterMs, expected, result) => {
+    world.beforeConnect = () => Promise.reject(new VendoError('connection_revoked'));
+    await look(cut(afterMs));
+    expect(charged()).toEqual(expected);
+    expect(await polled(result)).toBe(1);
+    expect(world.logged).toContainEqual(expect.objectContaining({ code: 'connection_revoked' }));
+  });
+
+  it('whose name cannot be sent costs what was counted', async () => {
+    await look({ ...cut(0), upstream_id: 'gen-\ud800' });
+    expect(world.seen).toEqual([]);
+    expect(charged()).toEqual([[job(1).hold_id, 'upstream_died', 'counted', COUNTED]]);
+  });
 });
 
 describe('jobs that no client asks for', () => {

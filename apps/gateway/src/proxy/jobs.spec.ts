@@ -366,12 +366,18 @@ describe('a stream whose cost can be asked for afterwards', () => {
     expect(world.objects.rows.size).toBe(0);
   });
 
-  it.each([
+  it.each<[how: string, events: string, ends: boolean]>([
     ['ends', CHUNK + USAGE, true],
     ['breaks off behind its report', CHUNK + USAGE, false],
     ['breaks off before its name', ': PROCESSING\n\n', false],
     ['ends without a report', CHUNK, true],
-    ['breaks off with a name that cannot be asked for', CHUNK.replace('gen-1', 'chatcmpl-1'), false],
+    ...['chatcmpl-1', 'gen-', 'gen-1&id=gen-2', 'gen-1 ', `gen-${'x'.repeat(201)}`].map(
+      (id): [string, string, boolean] => [
+        `breaks off with a name that cannot be asked for (${id})`,
+        CHUNK.replace('gen-1', id),
+        false,
+      ],
+    ),
   ])('is none when it %s', async (_, events, ends) => {
     streamed(events, ends);
     await send(world, CALL).got;

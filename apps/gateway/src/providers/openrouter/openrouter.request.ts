@@ -67,7 +67,11 @@ const NO_OUTPUT: OutputFields = { inEvents: [], inBody: [] };
 const COSTED = { tier: 'standard', needs: ['usd'] } as const;
 
 /** OpenRouter can be asked what a stream cost that broke off before its report; the answer comes within minutes. */
-const CUT_OFF = { ttlMs: 3_600_000, tier: 'standard', afterCutOff: { forMs: 600_000, ids: /^gen-/ } };
+const CUT_OFF = {
+  ttlMs: 3_600_000,
+  tier: 'standard',
+  afterCutOff: { forMs: 600_000, ids: /^gen-[\w-]{1,200}$/ },
+};
 
 /** Throws VendoError invalid_body. */
 export function readChat(request: RouteRequest): MeteredRequest {
