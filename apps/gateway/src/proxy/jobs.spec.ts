@@ -221,6 +221,7 @@ describe('the answer that takes a job', () => {
 
   it.each<[what: string, body: string]>([
     ['without a name', '{"status":"queued"}'],
+    ['with a name that is no id', QUEUED.replace(ID, '../upload')],
     ['that is no JSON', 'queued'],
   ])('%s ends the hold, and is told to operators', async (_, body) => {
     world.answer = json(200, body);
