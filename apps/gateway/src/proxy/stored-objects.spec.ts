@@ -155,8 +155,8 @@ describe('a prediction of MuAPI', () => {
   const SUBMITTED = { request_id: 'job-7', status: 'processing', cost: { amount_usd: 0.4, refunded: false } };
   /** $0.40 with 20 %. */
   const COST = 480_000;
-  const submit = (body: object = {}) =>
-    send(world, { path: '/proxy/muapi/v1/dear', body: JSON.stringify({ prompt: 'a', ...body }) }).got;
+  const submit = (body: object = {}, query = '') =>
+    send(world, { path: `/proxy/muapi/v1/dear${query}`, body: JSON.stringify({ prompt: 'a', ...body }) }).got;
   const poll = (id = 'job-7') =>
     send(world, { method: 'GET', path: `/proxy/muapi/v1/predictions/${id}/result` }).got;
   const answers = (body: object, headers = {}) => json(200, JSON.stringify(body), headers);
@@ -181,6 +181,7 @@ describe('a prediction of MuAPI', () => {
     expect((await submit({ request_id: 'job-7' }))?.status).toBe(200);
     expect((await submit({ request_id: 'job-8' }))?.status).toBe(404);
     expect((await submit({ task_id: ['job-7'] }))?.status).toBe(400);
+    expect((await submit({}, '?request_id=job-8'))?.status).toBe(400);
   });
 
   it.each([
