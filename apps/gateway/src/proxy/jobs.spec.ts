@@ -367,11 +367,24 @@ describe('a stream whose cost can be asked for afterwards', () => {
     expect(world.objects.rows.size).toBe(0);
   });
 
+  it.each([
+    ['without a report', CHUNK],
+    ['with a report that is none', CHUNK + USAGE.replace('0.1', '"0.1"')],
+    ['with its last word and no report', `${CHUNK}data: [DONE]\n\n`],
+  ])('is a job when it ends by itself %s', async (_, events) => {
+    streamed(events, true);
+    expect((await send(world, CALL).got)?.broken).toBe(false);
+    expect(types()).toEqual(['HoldReserved.v1', 'JobStarted.v1']);
+    expect(started()).toMatchObject([
+      { upstream_id: 'gen-1', outcome: 'completed', status: 200, counted: { model: 'm' } },
+    ]);
+  });
+
   it.each<[how: string, events: string, ends: boolean]>([
     ['ends', CHUNK + USAGE, true],
     ['breaks off behind its report', CHUNK + USAGE, false],
     ['breaks off before its name', ': PROCESSING\n\n', false],
-    ['ends without a report', CHUNK, true],
+    ['ends with an error', CHUNK + CHUNK.replace('"choices"', '"error":{"code":502},"choices"'), true],
     ...['chatcmpl-1', 'gen-', 'gen-1&id=gen-2', 'gen-1 ', `gen-${'x'.repeat(201)}`].map(
       (id): [string, string, boolean] => [
         `breaks off with a name that cannot be asked for (${id})`,
