@@ -91,7 +91,10 @@ function keyOf({ provider, connection_id: connectionId, upstream_id: objectId }:
 
 /** Reads an answer as a report on a job. */
 export class ReportMeter extends HeadMeter {
-  /** Transcripts of many hours are larger than what is kept of a body. */
+  /**
+   * The words of a transcript of many hours are larger than what is kept of a body, and then nothing of it would be
+   * read. So one of over 1 MiB that says no length costs nothing, and is told to operators.
+   */
   readonly depth = 2;
   /** What it said; running until it has said anything. */
   report: JobReport = { state: 'running' };
