@@ -267,6 +267,22 @@ describe('jobs that no client asks for', () => {
     expect(await polled('not_asked')).toBe(2);
   });
 
+  it('of a connection that is gone again, after it had come back, is told again', async () => {
+    let looks = 0;
+    world.beforeConnect = async () => {
+      looks += 1;
+      if (looks !== 3) throw new VendoError('connection_revoked');
+    };
+    world.answer = json(404, '{}');
+    due.answer = async (n) => (n <= 4 ? [job(n)] : []);
+    const over = due.reaches(5);
+    poller.start();
+    await over;
+    expect(await polled('not_asked')).toBe(3);
+    const told = world.logged.filter((line) => Object.hasOwn(line as object, 'connection'));
+    expect(told).toMatchObject([{ call: job(1).hold_id }, { call: job(4).hold_id }]);
+  });
+
   it('of a provider that has none is left', async () => {
     await look(job(1, { provider: 'openai' }), job(2, { provider: 'nobody' }));
     expect([world.seen, world.spooled]).toEqual([[], []]);

@@ -38,7 +38,7 @@ const ALERTED_MAX = 1_000;
 export class JobPoller {
   private readonly stopping = new AbortController();
   private readonly open = new Set<JobQuestion>();
-  /** Connections that operators were told of. */
+  /** Connections that operators were told of, until they can be used again. */
   private readonly alerted = new Set<string>();
   private readonly polled;
   private loop: Promise<void> = Promise.resolve();
@@ -110,6 +110,7 @@ export class JobPoller {
     if (!provider?.jobs) return { result: 'unknown', isCharged: false };
     const connection = await this.parts.callers.connection(job.connection_id);
     const { origin, secret } = this.parts.vault.open(connection, provider.upstream);
+    this.alerted.delete(job.connection_id);
     const outgoing = {
       path: provider.jobs.pollPath(job.upstream_id),
       headers: { accept: 'application/json', 'accept-encoding': 'identity' },
