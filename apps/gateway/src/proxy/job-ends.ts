@@ -119,7 +119,7 @@ export class ReportMeter extends HeadMeter {
   }
 }
 
-/** A client's own question after its job: the job is charged before the client knows its end. */
+/** A client's own question after its job: the job is charged before the answer that tells its end is over. */
 export class JobPoll implements AnswerTaker {
   readonly end = null;
 

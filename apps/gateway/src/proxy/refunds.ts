@@ -66,7 +66,7 @@ export interface RefundSurroundings extends SettlementSurroundings {
   objects: StoredObjects;
 }
 
-/** A client's own question about what it was charged for: a refund is spooled before the client knows of it, once. */
+/** A client's own question about what it was charged for: a refund is spooled before the answer that tells it is over. */
 export class RefundPoll implements AnswerTaker {
   readonly end = null;
 
