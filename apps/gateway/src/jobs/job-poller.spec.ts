@@ -161,6 +161,23 @@ describe('a stream of OpenRouter that broke off', () => {
     await look(cut(afterMs));
     expect(charged()).toEqual(expected);
   });
+
+  it.each([
+    ['waits', 600_000, [], 'not_asked'],
+    ['costs in the end what was counted', 0, [[job(1).hold_id, 'upstream_died', 'counted', COUNTED]], 'given_up'],
+  ])('whose connection is gone %s, and that is told', async (_, afterMs, expected, result) => {
+    world.beforeConnect = () => Promise.reject(new VendoError('connection_revoked'));
+    await look(cut(afterMs));
+    expect(charged()).toEqual(expected);
+    expect(await polled(result)).toBe(1);
+    expect(world.logged).toContainEqual(expect.objectContaining({ code: 'connection_revoked' }));
+  });
+
+  it('whose name cannot be sent costs what was counted', async () => {
+    await look({ ...cut(0), upstream_id: 'gen-\ud800' });
+    expect(world.seen).toEqual([]);
+    expect(charged()).toEqual([[job(1).hold_id, 'upstream_died', 'counted', COUNTED]]);
+  });
 });
 
 describe('jobs that no client asks for', () => {
@@ -172,6 +189,15 @@ describe('jobs that no client asks for', () => {
     ]);
     expect(charged()).toEqual([[job(1).hold_id, 'completed', 'exact', COST]]);
     expect(world.ends()).toMatchObject([{ data: { hold_id: job(1).hold_id, cost_micros: COST } }]);
+  });
+
+  it('are charged whatever their rows say: the ledger still waits for them', async () => {
+    const { provider, connection_id: connectionId, upstream_id: objectId, tenant_id: tenantId } = job(1);
+    const row = { provider, connectionId, objectId, tenantId, job: job(1), refund: null, ended: true };
+    await world.parts.objects.keep(row);
+    world.answer = json(200, report(1));
+    await look(job(1));
+    expect(charged()).toEqual([[job(1).hold_id, 'completed', 'exact', COST]]);
   });
 
   it('are all asked for, whatever becomes of one', async () => {
@@ -216,15 +242,20 @@ describe('jobs that no client asks for', () => {
     expect(await world.metricsText()).toMatch(/vendo_proxy_unreported_total\{.*assemblyai.*\} 1/);
   });
 
-  it('is read where the provider compresses unasked, and where it is larger than what is kept of a body', async () => {
+  it.each<[how: string, told: object, cost: number, evidence: string]>([
+    ['to its length', {}, COST, 'exact'],
+    ['and costs nothing without one', { audio_duration: null }, 0, 'estimated'],
+  ])('is read %s where it is compressed unasked, and larger than what is kept of a body', async (_, told, cost, evidence) => {
     const text = 'word '.repeat(25);
     const words = Array.from({ length: 60_000 }, (_, n) => ({ text, start: n, end: n + 1, speaker: 'A' }));
-    const body = gzipSync(report(1, { words, utterances: words }));
+    const body = gzipSync(report(1, { words, utterances: words, ...told }));
     world.answer = (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(body);
     };
     await look(job(1));
-    expect(charged()).toHaveLength(1);
+    expect(charged()).toEqual([[job(1).hold_id, 'completed', evidence, cost]]);
+    const unreported = /vendo_proxy_unreported_total\{.*assemblyai.*\} 1/.test(await world.metricsText());
+    expect(unreported).toBe(cost === 0);
   });
 
   it('of a connection that is gone is told once, and comes again', async () => {
@@ -234,6 +265,22 @@ describe('jobs that no client asks for', () => {
     const told = world.logged.filter((line) => Object.hasOwn(line as object, 'connection'));
     expect(told).toMatchObject([{ code: 'connection_revoked', provider: 'assemblyai' }]);
     expect(await polled('not_asked')).toBe(2);
+  });
+
+  it('of a connection that is gone again, after it had come back, is told again', async () => {
+    let looks = 0;
+    world.beforeConnect = async () => {
+      looks += 1;
+      if (looks !== 3) throw new VendoError('connection_revoked');
+    };
+    world.answer = json(404, '{}');
+    due.answer = async (n) => (n <= 4 ? [job(n)] : []);
+    const over = due.reaches(5);
+    poller.start();
+    await over;
+    expect(await polled('not_asked')).toBe(3);
+    const told = world.logged.filter((line) => Object.hasOwn(line as object, 'connection'));
+    expect(told).toMatchObject([{ call: job(1).hold_id }, { call: job(4).hold_id }]);
   });
 
   it('of a provider that has none is left', async () => {

@@ -38,7 +38,7 @@ const ALERTED_MAX = 1_000;
 export class JobPoller {
   private readonly stopping = new AbortController();
   private readonly open = new Set<JobQuestion>();
-  /** Connections that operators were told of. */
+  /** Connections that operators were told of, until they can be used again. */
   private readonly alerted = new Set<string>();
   private readonly polled;
   private loop: Promise<void> = Promise.resolve();
@@ -91,16 +91,26 @@ export class JobPoller {
   /** Each takes the next job that nobody has taken. */
   private async askInTurn(jobs: Job[]): Promise<void> {
     for (let job = jobs.shift(); job && !this.stopping.signal.aborted; job = jobs.shift()) {
-      const result = await this.ask(job).catch((thrown: unknown) => this.notAsked(job as Job, thrown));
+      const result = await this.resultOf(job);
       this.polled.inc({ provider: providerBySlug(job.provider)?.slug ?? 'unknown', result });
     }
   }
 
-  private async ask(job: Job): Promise<string> {
+  /** What was counted of a job stands at its time, whether it could be asked for or not. */
+  private async resultOf(job: Job): Promise<string> {
+    const { result, isCharged } = await this.ask(job).catch((thrown: unknown) => ({
+      result: this.notAsked(job, thrown),
+      isCharged: false,
+    }));
+    return !isCharged && this.parts.ends.giveUp(job) ? 'given_up' : result;
+  }
+
+  private async ask(job: Job): Promise<{ result: string; isCharged: boolean }> {
     const provider = providerBySlug(job.provider);
-    if (!provider?.jobs) return 'unknown';
+    if (!provider?.jobs) return { result: 'unknown', isCharged: false };
     const connection = await this.parts.callers.connection(job.connection_id);
     const { origin, secret } = this.parts.vault.open(connection, provider.upstream);
+    this.alerted.delete(job.connection_id);
     const outgoing = {
       path: provider.jobs.pollPath(job.upstream_id),
       headers: { accept: 'application/json', 'accept-encoding': 'identity' },
@@ -109,9 +119,10 @@ export class JobPoller {
     const meter = new ReportMeter(provider.jobs, job);
     const status = await this.answerTo({ method: 'GET', ...outgoing, body: null }, origin, meter);
     const isAnswered = status !== null && status < 300;
-    const isCharged = isAnswered && this.parts.ends.take(job, meter.report);
-    if (!isCharged && this.parts.ends.giveUp(job)) return 'given_up';
-    return isAnswered ? meter.report.state : 'no_answer';
+    return {
+      result: isAnswered ? meter.report.state : 'no_answer',
+      isCharged: isAnswered && this.parts.ends.take(job, meter.report),
+    };
   }
 
   private async answerTo(
@@ -129,7 +140,7 @@ export class JobPoller {
     });
   }
 
-  /** Whose connection is gone can be charged only when it is back: an operator may know how. */
+  /** A report can be read only when the connection is back: an operator may know how. */
   private notAsked(job: Job, thrown: unknown): string {
     const { hold_id, connection_id, tenant_id, provider } = job;
     const facts = { call: hold_id, connection: connection_id, tenant: tenant_id, provider };

@@ -58,18 +58,22 @@ export class StoredObjects {
     return found;
   }
 
+  /** Whether this gateway knows that the job's report has been charged, or the refund given. */
+  isEnded(key: ObjectKey): boolean {
+    return this.remembered.get(keyOf(key))?.ended === true;
+  }
+
   /**
-   * The job's report is charged now. What is lost of this costs a repeat, which changes nothing. Never throws.
-   * @returns false where it is known to have been charged before.
+   * The job's report has been charged, or the refund given: its frame is written, for who asks later believes this.
+   * What is lost of it costs a repeat, which changes nothing. Never throws.
    */
-  end(key: ObjectKey): boolean {
+  end(key: ObjectKey): void {
     const known = this.remembered.get(keyOf(key));
-    if (known?.ended) return false;
+    if (known?.ended) return;
     if (known) this.remember({ ...known, ended: true });
     this.table.end(key).catch((thrown: unknown) => {
       this.logger.warn({ err: thrown, provider: key.provider }, 'the end of a job was not marked');
     });
-    return true;
   }
 
   private remember(object: KeptObject): void {

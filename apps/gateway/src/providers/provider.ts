@@ -209,11 +209,11 @@ export interface JobTerms {
   ttlMs: number;
   /** What its price depends on beside the model, for `ProviderJobs.read`. */
   tier: string;
-  /** Only an answer that is cut off is a job: what it cost can be asked for. Absent: every answer is one. */
-  afterCutOff?: AfterCutOff;
+  /** Only an answer without its final report is a job: what it cost can be asked for. Absent: every answer is one. */
+  unreported?: UnreportedTerms;
 }
 
-export interface AfterCutOff {
+export interface UnreportedTerms {
   /** For so long, milliseconds; then what was counted of it stands. */
   forMs: number;
   /** The ids of answers that can be asked for. */

@@ -1,11 +1,12 @@
 import type { Provider, Route } from './provider.js';
 
 /** One id in a path. Percent signs are out: what is matched are the bytes that are forwarded. */
-const ID = '(?!\\.{1,2}(?:/|$))[A-Za-z0-9._:~-]{1,256}';
+export const ID = '(?!\\.{1,2}(?:/|$))[A-Za-z0-9._:~-]{1,256}';
 /** One that something follows in its segment, which begins with a colon. */
 const ID_BEFORE = '[A-Za-z0-9._~-]{1,256}';
 /** The rest of a path: ids with slashes between them. */
 const REST = `${ID}(?:/${ID}){0,7}`;
+const WHOLE_ID = new RegExp(`^${ID}$`);
 const NAME = /^([:*])([a-zA-Z]+)(.*)$/s;
 
 /** A route and what the named parts of its pattern are in this path. */
@@ -34,6 +35,11 @@ export function matchRoute(provider: Provider, method: string, target: string): 
     if (match) return { route, params: match.groups ?? {} };
   }
   return null;
+}
+
+/** An id that a provider names and that may stand in a path; null for anything else. */
+export function idOf(value: unknown): string | null {
+  return typeof value === 'string' && WHOLE_ID.test(value) ? value : null;
 }
 
 function tableOf(provider: Provider): readonly Compiled[] {

@@ -147,14 +147,14 @@ export class Hold {
     this.ending = { outcome: end.outcome, cost: microsFromWire(charge.cost_micros) };
     settlement.spool(charge, reading, end);
     // A job without a name may run all the same, and nobody will ever know what it cost.
-    const isCounted = end.evidence === 'counted' && (!request.job || request.job.afterCutOff !== undefined);
+    const isCounted = end.evidence === 'counted' && (!request.job || request.job.unreported !== undefined);
     if (reading.state === 'none' && !reading.failed && !isCounted) this.missingReport(end);
     return charge;
   }
 
   /** From here on the hold waits for the job's report, whoever sees it first. */
   private start(
-    { ttlMs, tier, afterCutOff }: JobTerms,
+    { ttlMs, tier, unreported }: JobTerms,
     upstreamId: string,
     reading: Reading,
     { outcome, status }: AnswerEnd,
@@ -170,14 +170,14 @@ export class Hold {
       outcome,
       stream: request.stream,
       started_at: isoOf(startedAtMs),
-      counted: afterCutOff === undefined ? null : this.counted(reading, afterCutOff.forMs),
+      counted: unreported === undefined ? null : this.counted(reading, unreported.forMs),
     };
     spoolFrame(
       [eventOf('JobStarted.v1', uuidv7(), caller.tenantId, this.around.clock, job)],
       id,
       this.around,
     );
-    if (afterCutOff === undefined) this.keep(upstreamId, { job, refund: null });
+    if (unreported === undefined) this.keep(upstreamId, { job, refund: null });
   }
 
   /** What stands where no report comes for so long from now. */
@@ -232,8 +232,9 @@ export class Hold {
   }
 }
 
-function isJob({ afterCutOff }: JobTerms, id: string, { failed }: Reading, { evidence }: AnswerEnd): boolean {
-  return afterCutOff ? evidence === 'counted' && afterCutOff.ids.test(id) : !failed;
+function isJob({ unreported }: JobTerms, id: string, { failed }: Reading, { evidence }: AnswerEnd): boolean {
+  if (failed || !unreported) return !failed;
+  return (evidence === 'counted' || evidence === 'estimated') && unreported.ids.test(id);
 }
 
 function isoOf(wallMs: number): string {

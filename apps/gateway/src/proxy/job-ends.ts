@@ -2,6 +2,7 @@ import type { Evidence } from '@vendo/events';
 import type { Job } from '@vendo/ledger-api';
 import { Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
+import type { ObjectKey } from '../objects/object-table.js';
 import type { StoredObjects } from '../objects/stored-objects.js';
 import { HeadMeter } from '../providers/head-meter.js';
 import type { JobReport, ProviderJobs, Reading } from '../providers/provider.js';
@@ -25,7 +26,12 @@ export class JobEnds {
     return this.around.spool.synced();
   }
 
-  /** @returns whether the job has been charged by this report. Never throws on what the report says. */
+  /** Whether this gateway knows that the job has been charged. */
+  isCharged(job: Job): boolean {
+    return this.around.objects.isEnded(keyOf(job));
+  }
+
+  /** @returns whether this report has charged the job, if not for the first time. Never throws on what the report says. */
   take(job: Job, report: JobReport): boolean {
     if (report.state === 'running') return false;
     const reading: Reading =
@@ -58,16 +64,15 @@ export class JobEnds {
     // Its prices come with the next poll of the registry, and its report can be read again.
     if (rates.version < job.rate_version) return false;
     const { upstream_id, ttl_ms: _ttl, counted: _counted, status, outcome, ...call } = job;
-    const key = { provider: job.provider, connectionId: job.connection_id, objectId: upstream_id };
-    if (!this.around.objects.end(key)) return false;
     const settlement = new Settlement(call, provider, provider.jobs.needs, rates, this.around);
-    settlement.spool(settlement.price(reading), reading, {
+    const isWritten = settlement.spool(settlement.price(reading), reading, {
       outcome: reading.failed ? 'upstream_error' : outcome,
       evidence,
       status,
       upstreamRequestId: upstream_id,
       ttfbMs: null,
     });
+    if (isWritten) this.around.objects.end(keyOf(job));
     if (reading.state === 'none') this.missingReport(job);
     this.around.metrics.jobsSettled.inc({ provider: job.provider, how });
     return true;
@@ -80,9 +85,16 @@ export class JobEnds {
   }
 }
 
+function keyOf({ provider, connection_id: connectionId, upstream_id: objectId }: Job): ObjectKey {
+  return { provider, connectionId, objectId };
+}
+
 /** Reads an answer as a report on a job. */
 export class ReportMeter extends HeadMeter {
-  /** Transcripts of many hours are larger than what is kept of a body. */
+  /**
+   * The words of a transcript of many hours are larger than what is kept of a body, and then nothing of it would be
+   * read. So one of over 1 MiB that says no length costs nothing, and is told to operators.
+   */
   readonly depth = 2;
   /** What it said; running until it has said anything. */
   report: JobReport = { state: 'running' };
@@ -107,7 +119,7 @@ export class ReportMeter extends HeadMeter {
   }
 }
 
-/** A client's own question after its job: the job is charged before the client knows its end. */
+/** A client's own question after its job: the job is charged before the answer that tells its end is over. */
 export class JobPoll implements AnswerTaker {
   readonly end = null;
 
@@ -122,7 +134,7 @@ export class JobPoll implements AnswerTaker {
   }
 
   settle(): void {
-    this.ends.take(this.job, this.meter.report);
+    if (!this.ends.isCharged(this.job)) this.ends.take(this.job, this.meter.report);
   }
 
   synced(): Promise<void> | null {

@@ -110,6 +110,20 @@ describe('a job', () => {
     expect(world.ends()).toHaveLength(1);
   });
 
+  it('is charged at the next question as well, where the frame of its end is not written', async () => {
+    await submitted();
+    // Behind those of the submit.
+    world.writes = (frame) => frame !== 3;
+    world.answer = json(200, COMPLETED);
+    await get();
+    expect([...world.objects.rows.values()]).toMatchObject([{ ended: false }]);
+    await get();
+    await get();
+    const [first, ...others] = world.usages();
+    expect(others.map(({ id }) => id)).toEqual([first?.id]);
+    expect([...world.objects.rows.values()]).toMatchObject([{ ended: true }]);
+  });
+
   it('that failed is free, and said to have failed', async () => {
     await submitted();
     world.answer = json(
@@ -207,6 +221,7 @@ describe('the answer that takes a job', () => {
 
   it.each<[what: string, body: string]>([
     ['without a name', '{"status":"queued"}'],
+    ['with a name that is no id', QUEUED.replace(ID, '../upload')],
     ['that is no JSON', 'queued'],
   ])('%s ends the hold, and is told to operators', async (_, body) => {
     world.answer = json(200, body);
@@ -353,11 +368,30 @@ describe('a stream whose cost can be asked for afterwards', () => {
   });
 
   it.each([
+    ['without a report', CHUNK],
+    ['with a report that is none', CHUNK + USAGE.replace('0.1', '"0.1"')],
+    ['with its last word and no report', `${CHUNK}data: [DONE]\n\n`],
+  ])('is a job when it ends by itself %s', async (_, events) => {
+    streamed(events, true);
+    expect((await send(world, CALL).got)?.broken).toBe(false);
+    expect(types()).toEqual(['HoldReserved.v1', 'JobStarted.v1']);
+    expect(started()).toMatchObject([
+      { upstream_id: 'gen-1', outcome: 'completed', status: 200, counted: { model: 'm' } },
+    ]);
+  });
+
+  it.each<[how: string, events: string, ends: boolean]>([
     ['ends', CHUNK + USAGE, true],
     ['breaks off behind its report', CHUNK + USAGE, false],
     ['breaks off before its name', ': PROCESSING\n\n', false],
-    ['ends without a report', CHUNK, true],
-    ['breaks off with a name that cannot be asked for', CHUNK.replace('gen-1', 'chatcmpl-1'), false],
+    ['ends with an error', CHUNK + CHUNK.replace('"choices"', '"error":{"code":502},"choices"'), true],
+    ...['chatcmpl-1', 'gen-', 'gen-1&id=gen-2', 'gen-1 ', `gen-${'x'.repeat(201)}`].map(
+      (id): [string, string, boolean] => [
+        `breaks off with a name that cannot be asked for (${id})`,
+        CHUNK.replace('gen-1', id),
+        false,
+      ],
+    ),
   ])('is none when it %s', async (_, events, ends) => {
     streamed(events, ends);
     await send(world, CALL).got;

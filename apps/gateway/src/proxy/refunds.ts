@@ -66,7 +66,7 @@ export interface RefundSurroundings extends SettlementSurroundings {
   objects: StoredObjects;
 }
 
-/** A client's own question about what it was charged for: a refund is spooled before the client knows of it, once. */
+/** A client's own question about what it was charged for: a refund is spooled before the answer that tells it is over. */
 export class RefundPoll implements AnswerTaker {
   readonly end = null;
 
@@ -82,11 +82,14 @@ export class RefundPoll implements AnswerTaker {
   }
 
   settle(): void {
-    if (!this.meter.isRefunded || !this.around.objects.end(this.key)) return;
+    const { clock, metrics, objects } = this.around;
+    if (!this.meter.isRefunded || objects.isEnded(this.key)) return;
     const { hold_id, tenant_id, provider } = this.refund;
-    const corrected = eventOf('UsageCorrected.v1', uuidv7(), tenant_id, this.around.clock, this.refund);
-    spoolFrame([corrected], hold_id, this.around);
-    this.around.metrics.refunds.inc({ provider });
+    const corrected = eventOf('UsageCorrected.v1', uuidv7(), tenant_id, clock, this.refund);
+    // Nobody else ever asks: what is not written must be found again by the next poll.
+    if (!spoolFrame([corrected], hold_id, this.around)) return;
+    objects.end(this.key);
+    metrics.refunds.inc({ provider });
   }
 
   synced(): Promise<void> | null {

@@ -106,8 +106,8 @@ export class Settlement {
     }
   }
 
-  /** One frame: usage, and the end of the hold. */
-  spool(charge: Charge, reading: Reading, end: AnswerEnd): void {
+  /** One frame: usage, and the end of the hold. @returns as `spoolFrame`. */
+  spool(charge: Charge, reading: Reading, end: AnswerEnd): boolean {
     const { subject: _subject, tier: _tier, hold_id: id, ...facts } = this.call;
     const model = reading.model ?? facts.model;
     const measured = eventOf('UsageMeasured.v2', id, facts.tenant_id, this.around.clock, {
@@ -124,9 +124,10 @@ export class Settlement {
       provider_units: reading.providerUnits?.quantity.toDecimal() ?? null,
     });
     const settled = settledOf(this.call, end.outcome, BigInt(charge.cost_micros), this.around.clock);
-    spoolFrame([measured, settled], id, this.around);
+    const isWritten = spoolFrame([measured, settled], id, this.around);
     // What operators are told of comes behind the settlement: nothing of it may keep that from being written.
     if (reading.providerUnits) this.compare(reading.providerUnits, model);
+    return isWritten;
   }
 
   /** The answer's model prices where it has a price, else the request's. */
@@ -185,19 +186,22 @@ export function eventOf<T extends EventType>(
   return { id, type, tenantId, at: nowIso(clock), data } as VendoEvent;
 }
 
-/** The spool keeps and retries what it cannot write; a throw of it must not fail the answer either. */
+/**
+ * The spool keeps and retries what it cannot write; a throw of it must not fail the answer either.
+ * @returns whether the frame is written, so that the death of this process loses nothing of it.
+ */
 export function spoolFrame(
   events: readonly VendoEvent[],
   call: string,
   { spool, metrics, logger }: Pick<SettlementSurroundings, 'spool' | 'metrics' | 'logger'>,
-): void {
+): boolean {
   try {
-    if (spool.append(events)) return;
-    metrics.spoolFailures.inc();
+    if (spool.append(events)) return true;
   } catch (thrown) {
-    metrics.spoolFailures.inc();
     logger.fatal({ err: thrown, call }, 'the spool did not take the end of a hold');
   }
+  metrics.spoolFailures.inc();
+  return false;
 }
 
 function nowIso(clock: Clock): string {

@@ -155,8 +155,8 @@ describe('a prediction of MuAPI', () => {
   const SUBMITTED = { request_id: 'job-7', status: 'processing', cost: { amount_usd: 0.4, refunded: false } };
   /** $0.40 with 20 %. */
   const COST = 480_000;
-  const submit = (body: object = {}) =>
-    send(world, { path: '/proxy/muapi/v1/dear', body: JSON.stringify({ prompt: 'a', ...body }) }).got;
+  const submit = (body: object = {}, query = '') =>
+    send(world, { path: `/proxy/muapi/v1/dear${query}`, body: JSON.stringify({ prompt: 'a', ...body }) }).got;
   const poll = (id = 'job-7') =>
     send(world, { method: 'GET', path: `/proxy/muapi/v1/predictions/${id}/result` }).got;
   const answers = (body: object, headers = {}) => json(200, JSON.stringify(body), headers);
@@ -181,6 +181,7 @@ describe('a prediction of MuAPI', () => {
     expect((await submit({ request_id: 'job-7' }))?.status).toBe(200);
     expect((await submit({ request_id: 'job-8' }))?.status).toBe(404);
     expect((await submit({ task_id: ['job-7'] }))?.status).toBe(400);
+    expect((await submit({}, '?request_id=job-8'))?.status).toBe(400);
   });
 
   it.each([
@@ -213,6 +214,24 @@ describe('a prediction of MuAPI', () => {
     ]);
   });
 
+  it.each([
+    ['is not written', () => false],
+    ['is lost', failed],
+  ])('is given back at the next poll as well, where its frame %s', async (_, write) => {
+    await submit();
+    world.answer = answers({ ...SUBMITTED, cost: { amount_usd: 0.4, refunded: true } });
+    // Behind the frames of the submit.
+    world.writes = (frame) => frame !== 3 || write();
+    await poll();
+    expect([...world.objects.rows.values()]).toMatchObject([{ ended: false }]);
+    await poll();
+    await poll();
+    expect(corrected().map(({ hold_id, n }) => [hold_id, n])).toEqual(
+      Array.from({ length: 2 }, () => [world.usages()[0]?.data.id, 1]),
+    );
+    expect([...world.objects.rows.values()]).toMatchObject([{ ended: true }]);
+  });
+
   it('is given back by the head of a poll alone', async () => {
     await submit();
     world.answer = answers({ id: 'job-7', status: 'failed' }, { 'x-muapi-cost-refunded': 'true' });
@@ -239,3 +258,7 @@ describe('a prediction of MuAPI', () => {
     expect(known()).toEqual([]);
   });
 });
+
+function failed(): boolean {
+  throw new Error('the spool is gone');
+}

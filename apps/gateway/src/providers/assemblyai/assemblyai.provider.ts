@@ -17,7 +17,7 @@ export const assemblyai: Provider = {
   rateKeys,
   jobs: {
     needs: ['audio_seconds'],
-    pollPath: (id) => `/v2/transcript/${id}`,
+    pollPath: (id) => `/v2/transcript/${encodeURIComponent(id)}`,
     read: readReport,
   },
 };

@@ -101,11 +101,14 @@ describe('the answer to an assemblyai submit', () => {
     return meter.reading();
   };
 
-  it.each([
+  it.each<[what: string, body: unknown, id: string | null, failed: boolean]>([
     ['taken', { id: 'tr-1', status: 'queued', audio_duration: null }, 'tr-1', false],
     ['refused in a 2xx', { id: 'tr-1', status: 'error' }, 'tr-1', true],
     ['without a name', { status: 'queued' }, null, false],
     ['of another kind', ['tr-1'], null, false],
+    ...['tr/1', 'tr-1?a', 'tr%2f1', '..', 'tr 1', 'tr-1\n', '', 'x'.repeat(257)].map(
+      (id): [string, object, null, boolean] => [`with a name that is no id (${id})`, { id }, null, false],
+    ),
   ])('%s', (_, body, upstreamId, failed) =>
     expect(answered(body)).toMatchObject({ upstreamId, failed, quantities: [], state: 'none' }),
   );
@@ -114,6 +117,7 @@ describe('the answer to an assemblyai submit', () => {
     ['behind its name', '{"id": "tr-1", "language_mo', 'tr-1'],
     ['in its name', '{"id": "tr-', null],
     ['before its name', '{"', null],
+    ['behind a name that is no id', '{"id": "..", "a', null],
     ['behind a text that looks like one', '{"text": "\\"id\\": \\"tr-2\\"", "id": "tr-1", ', 'tr-1'],
   ])('that broke off %s', (_, torn, upstreamId) => {
     const meter = new SubmitMeter();
@@ -260,6 +264,9 @@ describe('assemblyai routes', () => {
     ['GET', '/v1/models'],
   ])('%s %s is blocked', (method, target) => expect(found(method, target)).toBeUndefined());
 });
+
+it('a transcript is asked for by its id, whatever that is', () =>
+  expect(assemblyai.jobs?.pollPath('../tr-1?a')).toBe('/v2/transcript/..%2Ftr-1%3Fa'));
 
 it('assemblyai takes the bare key', () => {
   const outgoing = { path: SUBMIT, headers: { 'content-type': 'application/json' } };

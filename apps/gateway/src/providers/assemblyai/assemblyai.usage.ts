@@ -3,6 +3,7 @@ import type { Quantity } from '@vendo/pricing';
 import { countOf, type Foreign, listOf, nameOf, objectOf } from '../foreign-json.js';
 import type { EventVerdict, JobReport, Reading, StartedJob, UsageMeter } from '../provider.js';
 import { decimalOf } from '../quantities.js';
+import { ID, idOf } from '../route-table.js';
 import { PASS } from '../verdicts.js';
 import { addOnName, featuresOf, STANDARD } from './assemblyai.models.js';
 
@@ -18,7 +19,7 @@ const NOTHING: Reading = {
 
 const MS = Rational.of(1_000n);
 /** The transcript's own id stands before anything that is heard, and text inside strings has its quotes escaped. */
-const ID_IN_TORN = /"id"\s*:\s*"([A-Za-z0-9._:~-]{1,256})"/;
+const ID_IN_TORN = new RegExp(`"id"\\s*:\\s*"(${ID})"`);
 
 /** The answer to a submit: it names the transcript, and knows nothing of its length yet. */
 export class SubmitMeter implements UsageMeter {
@@ -35,12 +36,12 @@ export class SubmitMeter implements UsageMeter {
 
   onBody(json: unknown): void {
     const body = objectOf(json);
-    this.id = nameOf(body.id);
+    this.id = idOf(body.id);
     this.failed = body.status === 'error';
   }
 
   onTornBody(text: string): void {
-    this.id = ID_IN_TORN.exec(text)?.[1] ?? null;
+    this.id = idOf(ID_IN_TORN.exec(text)?.[1]);
   }
 
   reading(): Reading {

@@ -8,7 +8,7 @@ import { SubmitMeter } from './muapi.usage.js';
 
 /** In the query, and in the body as MuAPI's own command line sends it. */
 const WEBHOOKS = ['webhook', 'webhook_url'] as const;
-/** An earlier job, to be gone on with. */
+/** An earlier job, to be gone on with. In the query it is nothing that MuAPI documents. */
 const EARLIER_JOBS = ['request_id', 'task_id', 'prediction_id'] as const;
 
 const SubmitBody = z.object(
@@ -34,7 +34,7 @@ export function readSubmit({ body, params, query }: RouteRequest): MeteredReques
     bound: { kind: 'units', units: { requests: 1, usd: 1 } },
     needs: ['requests', 'usd'],
     accountObjects: EARLIER_JOBS.filter(
-      (field) => Boolean(request[field]) && nameOf(request[field]) === null,
+      (field) => query.has(field) || (Boolean(request[field]) && nameOf(request[field]) === null),
     ),
     storedObjects: EARLIER_JOBS.flatMap((field) => {
       const id = nameOf(request[field]);

@@ -66,8 +66,12 @@ const NO_OUTPUT: OutputFields = { inEvents: [], inBody: [] };
 /** All that is common to every route: OpenRouter names the cost, so that a price of one US dollar is all it takes. */
 const COSTED = { tier: 'standard', needs: ['usd'] } as const;
 
-/** OpenRouter can be asked what a stream cost that broke off before its report; the answer comes within minutes. */
-const CUT_OFF = { ttlMs: 3_600_000, tier: 'standard', afterCutOff: { forMs: 600_000, ids: /^gen-/ } };
+/** OpenRouter can be asked what a stream cost that broke off before its report, or has none; the answer comes within minutes. */
+const ASKED_LATER = {
+  ttlMs: 3_600_000,
+  tier: 'standard',
+  unreported: { forMs: 600_000, ids: /^gen-[\w-]{1,200}$/ },
+};
 
 /** Throws VendoError invalid_body. */
 export function readChat(request: RouteRequest): MeteredRequest {
@@ -97,7 +101,7 @@ function readWriting(
     dropsNothing: true,
     bound: chatBound(chat, model, body.length),
     accountObjects: accountObjects(chat, partsOf(chat.messages)),
-    ...(stream ? { job: CUT_OFF } : {}),
+    ...(stream ? { job: ASKED_LATER } : {}),
     meter: () =>
       new CostMeter(model, output, () => tokenFloor(unlessShortened(readAgain(forwarded), textsOfPrompt))),
   };
