@@ -164,7 +164,12 @@ describe('a stream of OpenRouter that broke off', () => {
 
   it.each([
     ['waits', 600_000, [], 'not_asked'],
-    ['costs in the end what was counted', 0, [[job(1).hold_id, 'upstream_died', 'counted', COUNTED]], 'given_up'],
+    [
+      'costs in the end what was counted',
+      0,
+      [[job(1).hold_id, 'upstream_died', 'counted', COUNTED]],
+      'given_up',
+    ],
   ])('whose connection is gone %s, and that is told', async (_, afterMs, expected, result) => {
     world.beforeConnect = () => Promise.reject(new VendoError('connection_revoked'));
     await look(cut(afterMs));
@@ -245,18 +250,21 @@ describe('jobs that no client asks for', () => {
   it.each<[how: string, told: object, cost: number, evidence: string]>([
     ['to its length', {}, COST, 'exact'],
     ['and costs nothing without one', { audio_duration: null }, 0, 'estimated'],
-  ])('is read %s where it is compressed unasked, and larger than what is kept of a body', async (_, told, cost, evidence) => {
-    const text = 'word '.repeat(25);
-    const words = Array.from({ length: 60_000 }, (_, n) => ({ text, start: n, end: n + 1, speaker: 'A' }));
-    const body = gzipSync(report(1, { words, utterances: words, ...told }));
-    world.answer = (_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(body);
-    };
-    await look(job(1));
-    expect(charged()).toEqual([[job(1).hold_id, 'completed', evidence, cost]]);
-    const unreported = /vendo_proxy_unreported_total\{.*assemblyai.*\} 1/.test(await world.metricsText());
-    expect(unreported).toBe(cost === 0);
-  });
+  ])(
+    'is read %s where it is compressed unasked, and larger than what is kept of a body',
+    async (_, told, cost, evidence) => {
+      const text = 'word '.repeat(25);
+      const words = Array.from({ length: 60_000 }, (_, n) => ({ text, start: n, end: n + 1, speaker: 'A' }));
+      const body = gzipSync(report(1, { words, utterances: words, ...told }));
+      world.answer = (_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(body);
+      };
+      await look(job(1));
+      expect(charged()).toEqual([[job(1).hold_id, 'completed', evidence, cost]]);
+      const unreported = /vendo_proxy_unreported_total\{.*assemblyai.*\} 1/.test(await world.metricsText());
+      expect(unreported).toBe(cost === 0);
+    },
+  );
 
   it('of a connection that is gone is told once, and comes again', async () => {
     world.beforeConnect = () => Promise.reject(new VendoError('connection_revoked'));

@@ -117,10 +117,8 @@ describe('a job', () => {
     world.answer = json(200, COMPLETED);
     await get();
     expect([...world.objects.rows.values()]).toMatchObject([{ ended: false }]);
-    await get();
-    await get();
-    const [first, ...others] = world.usages();
-    expect(others.map(({ id }) => id)).toEqual([first?.id]);
+    for (const _ of ['charges', 'knows']) await get();
+    expect(world.usages().map(({ id }) => id)).toEqual(Array(2).fill(world.reserved[0]?.hold_id));
     expect([...world.objects.rows.values()]).toMatchObject([{ ended: true }]);
   });
 

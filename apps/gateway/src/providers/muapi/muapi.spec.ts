@@ -79,7 +79,11 @@ describe('muapi submits', () => {
         accountObjects: [field],
         storedObjects: [],
       });
-      for (const query of [field, `${field}=job-1`, `a=1&%${field.charCodeAt(0).toString(16)}${field.slice(1)}=`])
+      for (const query of [
+        field,
+        `${field}=job-1`,
+        `a=1&%${field.charCodeAt(0).toString(16)}${field.slice(1)}=`,
+      ])
         expect(read(`${IMAGE}?${query}`).accountObjects).toEqual([field]);
     },
   );
