@@ -3,6 +3,7 @@ import { hasPython } from '../../tools/python/environment.js';
 import { aiSdkStories } from './sdks/ai-sdk.js';
 import { ANTHROPIC_MODELS, anthropicStories } from './sdks/anthropic.js';
 import { anthropic0Stories } from './sdks/anthropic-0.js';
+import { ASSEMBLYAI_RATES, assemblyaiStories } from './sdks/assemblyai.js';
 import { composioStories } from './sdks/composio.js';
 import { ELEVENLABS_RATES, elevenlabsStories } from './sdks/elevenlabs.js';
 import { GEMINI_MODELS, geminiStories } from './sdks/gemini.js';
@@ -31,7 +32,10 @@ describe('unmodified, through the gateway', () => {
 
   beforeAll(async () => {
     outside = await startOutside();
-    product = await productForSdks([...MODELS], ELEVENLABS_RATES, { upstreams: outside.upstreams });
+    product = await productForSdks([...MODELS], [...ELEVENLABS_RATES, ...ASSEMBLYAI_RATES], {
+      upstreams: outside.upstreams,
+      env: { VENDO_JOBS_POLL_MS: '500' },
+    });
   });
   afterAll(async () => {
     await product?.stop();
@@ -46,6 +50,11 @@ describe('unmodified, through the gateway', () => {
   describe('the Gemini SDK', () => geminiStories(() => product));
   describe('the OpenRouter SDK', () => openrouterStories(() => product));
   describe('the ElevenLabs SDK', () => elevenlabsStories(() => product));
+  describe('the AssemblyAI SDK', () =>
+    assemblyaiStories(
+      () => product,
+      () => outside,
+    ));
   describe('the Composio SDK', () => composioStories(() => product));
   describe('the Telegram SDK', () =>
     telegramStories(

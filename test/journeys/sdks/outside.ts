@@ -8,7 +8,10 @@ import type { ProductOptions } from '../../harness/index.js';
 export const RECORDED = 'sk-of-recorded-answers';
 
 const SEED = 20_261_121;
-const PROVIDERS = ['openai', 'anthropic', 'openrouter', 'gemini', 'elevenlabs', 'telegram', 'composio'];
+const PROVIDERS = [
+  ...['openai', 'anthropic', 'openrouter', 'gemini', 'elevenlabs', 'assemblyai'],
+  ...['telegram', 'composio'],
+];
 /** Longer than a gateway keeps its connections, so that none is just closing when it writes. */
 const KEEP_ALIVE_MS = 60_000;
 

@@ -9,6 +9,7 @@ import { GoogleGenAI } from '@google/genai';
 import { OpenRouter } from '@openrouter/sdk';
 import { type LanguageModel, streamText } from 'ai';
 import Anthropic0 from 'anthropic-sdk-0';
+import { AssemblyAI } from 'assemblyai';
 import { GoogleGenAI as GoogleGenAI2 } from 'google-genai-2';
 import { Bot } from 'grammy';
 import OpenAI from 'openai';
@@ -22,8 +23,18 @@ import { type Python, pythonBaseUrl } from './python.js';
 /** One recorded answer, the SDK call that it belongs to, and what the SDK must have made of it. */
 export interface Served {
   sdk: string;
-  provider: 'openai' | 'anthropic' | 'openrouter' | 'gemini' | 'elevenlabs' | 'composio' | 'telegram';
+  provider:
+    | 'openai'
+    | 'anthropic'
+    | 'openrouter'
+    | 'gemini'
+    | 'elevenlabs'
+    | 'assemblyai'
+    | 'composio'
+    | 'telegram';
   file: string;
+  /** What took the work on whose report this is, and the answer to it, which was not recorded. */
+  submitted?: { ask: Served['ask']; answer: object };
   /** @param root of the provider: its origin, or ours with the path of the provider. */
   ask: (root: string, key: string) => Promise<unknown>;
   parsed: object;
@@ -78,6 +89,7 @@ const SENT = {
   parsed: { message_id: 1, text: 'hi' },
   micros: null,
 } as const;
+const TRANSCRIPT = '9ea68fd3-f953-42c1-9742-976c447fb463';
 const USER_AND_ARGUMENTS = { user_id: 'somebody', arguments: {} };
 
 /** What the AI SDK makes of a stream; its metadata tell of the one call. */
@@ -219,6 +231,23 @@ export const SERVED: Served[] = [
     parsed: { sound: { length: 20_107 } },
     micros: withMargin(12 * 100_000),
     evidence: 'header',
+  },
+  {
+    sdk: 'assemblyai',
+    provider: 'assemblyai',
+    file: 'assemblyai/transcript-completed.json',
+    submitted: {
+      ask: (baseUrl, apiKey) =>
+        new AssemblyAI({ baseUrl, apiKey }).transcripts.submit({
+          audio_url: 'https://sounds.example/a.mp3',
+          speech_models: ['universal'],
+        }),
+      answer: { id: TRANSCRIPT, status: 'queued', audio_duration: null },
+    },
+    ask: (baseUrl, apiKey) => new AssemblyAI({ baseUrl, apiKey }).transcripts.waitUntilReady(TRANSCRIPT),
+    parsed: { id: TRANSCRIPT, status: 'completed', audio_duration: 281, words: { length: 15 } },
+    // $0.15 an hour.
+    micros: withMargin(Math.round((150_000_000 * 281) / 3_600)),
   },
   {
     ...EXECUTED,

@@ -36,8 +36,13 @@ export function recordedStories(
   (folder ? describe : describe.skip)('of the real provider', () => {
     it.each([...SERVED, ...fromPython])(
       '$file is to $sdk what it is without us, and is charged by hand',
-      async ({ provider, file, ask, parsed, micros, evidence = 'exact' }: Served) => {
+      async ({ provider, file, submitted, ask, parsed, micros, evidence = 'exact' }: Served) => {
         const { tenantId, key } = await ownConnection(provider);
+        if (submitted) {
+          const body = Buffer.from(JSON.stringify(submitted.answer));
+          upstream.play({ status: 200, contentType: 'application/json', body });
+          expect(await submitted.ask(product.proxyUrl(provider), key)).toEqual(submitted.answer);
+        }
         upstream.play({
           status: 200,
           contentType: CONTENT_TYPES.find(([ending]) => file.endsWith(ending))?.[1] ?? '',

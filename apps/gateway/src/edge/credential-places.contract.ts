@@ -8,6 +8,7 @@ export type Place = (credential: string) => {
 /** Where a client may put a key of ours. */
 export const PLACES: Record<string, Place> = {
   'Authorization with Bearer': (one) => ({ headers: { authorization: `Bearer ${one}` } }),
+  'bare Authorization': (one) => ({ headers: { authorization: one } }),
   'x-api-key': (one) => ({ headers: { 'x-api-key': one } }),
   'xi-api-key': (one) => ({ headers: { 'xi-api-key': one } }),
   'x-goog-api-key': (one) => ({ headers: { 'x-goog-api-key': one } }),
@@ -30,3 +31,13 @@ export const MORE_PLACES: Record<string, Place> = {
   'an encoded key': (one) => ({ query: `%6Bey=${one}` }),
 };
 export const THEIRS_ONLY = Object.keys(MORE_PLACES);
+
+/** Whether one request can carry a credential in each: a header has one value. */
+export function canBeTogether(one: string, other: string): boolean {
+  const [headers, others] = [headersOf(one), headersOf(other)];
+  return one !== other && !headers.some((name) => others.includes(name));
+}
+
+function headersOf(place: string): string[] {
+  return Object.keys({ ...PLACES, ...MORE_PLACES }[place]?.('').headers ?? {});
+}

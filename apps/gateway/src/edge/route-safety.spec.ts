@@ -8,7 +8,7 @@ import { PROVIDERS } from '../providers/registry.js';
 import { matchRoute } from '../providers/route-table.js';
 import { KEY, ProxyWorld, REAL_SECRET } from '../proxy/memory.proxy-world.js';
 import { blockedRoutes, disguises } from './blocked-routes.contract.js';
-import { MORE_PLACES, PLACES, THEIRS_ONLY } from './credential-places.contract.js';
+import { canBeTogether, MORE_PLACES, PLACES, THEIRS_ONLY } from './credential-places.contract.js';
 
 const CLIENT_SECRET = 'sk-of-the-client';
 const OTHER_KEY = KEY.replace('0123', '3210');
@@ -171,7 +171,7 @@ describe.each(PROVIDERS.map((provider) => [provider.slug, provider] as const))('
     const places = Object.keys(PLACES).filter((place) => place !== 'path' || hasKeyInPath(provider));
     const pairs = places.flatMap((ours) =>
       [...places, ...THEIRS_ONLY]
-        .filter((theirs) => theirs !== ours)
+        .filter((theirs) => canBeTogether(ours, theirs))
         .map((theirs) => [ours, theirs] as const),
     );
 
