@@ -37,7 +37,10 @@ export class JobsController {
       'select hold_id, tenant_id from ledger.abandon_jobs()',
     );
     for (const { hold_id: hold, tenant_id: tenant } of rows)
-      this.logger.error({ hold, tenant }, 'the end of a job was not reported in 7 days: nobody asks any more');
+      this.logger.error(
+        { hold, tenant },
+        'the end of a job was not reported in 7 days: nobody asks any more',
+      );
   }
 
   /** One that cannot be read keeps none of the others from being asked for. */
