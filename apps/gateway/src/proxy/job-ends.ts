@@ -121,7 +121,7 @@ export class ReportMeter extends HeadMeter {
 
 /** A client's own question after its job: the job is charged before the answer that tells its end is over. */
 export class JobPoll implements AnswerTaker {
-  readonly end = null;
+  end: JobReport | null = null;
 
   constructor(
     private readonly ends: JobEnds,
@@ -134,7 +134,8 @@ export class JobPoll implements AnswerTaker {
   }
 
   settle(): void {
-    if (!this.ends.isCharged(this.job)) this.ends.take(this.job, this.meter.report);
+    this.end = this.meter.report;
+    if (!this.ends.isCharged(this.job)) this.ends.take(this.job, this.end);
   }
 
   synced(): Promise<void> | null {

@@ -68,7 +68,7 @@ export interface RefundSurroundings extends SettlementSurroundings {
 
 /** A client's own question about what it was charged for: a refund is spooled before the answer that tells it is over. */
 export class RefundPoll implements AnswerTaker {
-  readonly end = null;
+  end: { isRefunded: boolean } | null = null;
 
   constructor(
     private readonly refund: Refund,
@@ -83,7 +83,9 @@ export class RefundPoll implements AnswerTaker {
 
   settle(): void {
     const { clock, metrics, objects } = this.around;
-    if (!this.meter.isRefunded || objects.isEnded(this.key)) return;
+    const { isRefunded } = this.meter;
+    this.end = { isRefunded };
+    if (!isRefunded || objects.isEnded(this.key)) return;
     const { hold_id, tenant_id, provider } = this.refund;
     const corrected = eventOf('UsageCorrected.v1', uuidv7(), tenant_id, clock, this.refund);
     // Nobody else ever asks: what is not written must be found again by the next poll.

@@ -61,6 +61,7 @@ export class ParkedRecords {
       [UNCHARGED, shards],
     );
     const waiting = rows.map(readParked);
+    if (waiting.length === 0) return [];
     const charged = await this.pool.query<{ hold_id: string }>(
       `select hold_id from ledger.journal where kind in ('settled', 'late') and hold_id = any($1)`,
       [waiting.map(correctedHold)],

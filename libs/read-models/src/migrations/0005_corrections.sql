@@ -1,3 +1,11 @@
+-- A generation that was begun without this table would write its corrections into the live one.
+do $$
+begin
+  if exists (select from read.generations where state in ('building', 'blocked', 'accepted')) then
+    raise exception 'a rebuild is under way: let it end, or drop it, before this version is started';
+  end if;
+end $$;
+
 -- One row per UsageCorrected: what a charged call was changed by. Its lines are added to the hour of the hold.
 create table read.usage_corrections (
   hold_id uuid not null,
