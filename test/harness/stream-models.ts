@@ -2,12 +2,12 @@ import type { RateRow } from './admin-client.js';
 
 /** Models of the sandbox whose streams last; the name says how (apps/sandbox/README.md). */
 export const STREAM_MODELS = {
-  /** 20 events, 30 ms apart. */
-  halfASecond: 'sandbox-chunks20-pace30',
-  twoSeconds: 'sandbox-chunks40-pace50',
-  twelveSeconds: 'sandbox-chunks120-pace100',
-  twentySeconds: 'sandbox-chunks200-pace100',
-  twoMinutes: 'sandbox-chunks600-pace200',
+  /** Few events, because each of 50 streams at once costs work that no journey asks for. */
+  halfASecond: 'sandbox-chunks6-pace100',
+  twoSeconds: 'sandbox-chunks8-pace250',
+  twelveSeconds: 'sandbox-chunks24-pace500',
+  twentySeconds: 'sandbox-chunks40-pace500',
+  twoMinutes: 'sandbox-chunks240-pace500',
 } as const;
 
 /** USD per million tokens: prices at which no two of these streams cost the same by accident. */

@@ -10,7 +10,7 @@ import { AdminClient, type UsageEventRow } from '../harness/admin-client.js';
 import { ClientStream } from '../harness/streams.js';
 import { waitUntil } from '../harness/wait-until.js';
 
-const MAIN = path.resolve('dist/tools/standalone/main.js');
+const MAIN = path.resolve('dist/standalone.js');
 const ENDS_WITHIN_MS = 10_000;
 /** Its streams take 10 s. */
 const MODEL = 'sandbox-chunks200-pace50';

@@ -114,6 +114,9 @@ function properties({ data, port, controllerPort }) {
 
 function java(jars, folder, memory, main, ...args) {
   return [
+    // A broker of tests lives for minutes: what it does not spend on compiling well is left to the tests.
+    '-XX:TieredStopAtLevel=1',
+    '-XX:+UseSerialGC',
     `-Xms${memory}`,
     `-Xmx${memory}`,
     `-Dlog4j2.configurationFile=file:${path.join(HERE, 'log4j2.properties')}`,

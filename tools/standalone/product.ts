@@ -307,12 +307,12 @@ function firstLine(text: string): string {
   return lines.find((line) => /^configuration:|\berror:|Error\b/.test(line)) ?? lines[0] ?? 'it said nothing';
 }
 
-/** The compiled app. */
+/** The app as one file (tools/bundle). */
 function mainOf(app: AppName): string {
-  return path.join(root(), 'dist', 'apps', app, 'src', 'main.js');
+  return path.join(root(), 'dist', `${app}.js`);
 }
 
-/** This file runs compiled (`npm start`) and from its source (journeys), so the root is looked for. */
+/** This file runs bundled (`npm start`) and from its source (journeys), so the root is looked for. */
 function root(): string {
   for (let folder = import.meta.dirname; ; folder = path.dirname(folder)) {
     if (existsSync(path.join(folder, 'package.json'))) return folder;

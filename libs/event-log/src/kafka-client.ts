@@ -1,6 +1,7 @@
-import { createRequire } from 'node:module';
 import type { Clock, Logger } from '@vendo/runtime';
 import { Kafka, logLevel } from 'kafkajs';
+// @ts-expect-error: kafkajs has no types of its inner modules.
+import InnerRequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 
 /** What the busy-timer patch touches of kafkajs' inner class. */
 interface RequestQueue {
@@ -14,8 +15,7 @@ interface RequestQueue {
  * 1704, 1556). Scheduling only while something is pending or throttled changes nothing else.
  */
 function quietIdleConnections(): void {
-  const load = createRequire(import.meta.url);
-  const { prototype } = load('kafkajs/src/network/requestQueue') as { prototype: RequestQueue };
+  const { prototype } = InnerRequestQueue as { prototype: RequestQueue };
   const schedule = prototype.scheduleCheckPendingRequests;
   prototype.scheduleCheckPendingRequests = function scheduleWhenNeeded(this: RequestQueue): void {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
