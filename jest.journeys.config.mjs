@@ -23,64 +23,62 @@ const ONLY_ON = {
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
-/** Hold on either log. CI has the time to tell them on one. */
-const IN_CI_ON = {
-  postgres: ['rolling-restart', 'killed-at', 'rebuild', 'jobs', 'outage'],
-  kafka: ['kill'],
-};
 /** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
 const NOT_IN_CI = ['shared-spool', 'slow-clients'];
 /**
- * Journeys without a limit of time that a busy machine could break: two of them may run beside each other, where each
- * product has a log of its own. They begin in this order, the longest first, so that none is left to run alone.
+ * Journeys without a limit of time that a busy machine could break: some of them run beside each other, where each product
+ * has a log of its own. They begin in this order, the longest first, so that none is left to run alone.
  */
-export const SIDE_BY_SIDE = [
+export const AT_ONCE = [
   'kill-on-kafka',
-  'sdks',
   'npm-start',
-  'fuzz',
+  'sdks',
   'rolling-restart',
+  'kill',
+  'fuzz',
+  'kafka',
   'rebuild',
+  'jobs',
   'killed-at',
   'race',
   'status-table',
   'isolation',
   'burst',
   'first-call',
-  'jobs',
   'tools',
 ];
-/** `two` runs those of SIDE_BY_SIDE, `one` the others; unset, one after the other runs them all. */
-const atOnce = process.env.VENDO_JOURNEYS_AT_ONCE || '';
-if (!['', 'one', 'two'].includes(atOnce))
-  throw new Error(`VENDO_JOURNEYS_AT_ONCE: ${atOnce} is not one or two`);
-if (atOnce === 'two' && log === 'kafka')
-  throw new Error('two products at once would share the topics of one Kafka');
+/** How many: on Kafka each has a broker, KAFKA_BROKERS and KAFKA_BROKERS_2. */
+const WORKERS = { postgres: 3, kafka: 2 };
 
-const elsewhere = (places) => Object.entries(places).flatMap(([only, names]) => (only === log ? [] : names));
-const left = [
-  ...elsewhere(ONLY_ON),
-  ...(process.env.CI ? [...elsewhere(IN_CI_ON), ...NOT_IN_CI] : []),
-  ...(atOnce === 'one' ? SIDE_BY_SIDE : []),
-];
-if (atOnce === 'two') process.stderr.write(`log: ${log}; run: ${SIDE_BY_SIDE.join(', ')}\n`);
+/** `at_once` runs those of AT_ONCE, `in_turn` the others one after the other; unset, all run in turn. */
+const which = process.env.VENDO_JOURNEYS || '';
+if (!['', 'in_turn', 'at_once'].includes(which))
+  throw new Error(`VENDO_JOURNEYS: ${which} is not at_once or in_turn`);
+const atOnce = which === 'at_once';
+if (atOnce && log === 'kafka' && !process.env.KAFKA_BROKERS_2)
+  throw new Error('two products at once need a Kafka each: KAFKA_BROKERS_2 is unset');
+
+const elsewhere = Object.entries(ONLY_ON).flatMap(([only, names]) => (only === log ? [] : names));
+const left = [...elsewhere, ...(process.env.CI ? NOT_IN_CI : []), ...(which === 'in_turn' ? AT_ONCE : [])];
+const run = AT_ONCE.filter((name) => !left.includes(name));
+if (atOnce) process.stderr.write(`log: ${log}; run: ${run.join(', ')}\n`);
 else if (left.length > 0) process.stderr.write(`log: ${log}; not run: ${[...new Set(left)].join(', ')}\n`);
 
 const fileOf = (name) => `/${name}\\.e2e\\.spec\\.ts$`;
 
 /**
- * The suite of `npm run test:journeys`: the whole product as its processes run it, one journey after the other, on the
- * log that VENDO_TEST_LOG names (postgres, or kafka with KAFKA_BROKERS).
+ * The suite of `npm run test:journeys`: the whole product as its processes run it, on the log that VENDO_TEST_LOG names
+ * (postgres, or kafka with KAFKA_BROKERS).
  */
 export default {
   ...base,
   globalSetup: '<rootDir>/test/harness/jest-global-setup.mjs',
   globalTeardown: '<rootDir>/test/harness/jest-global-teardown.mjs',
-  testRegex: atOnce === 'two' ? SIDE_BY_SIDE.map(fileOf) : 'test/.*\\.e2e\\.spec\\.ts$',
+  testRegex: atOnce ? run.map(fileOf) : 'test/.*\\.e2e\\.spec\\.ts$',
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/chaos/', ...left.map(fileOf)],
   reporters: ['default', '<rootDir>/test/harness/times-reporter.mjs'],
-  ...(atOnce === 'two'
-    ? { testSequencer: '<rootDir>/test/harness/longest-first.mjs', maxWorkers: 2 }
+  ...(atOnce
+    ? { testSequencer: '<rootDir>/test/harness/longest-first.mjs', maxWorkers: WORKERS[log] }
     : { maxWorkers: 1 }),
   testTimeout: 180_000,
 };

@@ -4,7 +4,6 @@ import { promisify } from 'node:util';
 import { GATEWAY_TOPIC } from '@vendo/events';
 import pg from 'pg';
 import { KafkaTopics, type TopicRecord } from './kafka-topics.js';
-import { logOfSuite } from './log-of-suite.js';
 import type { SeenAnswer } from './streams.js';
 
 const AUDIT = path.resolve('dist/apps/ledger/src/audit.js');
@@ -151,10 +150,10 @@ export class Auditor {
 
   private readonly topics: KafkaTopics | null;
 
-  /** @param kafkaBrokers of the product's own broker; default: the suite's, where the suite runs on Kafka. */
+  /** @param kafkaBrokers that the product's events travel over; null: over Postgres. */
   constructor(
     private readonly databaseUrl: string,
-    kafkaBrokers: string | null = logOfSuite() === 'kafka' ? (process.env.KAFKA_BROKERS ?? null) : null,
+    kafkaBrokers: string | null,
   ) {
     this.pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
     this.pool.on('error', () => undefined);

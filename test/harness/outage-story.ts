@@ -39,7 +39,7 @@ export function tellOutage({ part, how, downMs, model, ...options }: Outage): vo
 
     beforeAll(async () => {
       product = await productForTests(options);
-      auditor = new Auditor(product.urls.database);
+      auditor = new Auditor(product.urls.database, product.kafkaBrokers);
       await product.admin.importRates(STREAM_RATES);
       customer = await product.customer({ creditMicros: 50_000_000, spend_cap_daily: 40 });
       for (const provider of ['openai', 'anthropic'])

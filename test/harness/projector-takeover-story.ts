@@ -51,7 +51,7 @@ export function tellProjectorTakeovers({ deaths, stops, withinMs }: ProjectorTak
 
     beforeAll(async () => {
       product = await productForTests({ instances: { projector: 2 } });
-      auditor = new Auditor(product.urls.database);
+      auditor = new Auditor(product.urls.database, product.kafkaBrokers);
       const rates = STREAM_RATES.filter(({ provider }) => provider === 'openai').slice(0, 2);
       await product.admin.importRates(rates.map((row) => ({ ...row, model: MODEL })));
       // A tenant of its own: the watch knows the others' calls by their number.

@@ -53,7 +53,7 @@ export function tellRollingRestart(): void {
 
     beforeAll(async () => {
       product = await productForTests({ instances: { gateway: 2, ledger: 2, projector: 2 } });
-      auditor = new Auditor(product.urls.database);
+      auditor = new Auditor(product.urls.database, product.kafkaBrokers);
       await product.admin.importRates(STREAM_RATES);
       customer = await product.customer({ creditMicros: 100_000_000, spend_cap_daily: 90 });
       for (const provider of ['openai', 'anthropic'])

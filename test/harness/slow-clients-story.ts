@@ -65,7 +65,7 @@ export function tellSlowClients({ clients, readForMs, aloneForMs, flat, p99Floor
     beforeAll(async () => {
       slow = SlowClients.start();
       product = await productForTests({ upstreams: { anthropic: await slow.upstream() } });
-      auditor = new Auditor(product.urls.database);
+      auditor = new Auditor(product.urls.database, product.kafkaBrokers);
       const price = { provider: 'anthropic', model: MODEL, unit_cost_usd: '1.37', per: '1000000' };
       const rates = ['input_tokens', 'output_tokens'].map((meter) => ({ ...price, meter }));
       await product.admin.importRates([...rates, ...TRICKLE_RATES]);

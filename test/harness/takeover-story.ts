@@ -31,7 +31,7 @@ export function tellTakeovers({ deaths, stops, withinMs }: Takeovers): void {
 
     beforeAll(async () => {
       product = await productForTests({ instances: { gateway: 2, ledger: 2, projector: 2 } });
-      auditor = new Auditor(product.urls.database);
+      auditor = new Auditor(product.urls.database, product.kafkaBrokers);
       const rate = STREAM_RATES.filter(({ provider }) => provider === 'openai').slice(0, 2);
       await product.admin.importRates(rate.map((row) => ({ ...row, model: MODEL })));
       const tenants = await tenantPerShard(product.admin, CREDIT_MICROS);

@@ -65,7 +65,7 @@ describe(`a gateway is killed while ${CELLS.length} calls stand at every point o
       upstreams: { openai: upstream.url, anthropic: upstream.url },
       env: { VENDO_SPOOL_SILENCE_MS: String(SILENCE_MS) },
     });
-    auditor = new Auditor(product.urls.database);
+    auditor = new Auditor(product.urls.database, product.kafkaBrokers);
     await product.admin.importRates(
       ['openai', 'anthropic'].flatMap((provider) => [
         { provider, model: HELD_MODEL, meter: 'input_tokens', unit_cost_usd: '1.07', per: '1000000' },

@@ -31,7 +31,7 @@ describe('two gateways on one volume, of which one dies for good with answers th
       sharedSpool: true,
       env: { VENDO_SPOOL_SILENCE_MS: String(SILENCE_MS) },
     });
-    auditor = new Auditor(product.urls.database);
+    auditor = new Auditor(product.urls.database, product.kafkaBrokers);
     await product.admin.importRates(STREAM_RATES);
     customer = await product.customer();
     [heir, dead] = [await spoolOf('gateway'), await spoolOf('gateway-2')];

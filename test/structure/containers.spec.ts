@@ -122,7 +122,7 @@ describe('docker-compose.yml', () => {
     const read = settingsOf(app);
     expect(read).toContain('VENDO_LOG_LEVEL');
     const [, { environment } = service('nobody')] =
-      APPS.find(([, { command = [] }]) => command.at(-1)?.startsWith(`dist/apps/${app}/`)) ?? [];
+      APPS.find(([, { command = [] }]) => command.at(-1)?.endsWith(`dist/${app}.js`)) ?? [];
     expect(read.filter((variable) => !Object.hasOwn(environment, variable))).toEqual([]);
   });
 
@@ -165,7 +165,7 @@ describe('docker-compose.yml', () => {
     '%s runs an app of the image on a read-only file system',
     (_, { read_only, command = [] }) => {
       expect(read_only).toBe(true);
-      expect(command.at(-1)).toMatch(/^dist\/apps\/(gateway|ledger|projector|sandbox)\/src\/main\.js$/);
+      expect(command.at(-1)).toMatch(/^dist\/(gateway|ledger|projector|sandbox)\.js$/);
     },
   );
 });

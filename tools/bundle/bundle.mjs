@@ -31,7 +31,8 @@ const packages = {
   setup(bundler) {
     bundler.onResolve({ filter: /^[^./]/ }, async ({ path: name, pluginData, ...asking }) => {
       if (pluginData === packages) return null;
-      if (isOurs(asking.importer) && !(packageOf(name) in dependencies)) return { path: name, external: true };
+      if (isOurs(asking.importer) && !(packageOf(name) in dependencies))
+        return { path: name, external: true };
       const found = await bundler.resolve(name, { ...asking, pluginData: packages });
       return found.errors.length > 0 ? { path: name, external: true } : found;
     });

@@ -14,7 +14,7 @@ export interface LocalKafka {
 /**
  * Starts a real Apache Kafka on 127.0.0.1; resolves when it answers. Jars are cached in `$VENDO_KAFKA_HOME`, else under
  * `node_modules/.cache`. Throws when java or mvn is missing or the broker does not answer within 60 s.
- * @param options.folder holds settings and data; kept. @param options.port default: a free one.
+ * @param options.folder holds settings and data; kept. @param options.port default or 0: a free one.
  */
 export function startKafka(options: {
   folder: string;

@@ -1,13 +1,13 @@
 // A real Apache Kafka on 127.0.0.1, one node, from the jars that Maven fetches; needs Java 17 and Maven, no Docker.
-//   node tools/kafka/kafka.mjs [--port 9092] [--folder var/kafka]     until Ctrl-C
+//   node tools/kafka/kafka.mjs [--port 9092] [--folder var/kafka]     until Ctrl-C; port 0: a free one
 // Plain JavaScript, so that it runs before anything is built. Tests call startKafka(); its types are in kafka.d.mts.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { freePort } from '../../libs/testing/free-port.js';
 
 const run = promisify(execFile);
 const HERE = import.meta.dirname;
@@ -16,7 +16,7 @@ const READY_WITHIN_MS = 60_000;
 
 export async function startKafka({ folder, port, progress = () => undefined }) {
   const jars = await fetchJars(progress);
-  const listener = port ?? (await freePort());
+  const listener = port || (await freePort());
   const settings = await prepare(path.resolve(folder), jars, listener, await freePort());
   let server = launch(jars, settings);
   await answering(server);
@@ -173,17 +173,6 @@ async function answering(server) {
 
 function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 if (process.argv[1] === import.meta.filename) {

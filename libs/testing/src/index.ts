@@ -1,7 +1,7 @@
+export { freePort } from '../free-port.js';
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
-  freePort,
   startEmbeddedPostgres,
 } from './embedded-postgres.js';
 export { type KafkaForTests, kafkaForTests } from './kafka-broker.js';

@@ -1,4 +1,4 @@
-import { freePort } from './embedded-postgres.js';
+import { freePort } from '../free-port.js';
 
 const IMAGE = 'apache/kafka:4.3.1';
 const TOPICS = ['gateway.events', 'ledger.events'];
@@ -12,11 +12,13 @@ export interface KafkaForTests {
 }
 
 /**
- * The broker for `*.kafka.spec.ts`: KAFKA_BROKERS when set (`node tools/kafka/kafka.mjs` starts one), else a container
- * when Docker answers. Else null, with one line that says what was not tested; in CI (`CI=true`) that is an error.
+ * The broker of a spec or journey: KAFKA_BROKERS when set (`node tools/kafka/kafka.mjs` starts one), for Jest's second
+ * worker KAFKA_BROKERS_2 when that is set as well, else a container when Docker answers. Else null, with one line that
+ * says what was not tested; in CI (`CI=true`) that is an error.
  */
 export async function kafkaForTests(): Promise<KafkaForTests | null> {
-  const given = process.env.KAFKA_BROKERS;
+  const { KAFKA_BROKERS, KAFKA_BROKERS_2, JEST_WORKER_ID } = process.env;
+  const given = (JEST_WORKER_ID === '2' && KAFKA_BROKERS_2) || KAFKA_BROKERS;
   if (given) return brokerAt(given.split(','), async () => undefined);
   const container = await startContainer();
   if (container) return container;
