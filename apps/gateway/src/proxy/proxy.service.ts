@@ -34,6 +34,7 @@ import { NamedObjects, refuseForeignObjects } from './named-objects.js';
 import { type OpenCall, OpenCalls } from './open-calls.js';
 import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
+import { Questions } from './questions.js';
 import { RefundMeter, RefundPoll } from './refunds.js';
 import { type Metering, Relay, type RelayBounds } from './relay.js';
 import { SendQueues } from './send-queues.js';
@@ -81,6 +82,7 @@ export class ProxyService {
   private readonly bodies: BodyBudget;
   private readonly funds: FundsWatch;
   private readonly named: NamedObjects;
+  private readonly questions: Questions;
 
   constructor(
     private readonly config: ProxyConfig,
@@ -95,6 +97,7 @@ export class ProxyService {
     this.drains = new Drains(config.drains, (draining) => metrics.draining.set(draining));
     this.named = new NamedObjects(parts.objects);
     this.bodies = new BodyBudget(config.maxBodiesBytes, (bytes) => metrics.bodyBytes.set(bytes));
+    this.questions = new Questions({ ...parts, open: this.open, bodies: this.bodies });
   }
 
   /** Answers one request. Never throws, never rejects. */
@@ -112,6 +115,7 @@ export class ProxyService {
   /** Refuses new calls, gives open ones their time, then settles what is left from what was measured. */
   async stop(): Promise<void> {
     await this.open.stop(this.config.stopGraceMs);
+    await this.questions.settled();
     await this.parts.upstreams.close();
   }
 
@@ -224,7 +228,7 @@ export class ProxyService {
         rates,
         startedAtMs: call.startedAtMs,
       },
-      this.parts,
+      { ...this.parts, questions: this.questions },
     );
     call.hold = hold;
     hold.take(await this.parts.ledger.reserve(this.parts.spool.ref, hold.command()));

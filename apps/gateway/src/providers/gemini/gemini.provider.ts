@@ -1,5 +1,6 @@
 import { objectOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
+import { readTokenCount } from './gemini.counting.js';
 import { rateKeys } from './gemini.models.js';
 import { routes } from './gemini.routes.js';
 
@@ -29,6 +30,7 @@ export const gemini: Provider = {
     return isOfFunds && typeof message === 'string' && NO_FUNDS.test(message);
   },
   rateKeys,
+  jobs: { needs: ['input_tokens'], read: readTokenCount },
 };
 
 /** Clients may write the colon before a method's name as `%3A`. */
