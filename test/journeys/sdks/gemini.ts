@@ -117,11 +117,15 @@ export function geminiStories(given: Given): void {
 
     it('embeds; where the answer does not say what that used, the count of the same contents is paid', async () => {
       const user = await product.sdkUser('gemini');
-      const request = { model: EMBEDDING_MODEL, contents: ['a text to embed', 'and another, longer one'] };
-      const { embeddings } = await sdkOf(user).models.embedContent(request);
+      const texts = ['a text to embed', 'and another, longer one'];
+      const { embeddings } = await sdkOf(user).models.embedContent({
+        model: EMBEDDING_MODEL,
+        contents: texts,
+      });
       expect(embeddings?.map(({ values }) => values?.length)).toEqual([768, 768]);
       const direct = new Client({ apiKey: 'direct', httpOptions: { baseUrl: product.urls.sandbox } });
-      const { totalTokens = 0 } = await direct.models.countTokens(request);
+      const contents = texts.map((text) => ({ role: 'user', parts: [{ text }] }));
+      const { totalTokens = 0 } = await direct.models.countTokens({ model: EMBEDDING_MODEL, contents });
       expect(totalTokens).toBeGreaterThan(0);
       await product.expectOneCharge(user, {
         tokens: { input: totalTokens, cacheRead: 0, cacheWrite: 0, output: 0 },
