@@ -40,6 +40,11 @@ export interface Provider {
    * Absent: the provider has no such answer.
    */
   outOfFunds?(status: number, body: Readonly<Record<string, unknown>>): boolean;
+  /**
+   * What rates call a tier at a host of the provider where some prices differ from those elsewhere; null: no prices do.
+   * Where a model has none in it, that of the tier itself counts. Absent: all hosts cost the same.
+   */
+  tierAt?(host: string, tier: string): string | null;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
   /** How the ends of jobs are learned; absent: no route starts any. */

@@ -30,6 +30,8 @@ export interface HoldSubject {
   /** The account behind the connection is other tenants' as well. */
   isShared: boolean;
   provider: Provider;
+  /** As of ChargedCall. */
+  host: string | null;
   route: string;
   request: MeteredRequest;
   amount: Micros;
@@ -138,10 +140,11 @@ export class Hold {
   }
 
   private charge(reading: Reading, end: AnswerEnd): Charge {
-    const { provider, request, rates, startedAtMs } = this.subject;
+    const { provider, host, request, rates, startedAtMs } = this.subject;
     const call = {
       ...this.facts(),
       tier: request.tier,
+      host,
       stream: request.stream,
       started_at: isoOf(startedAtMs),
     };

@@ -72,7 +72,9 @@ export class JobEnds {
     // Its prices come with the next poll of the registry, and its report can be read again.
     if (rates.version < job.rate_version) return false;
     const { upstream_id, ttl_ms: _ttl, counted, status, outcome, ...call } = job;
-    const settlement = new Settlement(call, provider, provider.jobs.needs, rates, this.around);
+    // No provider with jobs has hosts of different prices.
+    const charged = { ...call, host: null };
+    const settlement = new Settlement(charged, provider, provider.jobs.needs, rates, this.around);
     // An answer without a name is known by its hold.
     const upstreamId = upstream_id === call.hold_id ? null : upstream_id;
     const named = { ...reading, upstreamId };

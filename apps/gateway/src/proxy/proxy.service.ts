@@ -38,6 +38,7 @@ import { Questions } from './questions.js';
 import { RefundMeter, RefundPoll } from './refunds.js';
 import { type Metering, Relay, type RelayBounds } from './relay.js';
 import { SendQueues } from './send-queues.js';
+import { tierOf } from './settlement.js';
 import { Turns } from './turns.js';
 import type { Upstreams } from './upstreams.js';
 
@@ -212,7 +213,10 @@ export class ProxyService {
     refuseForeignObjects(account, request.accountObjects);
     await this.named.assertOwn(connection, account, request.storedObjects);
     const forwarded = request.bodyFor?.(account) ?? request.body;
-    const { amount, rates } = this.quote(caller, provider, request);
+    const host = provider.tierAt
+      ? new URL(this.parts.vault.origin(connection, provider.upstream)).hostname
+      : null;
+    const { amount, rates } = this.quote(caller, provider, host, request);
     if (this.parts.spool.refusal() !== null) throw new VendoError('billing_unavailable');
     exchange.assertThere();
     const hold = new Hold(
@@ -222,6 +226,7 @@ export class ProxyService {
         connection,
         isShared: account.isShared,
         provider,
+        host,
         route: route.name,
         request,
         amount,
@@ -265,14 +270,14 @@ export class ProxyService {
   }
 
   /** min(the provider's ceiling, what the request can cost). Throws VendoError `rate_missing`. */
-  private quote(caller: Caller, provider: Provider, request: MeteredRequest): Quote {
+  private quote(caller: Caller, provider: Provider, host: string | null, request: MeteredRequest): Quote {
     const { model, tier, bound, needs = TOKENS, extras = [] } = request;
     const rates = this.parts.callers.rates();
     const context: PriceContext = {
       tenantId: caller.tenantId,
       provider: provider.slug,
       rateKeys: provider.rateKeys(model),
-      tier,
+      ...tierOf(provider, host, tier),
       contextTokens: 0,
       at: this.parts.clock.wallMs(),
       version: rates.version,

@@ -1,6 +1,6 @@
 import { nameOf, objectOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
-import { rateKeys } from './openai.models.js';
+import { rateKeys, tierAt } from './openai.models.js';
 import { routes } from './openai.routes.js';
 
 /** A rate limit, which is a 429 as well, has other words. */
@@ -23,5 +23,6 @@ export const openai: Provider = {
     const { code, type } = objectOf(error);
     return [code, type].some((word) => SAYS_NO_FUNDS.has(nameOf(word) ?? ''));
   },
+  tierAt,
   rateKeys,
 };
