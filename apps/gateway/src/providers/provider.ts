@@ -15,6 +15,8 @@ export interface Provider {
   readonly slug: string;
   /** Origin of the real provider. */
   readonly upstream: string;
+  /** What its SDKs read from the environment; its page (docs/providers) names each. */
+  readonly variables: SdkVariables;
   /** `false`: an account of the operator's that tenants share makes no sense, and none can be configured. */
   readonly pool?: false;
   /** The largest hold for one call. */
@@ -51,6 +53,13 @@ export interface Provider {
   readonly jobs?: ProviderJobs;
   /** How it is learned that a charge was given back; absent: none ever is. */
   readonly refunds?: ProviderRefunds;
+}
+
+export interface SdkVariables {
+  /** Of the key, all of them: which one wins is the SDK's matter. Where no SDK reads one, the name that programs use. */
+  readonly keys: readonly [string, ...string[]];
+  /** Of the base URL, and what that has behind the address of the proxy. Absent: no SDK reads one, it is told in code. */
+  readonly baseUrl?: { readonly name: string; readonly path: string };
 }
 
 export interface ProviderRefunds {

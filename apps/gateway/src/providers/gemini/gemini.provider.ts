@@ -12,6 +12,10 @@ const NO_FUNDS = /credits are depleted|spending cap|billing (?:is|has been) disa
 export const gemini: Provider = {
   slug: 'gemini',
   upstream: 'https://generativelanguage.googleapis.com',
+  variables: {
+    keys: ['GOOGLE_API_KEY', 'GEMINI_API_KEY'],
+    baseUrl: { name: 'GOOGLE_GEMINI_BASE_URL', path: '' },
+  },
   holdCeiling: 1_000_000n,
   routes,
   target: withPlainColons,

@@ -9,6 +9,7 @@ const SAYS_NO_FUNDS = new Set(['insufficient_quota', 'billing_not_active', 'bill
 export const openai: Provider = {
   slug: 'openai',
   upstream: 'https://api.openai.com',
+  variables: { keys: ['OPENAI_API_KEY'], baseUrl: { name: 'OPENAI_BASE_URL', path: '/v1' } },
   holdCeiling: 1_000_000n,
   routes,
   authorize({ headers }, secret) {
