@@ -130,6 +130,17 @@ describe('embeddings that do not say what they used', () => {
     expect(types().slice(2)).toEqual(['UsageMeasured.v2', 'HoldSettled.v1']);
   });
 
+  it('are charged the least at once where 64 others wait for their counts', async () => {
+    answers(json(200, VECTORS), () => undefined);
+    await Promise.all(Array.from({ length: 64 }, () => send(world, CALL).got));
+    await world.until(() => asked().length === 64, 'the questions');
+    expect(world.ends()).toEqual([]);
+    await send(world, CALL).got;
+    await settled();
+    expect(charged()).toEqual([['completed', 'estimated', '3', 3 * PER_TOKEN]]);
+    expect(asked()).toHaveLength(64);
+  });
+
   it('are counted for a client that has left, too', async () => {
     const held = Promise.withResolvers<http.ServerResponse>();
     answers((_request, response) => held.resolve(response), json(200, '{"totalTokens":31}'));
