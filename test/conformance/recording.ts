@@ -227,9 +227,11 @@ function withoutZeros(lines: Lines): Lines {
 }
 
 /** How the recording's cost is known when its answer is whole. */
-export function expectedEvidence({ expected_billable }: Recording): string {
+export function expectedEvidence({ endpoint, expected_billable }: Recording): string {
   if (expected_billable === null) return 'estimated';
   const { billed, needs_estimate, characters, calls } = expected_billable;
+  // The gateway asks for their count.
+  if (needs_estimate === true && /:(?:batchEmbedContents|embedContent)$/.test(endpoint)) return 'counted';
   if (billed === false || needs_estimate === true) return 'estimated';
   return characters !== undefined || calls !== undefined ? 'header' : 'exact';
 }

@@ -10,6 +10,10 @@ export interface Replay {
   encoding?: 'gzip' | 'br';
 }
 
+/** What the gateway itself asks beside an answer that is played, and what it is told; no such request is one of the client's. */
+const ASKED_BESIDE = /\/models\/gemini-embedding[^/]*:countTokens$/;
+const TOLD_BESIDE = '{"totalTokens":8}';
+
 export interface ReplayedRequest {
   /** What the answer calls it in `x-request-id`; no two of one upstream are the same. */
   id: string;
@@ -43,6 +47,10 @@ export async function startReplayUpstream(seed: number): Promise<ReplayUpstream>
   const server = http.createServer(async (request, response) => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
+    if (ASKED_BESIDE.test(request.url ?? '')) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(TOLD_BESIDE);
+      return;
+    }
     received += 1;
     const id = `req-${received}`;
     seen.push({

@@ -16,6 +16,7 @@ export const LIST_PRICES = {
   'text-embedding-3-small': { input: 20 },
   'claude-haiku-4-5': { input: 1_000, cacheRead: 100, cacheWrite: 1_250, output: 5_000 },
   'gemini-2.5-flash': { input: 300, cacheRead: 30, output: 2_500 },
+  'gemini-embedding-001': { input: 150 },
   sandbox: { input: 1_070, cacheRead: 130, cacheWrite: 1_310, output: 3_330 },
 } as const satisfies Record<string, PriceList>;
 

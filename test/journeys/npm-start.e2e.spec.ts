@@ -137,6 +137,10 @@ describe('npm start', () => {
   it('prints lines that work when they are pasted, and Ctrl-C leaves nothing behind', async () => {
     const instance = await running();
     expect(await paste(instance, '/proxy/openai/')).toMatchObject({ object: 'chat.completion' });
+    const [variables] = instance.output().match(/^export OPENAI_BASE_URL=.*$/m) ?? [];
+    const models = `${variables} && curl -s $OPENAI_BASE_URL/models -H "Authorization: Bearer $OPENAI_API_KEY"`;
+    const { stdout } = await run('bash', ['-c', models]);
+    expect(JSON.parse(stdout)).toMatchObject({ object: 'list' });
     const spent = await waitUntil(
       async () => {
         const { total_micros } = await paste(instance, '/usage');

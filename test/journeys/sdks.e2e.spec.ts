@@ -15,6 +15,7 @@ import { productForSdks, type SdkProduct } from './sdks/product.js';
 import { PYTHON_MODELS, Python, pythonStories } from './sdks/python.js';
 import { recordedStories } from './sdks/recorded.js';
 import { telegramStories } from './sdks/telegram.js';
+import { variableStories } from './sdks/variables.js';
 
 const MODELS = new Set([...OPENAI_MODELS, ...ANTHROPIC_MODELS, ...GEMINI_MODELS, ...PYTHON_MODELS]);
 
@@ -62,6 +63,7 @@ describe('unmodified, through the gateway', () => {
       () => outside,
     ));
   describe('the AI SDK', () => aiSdkStories(() => product));
+  describe('SDKs told by their variables alone', () => variableStories(() => product));
   if (python) describe('the Python SDK', () => pythonStories(() => product, python));
   else
     it('may not be left out without Python where everything must hold', () =>

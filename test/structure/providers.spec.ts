@@ -29,6 +29,10 @@ const folders = readdirSync(path.join(ROOT, ADAPTERS), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
 const bills = ({ routes }: Provider): boolean => routes.some((route) => route.class === 'metered');
+const variablesOf = ({ variables: { keys, baseUrl } }: Provider): string[] => [
+  ...keys,
+  ...(baseUrl ? [baseUrl.name] : []),
+];
 const sourcesOf = (slug: string): string[] =>
   readdirSync(path.join(ROOT, ADAPTERS, slug)).filter((file) => file.endsWith('.ts'));
 
@@ -186,5 +190,17 @@ describe.each(PROVIDERS.map((provider) => [provider.slug, provider] as const))('
     ])
       expect(page).toContain(words);
     expect(metersOf(slug).filter((meter) => !page.includes(`\`${meter}\``))).toEqual([]);
+  });
+
+  it('has variables of its own for SDKs, each named by its page', () => {
+    const names = variablesOf(provider);
+    for (const name of names) expect(name).toMatch(/^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/);
+    const others = PROVIDERS.filter((other) => other !== provider).flatMap(variablesOf);
+    expect(names.filter((name) => others.includes(name))).toEqual([]);
+    const page = read('docs/providers', `${slug}.md`);
+    expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+    const { baseUrl } = provider.variables;
+    // An SDK puts its own paths behind it, which begin with a slash.
+    if (baseUrl) expect(baseUrl.path).toMatch(/^(\/[a-z0-9]+)*$/);
   });
 });

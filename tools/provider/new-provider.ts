@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Files of a provider whose API is imagined: `__slug__` and `__host__` stand for its own, also in their names. */
+/** Files of a provider whose API is imagined: `__slug__`, `__SLUG__` and `__host__` stand for its own, also in their names. */
 const TEMPLATE = 'tools/provider/template';
 
 /** A wrong command line, told in one line. */
@@ -27,7 +27,8 @@ export async function writeProvider(root: string, wanted: NewProvider): Promise<
   if (!/^[a-z][a-z0-9]{1,30}$/.test(slug))
     throw new UsageError(`${slug}: a slug is small letters and digits`);
   if (!/^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(host)) throw new UsageError(`${host} is no host name`);
-  const fill = (text: string): string => text.replaceAll('__slug__', slug).replaceAll('__host__', host);
+  const fill = (text: string): string =>
+    text.replaceAll('__slug__', slug).replaceAll('__SLUG__', slug.toUpperCase()).replaceAll('__host__', host);
   const files = await Promise.all(
     (await templateFiles(path.join(root, TEMPLATE))).map(async (file) => ({
       file: fill(file).replace(/\.txt$/, ''),

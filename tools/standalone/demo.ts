@@ -30,6 +30,9 @@ const DATA = JSON.parse(readFileSync(path.join(import.meta.dirname, 'demo.json')
   usd_per_million: Readonly<Record<string, Readonly<Record<string, string>>>>;
 };
 
+/** The providers that the demo app is bound to. */
+export const DEMO_PROVIDERS = Object.keys(DATA.usd_per_million);
+
 /** The call that the welcome has to paste. */
 export const DEMO_CALL = DATA.call;
 
@@ -73,8 +76,7 @@ async function seed(post: Operator): Promise<Demo> {
     `/tenants/${tenant.id}/apps`,
     { display_name: 'Demo' },
   );
-  for (const provider of Object.keys(DATA.usd_per_million))
-    await post(`/apps/${app.id}/bindings`, { provider_slug: provider });
+  for (const provider of DEMO_PROVIDERS) await post(`/apps/${app.id}/bindings`, { provider_slug: provider });
   await post('/rates', { rates: demoRates() });
   return { tenant_id: tenant.id, app_id: app.id, key: key.plaintext };
 }

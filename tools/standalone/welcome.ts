@@ -1,5 +1,7 @@
 import path from 'node:path';
-import { DEMO_CALL, type Demo } from './demo.js';
+import { providerBySlug } from '../../apps/gateway/src/providers/registry.js';
+import { sdkEnvironment } from '../../apps/gateway/src/providers/sdk-environment.js';
+import { DEMO_CALL, DEMO_PROVIDERS, type Demo } from './demo.js';
 import type { Part, Product } from './product.js';
 
 /** What `npm start` prints at the end: what runs where, the demo key, and lines to paste. */
@@ -22,9 +24,19 @@ export function welcome(product: Product, demo: Demo): string {
     '',
     `curl -s '${gateway}/api/billing/usage?period=day' ${authorization}`,
     '',
+    'What unmodified SDKs read, to come here:',
+    '',
+    ...DEMO_PROVIDERS.map((slug) => variables(slug, gateway, demo.key)),
+    '',
     'Ctrl-C ends everything.',
     '',
   ].join('\n');
+}
+
+function variables(slug: string, gateway: string, key: string): string {
+  const provider = providerBySlug(slug);
+  const set = provider ? sdkEnvironment(provider, `${gateway}/proxy/${slug}`, key) : {};
+  return ['export', ...Object.entries(set).map(([name, value]) => `${name}=${value}`)].join(' ');
 }
 
 function table(product: Product): string[] {

@@ -74,17 +74,24 @@ export class PriceLists {
     context: PriceContext,
     { rateKeys = context.rateKeys, contextTokens = context.contextTokens }: Lookup = {},
   ): Rate | null {
-    return (
-      this.listOf(context, rateKeys)?.find(meter, context, contextTokens) ??
-      this.everyModel(context)?.find(meter, context, contextTokens) ??
-      null
-    );
+    for (const inTier of tiersOf(context)) {
+      const rate =
+        this.listOf(inTier, rateKeys)?.find(meter, inTier, contextTokens) ??
+        this.everyModel(inTier)?.find(meter, inTier, contextTokens);
+      if (rate) return rate;
+    }
+    return null;
   }
 
   /** The rate of each context row that a prompt of up to `context.contextTokens` tokens can reach. */
   findReachable(meter: Meter, context: PriceContext): Rate[] {
-    const own = this.listOf(context, context.rateKeys)?.findReachable(meter, context) ?? [];
-    return own.length > 0 ? own : (this.everyModel(context)?.findReachable(meter, context) ?? []);
+    for (const inTier of tiersOf(context)) {
+      for (const list of [this.listOf(inTier, inTier.rateKeys), this.everyModel(inTier)]) {
+        const rates = list?.findReachable(meter, inTier) ?? [];
+        if (rates.length > 0) return rates;
+      }
+    }
+    return [];
   }
 
   private listOf(context: PriceContext, rateKeys: readonly string[]): PriceList | null {
@@ -98,6 +105,12 @@ export class PriceLists {
   private everyModel({ provider }: PriceContext): PriceList | undefined {
     return this.lists.get(`${provider}/${EVERY_MODEL}`);
   }
+}
+
+/** The context in its own tier, then in the one that counts where that has no price. */
+function tiersOf(context: PriceContext): PriceContext[] {
+  const { plainTier } = context;
+  return plainTier === undefined ? [context] : [context, { ...context, tier: plainTier }];
 }
 
 interface Lookup {

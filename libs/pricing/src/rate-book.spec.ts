@@ -340,6 +340,41 @@ describe('a price for every model of a provider', () => {
   });
 });
 
+describe('a tier in whose place the plain one may stand', () => {
+  const there = (meter: Meter, usd: string, other: Partial<Rate> = {}) =>
+    rate(meter, usd, { tier: 'regional', ...other });
+  const REGIONAL = { tier: 'regional', plainTier: 'standard' };
+  const everywhere = rate('web_searches', '7', { model: '*' });
+
+  it.each<[string, Rate[], Meter, Partial<PriceContext>, bigint]>([
+    ['counts where it has a price', [...MODEL, there('input_tokens', '3')], 'input_tokens', {}, 3n],
+    ['gives way for a meter that it lacks', [...MODEL, there('input_tokens', '3')], 'output_tokens', {}, 8n],
+    ['gives way for a model that it lacks', MODEL, 'input_tokens', {}, 2n],
+    ['gives way for what every model costs', [...MODEL, everywhere], 'web_searches', {}, 7n],
+    [
+      'counts for every model before the plain one does for this',
+      [...MODEL, there('input_tokens', '5', { model: '*' })],
+      'input_tokens',
+      {},
+      5n,
+    ],
+    ['gives way to no third one', MODEL, 'input_tokens', { plainTier: 'flex' }, 0n],
+    [
+      'begins its long prompts where it says',
+      [...MODEL, there('input_tokens', '3'), there('input_tokens', '6', { contextFrom: 9 })],
+      'input_tokens',
+      { contextTokens: 9 },
+      6n,
+    ],
+  ])('%s', (_, rates, meter, other, cost) => {
+    const inTier = { ...context, ...REGIONAL, ...other };
+    expect(costOf(rates, [tokens(meter, 1n)], inTier).costMicros).toBe(cost);
+    const book = new RateBook(rates, [margin('0')], 5);
+    expect(book.isPriced(inTier, [meter])).toBe(cost > 0n);
+    expect(book.holdForUnits(inTier, { [meter]: 1 })).toBe(cost || null);
+  });
+});
+
 describe('any usage', () => {
   const meter = fc.constantFrom(...METERS);
   const rates = fc.array(

@@ -56,6 +56,8 @@ export interface PriceContext {
   /** Rate keys of the model in the order to try: exact name, then dated snapshot, alias and prefix forms. */
   rateKeys: readonly string[];
   tier: string;
+  /** Whose price counts for a meter that has none in `tier`, which then is a place where only some prices differ. Absent: none. */
+  plainTier?: string;
   /** Tokens of the whole prompt (plain, cached and written), for the long-context rows. */
   contextTokens: number;
   /** The ledger's `reserved_at`, milliseconds since the epoch. */

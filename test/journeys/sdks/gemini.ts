@@ -7,6 +7,7 @@ import { LIST_PRICES, type Tokens } from '../charge-by-hand.js';
 import { allOf, type Given, type SdkProduct } from './product.js';
 
 const MODEL = 'gemini-2.5-flash';
+const EMBEDDING_MODEL = 'gemini-embedding-001';
 const PACED = 'sandbox-chunks30-pace20';
 
 /** What both versions report. */
@@ -111,6 +112,25 @@ export function geminiStories(given: Given): void {
           output: usage?.total_output_tokens ?? 0,
         },
         prices: LIST_PRICES[MODEL],
+      });
+    });
+
+    it('embeds; where the answer does not say what that used, the count of the same contents is paid', async () => {
+      const user = await product.sdkUser('gemini');
+      const texts = ['a text to embed', 'and another, longer one'];
+      const { embeddings } = await sdkOf(user).models.embedContent({
+        model: EMBEDDING_MODEL,
+        contents: texts,
+      });
+      expect(embeddings?.map(({ values }) => values?.length)).toEqual([768, 768]);
+      const direct = new Client({ apiKey: 'direct', httpOptions: { baseUrl: product.urls.sandbox } });
+      const contents = texts.map((text) => ({ role: 'user', parts: [{ text }] }));
+      const { totalTokens = 0 } = await direct.models.countTokens({ model: EMBEDDING_MODEL, contents });
+      expect(totalTokens).toBeGreaterThan(0);
+      await product.expectOneCharge(user, {
+        tokens: { input: totalTokens, cacheRead: 0, cacheWrite: 0, output: 0 },
+        prices: LIST_PRICES[EMBEDDING_MODEL],
+        evidence: 'counted',
       });
     });
 

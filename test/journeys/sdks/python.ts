@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline';
 import type Anthropic from '@anthropic-ai/sdk';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type OpenAI from 'openai';
+import { providerBySlug } from '../../../apps/gateway/src/providers/registry.js';
+import { sdkEnvironment } from '../../../apps/gateway/src/providers/sdk-environment.js';
 import { pythonEnvironment } from '../../../tools/python/environment.js';
 import { LIST_PRICES, type Tokens } from '../charge-by-hand.js';
 import { chatTokens, type Given, messageTokens, type SdkProduct } from './product.js';
@@ -59,10 +61,14 @@ export class Python {
     return new Python(child, createInterface({ input: child.stdout })[Symbol.asyncIterator]());
   }
 
-  /** What the SDK parsed, given the address and the key as the variables that it reads. */
-  async ask(sdk: Sdk, ask: Ask, model: string, baseUrl: string, key: string): Promise<Said> {
-    const name = sdk.toUpperCase();
-    const env = { [`${name}_BASE_URL`]: baseUrl, [`${name}_API_KEY`]: key };
+  /**
+   * What the SDK parsed, given the address and the key as the variables that it reads.
+   * @param root the origin or the path of its provider.
+   */
+  async ask(sdk: Sdk, ask: Ask, model: string, root: string, key: string): Promise<Said> {
+    const provider = providerBySlug(sdk);
+    if (!provider) throw new Error(`there is no provider ${sdk}`);
+    const env = sdkEnvironment(provider, root, key);
     this.child.stdin?.write(`${JSON.stringify({ sdk, ask, model, env })}\n`);
     const { value, done } = await this.lines.next();
     if (done) throw new Error('Python ended');
@@ -76,11 +82,6 @@ export class Python {
   }
 }
 
-/** Base URL of each, behind the origin or the path of its provider. */
-export function pythonBaseUrl(sdk: Sdk, root: string): string {
-  return sdk === 'openai' ? `${root}/v1` : root;
-}
-
 export function pythonStories(given: Given, started: Promise<Python>): void {
   let product: SdkProduct;
   let python: Python;
@@ -91,7 +92,7 @@ export function pythonStories(given: Given, started: Promise<Python>): void {
 
   describe.each(SDKS)('$sdk', ({ sdk, model, tokensOf, unpaid }) => {
     const ask = (what: Ask, of: string, { key }: { key: string }) =>
-      python.ask(sdk, what, of, pythonBaseUrl(sdk, product.proxyUrl(sdk)), key);
+      python.ask(sdk, what, of, product.proxyUrl(sdk), key);
     const charge = (tokens: Tokens) => ({ tokens, prices: LIST_PRICES[model] });
 
     it('gets an answer', async () => {
@@ -131,13 +132,7 @@ export function pythonStories(given: Given, started: Promise<Python>): void {
     it('pays what the provider would have reported when it leaves a stream in the middle', async () => {
       const user = await product.sdkUser();
       await ask('left', PACED, user);
-      const { usage } = await python.ask(
-        sdk,
-        'whole',
-        PACED,
-        pythonBaseUrl(sdk, product.urls.sandbox),
-        'direct',
-      );
+      const { usage } = await python.ask(sdk, 'whole', PACED, product.urls.sandbox, 'direct');
       await product.expectOneCharge(user, {
         tokens: tokensOf(usage),
         prices: LIST_PRICES.sandbox,

@@ -18,7 +18,7 @@ import { Telegraf } from 'telegraf';
 import { chargeByHand, LIST_PRICES, withMargin } from '../charge-by-hand.js';
 import { QUIET } from './composio.js';
 import { allOf } from './product.js';
-import { type Python, pythonBaseUrl } from './python.js';
+import type { Python } from './python.js';
 
 /** One recorded answer, the SDK call that it belongs to, and what the SDK must have made of it. */
 export interface Served {
@@ -317,5 +317,5 @@ export const SERVED_TO_PYTHON = [
 ].map(({ client, what, model, ...served }) => ({
   ...served,
   asked: (python: Promise<Python>) => async (root: string, key: string) =>
-    (await python).ask(client, what, model, pythonBaseUrl(client, root), key),
+    (await python).ask(client, what, model, root, key),
 }));

@@ -127,9 +127,10 @@ describe('where a call goes', () => {
       'http://127.0.0.1:9999',
       'sk-pool',
     ],
-  ])('%s', (_, connection, config, origin, secret) =>
-    expect(vaultOf(config).open(connection, REAL)).toEqual({ origin, secret }),
-  );
+  ])('%s', (_, connection, config, origin, secret) => {
+    expect(vaultOf(config).open(connection, REAL)).toEqual({ origin, secret });
+    expect(vaultOf(config).origin(connection, REAL)).toBe(origin);
+  });
 
   it('the pool with neither credential nor sandbox must be authorized again', () =>
     expect(() => vaultOf({ pool: { anthropic: 'sk-other' } }).open(pool, REAL)).toThrow(refused));

@@ -39,10 +39,12 @@ export class AesCredentialVault extends CredentialVault {
 
   open(connection: Connection, realOrigin: string): Destination {
     if (isShared(connection)) return this.openPool(connection.provider, realOrigin);
-    return {
-      origin: this.upstreamOf(connection.provider) ?? realOrigin,
-      secret: this.unseal(connection),
-    };
+    return { origin: this.origin(connection, realOrigin), secret: this.unseal(connection) };
+  }
+
+  origin(connection: Connection, realOrigin: string): string {
+    if (isShared(connection)) return this.openPool(connection.provider, realOrigin).origin;
+    return this.upstreamOf(connection.provider) ?? realOrigin;
   }
 
   account(connection: Connection): Account {

@@ -14,6 +14,9 @@ export abstract class CredentialVault {
   /** Throws VendoError connection_needs_reauth when the credential cannot be opened. */
   abstract open(connection: Connection, realOrigin: string): Destination;
 
+  /** Origin that `open` says. Throws VendoError connection_needs_reauth when there is none. */
+  abstract origin(connection: Connection, realOrigin: string): string;
+
   /** Whose account the connection is. Throws VendoError connection_needs_reauth when what it stores cannot be opened. */
   abstract account(connection: Connection): Account;
 

@@ -185,6 +185,31 @@ describe('a stream of OpenRouter that broke off', () => {
   });
 });
 
+describe('embeddings whose gateway died before they were counted', () => {
+  beforeEach(() => {
+    const rates = [rate('gemini', 'gemini-embedding-001', 'input_tokens', '1')];
+    world.rates = new RateBook(rates, [{ ...MARGIN, marginPct: Rational.of(20n) }], 1);
+  });
+
+  it.each([
+    ['wait for their time', 60_000, []],
+    ['cost what was counted of them', 0, [[job(1).hold_id, 'completed', 'estimated', 24]]],
+  ])('%s, and nobody is asked', async (_, after_ms, expected) => {
+    const quantities = [{ meter: 'input_tokens' as const, quantity: '20' }];
+    await look(
+      job(1, {
+        provider: 'gemini',
+        model: 'gemini-embedding-001',
+        upstream_id: job(1).hold_id,
+        started_at: new Date().toISOString(),
+        counted: { after_ms, model: null, tier: null, context_tokens: 20, quantities },
+      }),
+    );
+    expect(charged()).toEqual(expected);
+    expect(world.seen).toEqual([]);
+  });
+});
+
 describe('jobs that no client asks for', () => {
   it('are asked for with the credential of their connection, and charged at their report', async () => {
     world.answer = json(200, report(1));

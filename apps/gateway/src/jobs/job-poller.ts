@@ -5,8 +5,8 @@ import type { Callers } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { providerBySlug } from '../providers/registry.js';
 import { type JobEnds, ReportMeter } from '../proxy/job-ends.js';
+import { JobQuestion } from '../proxy/job-question.js';
 import type { Upstreams } from '../proxy/upstreams.js';
-import { JobQuestion } from './job-question.js';
 
 export interface JobPollerConfig {
   /** Between two looks for jobs that are due, milliseconds; 0: this gateway never looks. */
@@ -107,7 +107,7 @@ export class JobPoller {
 
   private async ask(job: Job): Promise<{ result: string; isCharged: boolean }> {
     const provider = providerBySlug(job.provider);
-    if (!provider?.jobs) return { result: 'unknown', isCharged: false };
+    if (!provider?.jobs?.pollPath) return { result: 'unknown', isCharged: false };
     const connection = await this.parts.callers.connection(job.connection_id);
     const { origin, secret } = this.parts.vault.open(connection, provider.upstream);
     this.alerted.delete(job.connection_id);

@@ -15,6 +15,8 @@ export interface Provider {
   readonly slug: string;
   /** Origin of the real provider. */
   readonly upstream: string;
+  /** What its SDKs read from the environment; its page (docs/providers) names each. */
+  readonly variables: SdkVariables;
   /** `false`: an account of the operator's that tenants share makes no sense, and none can be configured. */
   readonly pool?: false;
   /** The largest hold for one call. */
@@ -40,12 +42,24 @@ export interface Provider {
    * Absent: the provider has no such answer.
    */
   outOfFunds?(status: number, body: Readonly<Record<string, unknown>>): boolean;
+  /**
+   * What rates call a tier at a host of the provider where some prices differ from those elsewhere; null: no prices do.
+   * Where a model has none in it, that of the tier itself counts. Absent: all hosts cost the same.
+   */
+  tierAt?(host: string, tier: string): string | null;
   /** Names under which a model may be priced, in the order to try: exact, then snapshot, alias and prefix forms. */
   rateKeys(model: string): readonly string[];
   /** How the ends of jobs are learned; absent: no route starts any. */
   readonly jobs?: ProviderJobs;
   /** How it is learned that a charge was given back; absent: none ever is. */
   readonly refunds?: ProviderRefunds;
+}
+
+export interface SdkVariables {
+  /** Of the key, all of them: which one wins is the SDK's matter. Where no SDK reads one, the name that programs use. */
+  readonly keys: readonly [string, ...string[]];
+  /** Of the base URL, and what that has behind the address of the proxy. Absent: no SDK reads one, it is told in code. */
+  readonly baseUrl?: { readonly name: string; readonly path: string };
 }
 
 export interface ProviderRefunds {
@@ -57,9 +71,9 @@ export interface ProviderRefunds {
 export interface ProviderJobs {
   /** The meters of a report. */
   readonly needs: readonly Meter[];
-  /** The path that is asked for a job's report; the answer is JSON. */
-  pollPath(upstreamId: string): string;
-  /** What a 2xx answer to that says of the job. `source` as of `UsageMeter.onBody`. Never throws on foreign input. */
+  /** The path that is asked for a job's report; the answer is JSON. Absent: none can be asked for afterwards. */
+  pollPath?(upstreamId: string): string;
+  /** What a 2xx answer to that, or to a job's question, says of the job. `source` as of `UsageMeter.onBody`. Never throws on foreign input. */
   read(json: unknown, job: StartedJob, source?: Buffer): JobReport;
 }
 
@@ -213,11 +227,27 @@ export interface JobTerms {
   unreported?: UnreportedTerms;
 }
 
-export interface UnreportedTerms {
+export type UnreportedTerms = {
   /** For so long, milliseconds; then what was counted of it stands. */
   forMs: number;
-  /** The ids of answers that can be asked for. */
-  ids: RegExp;
+} & (
+  | {
+      /** The ids of answers that can be asked for. */
+      ids: RegExp;
+    }
+  | {
+      /**
+       * No answer can be asked for, but this, while the request is still there: of an answer that came to its end. The
+       * body of a POST, JSON; null: there is nothing to ask. Never throws.
+       */
+      question(): Question | null;
+    }
+);
+
+/** A question of ours to the provider, which costs nothing. */
+export interface Question {
+  path: string;
+  body: Buffer;
 }
 
 /** One provider's connections can be to different accounts behind it. */
@@ -300,8 +330,11 @@ export interface Reading {
   state: 'none' | 'partial' | 'final';
   /** Nothing in the answer says that it is over: its report is final only where the answer ends by itself. */
   openEnded?: boolean;
-  /** A final report that stood in the head of the answer, or follows from the request once it is accepted; absent: in its body. */
-  evidence?: 'header';
+  /**
+   * A final report that stood in the head of the answer, or follows from the request once it is accepted (`header`); the
+   * provider's count of the request, asked for beside the answer (`counted`); absent: in the body of the answer.
+   */
+  evidence?: 'header' | 'counted';
   /** The answer carried an error in its body or stream: quantities hold what the provider bills nevertheless. */
   failed: boolean;
   /** The answer's own id in its body. */

@@ -8,6 +8,7 @@ import type { Caller, Connection } from '../callers/callers.js';
 import type { KeptObject } from '../objects/object-table.js';
 import type { StoredObjects } from '../objects/stored-objects.js';
 import type { JobTerms, MeteredRequest, Provider, Reading } from '../providers/provider.js';
+import type { Questions } from './questions.js';
 import { refundOf } from './refunds.js';
 import {
   type AnswerEnd,
@@ -29,6 +30,8 @@ export interface HoldSubject {
   /** The account behind the connection is other tenants' as well. */
   isShared: boolean;
   provider: Provider;
+  /** As of ChargedCall. */
+  host: string | null;
   route: string;
   request: MeteredRequest;
   amount: Micros;
@@ -39,6 +42,7 @@ export interface HoldSubject {
 
 export interface HoldSurroundings extends SettlementSurroundings {
   objects: StoredObjects;
+  questions: Questions;
 }
 
 /** The age at which an answer to a reserve is not used any more: the hold may be about to expire. */
@@ -124,8 +128,9 @@ export class Hold {
     const { isShared, provider, request } = this.subject;
     const { upstreamId } = reading;
     const { job } = request;
-    if (job && upstreamId !== null && isJob(job, upstreamId, reading, end)) {
-      this.start(job, upstreamId, reading, end);
+    if (job && isJob(job, reading, end)) {
+      // What its answer does not name is known by its hold.
+      this.start(job, upstreamId ?? end.upstreamRequestId ?? this.subject.id, reading, end);
       return;
     }
     const charge = this.charge(reading, end);
@@ -135,10 +140,11 @@ export class Hold {
   }
 
   private charge(reading: Reading, end: AnswerEnd): Charge {
-    const { provider, request, rates, startedAtMs } = this.subject;
+    const { provider, host, request, rates, startedAtMs } = this.subject;
     const call = {
       ...this.facts(),
       tier: request.tier,
+      host,
       stream: request.stream,
       started_at: isoOf(startedAtMs),
     };
@@ -160,7 +166,7 @@ export class Hold {
     { outcome, status }: AnswerEnd,
   ): void {
     this.ending = { outcome, cost: 0n };
-    const { id, caller, request, startedAtMs } = this.subject;
+    const { id, caller, connection, provider, request, startedAtMs } = this.subject;
     const job = {
       ...this.facts(),
       upstream_id: upstreamId,
@@ -178,6 +184,8 @@ export class Hold {
       this.around,
     );
     if (unreported === undefined) this.keep(upstreamId, { job, refund: null });
+    else if ('question' in unreported)
+      this.around.questions.ask(job, { provider, connection, question: unreported.question });
   }
 
   /** What stands where no report comes for so long from now. */
@@ -232,9 +240,14 @@ export class Hold {
   }
 }
 
-function isJob({ unreported }: JobTerms, id: string, { failed }: Reading, { evidence }: AnswerEnd): boolean {
-  if (failed || !unreported) return !failed;
-  return (evidence === 'counted' || evidence === 'estimated') && unreported.ids.test(id);
+function isJob({ unreported }: JobTerms, reading: Reading, { evidence }: AnswerEnd): boolean {
+  const { failed, upstreamId, quantities } = reading;
+  if (failed) return false;
+  if (!unreported) return upstreamId !== null;
+  // What is no answer of the provider's at all has used nothing.
+  if ('question' in unreported) return evidence === 'estimated' && quantities.length > 0;
+  const isUnreported = evidence === 'counted' || evidence === 'estimated';
+  return isUnreported && upstreamId !== null && unreported.ids.test(upstreamId);
 }
 
 function isoOf(wallMs: number): string {

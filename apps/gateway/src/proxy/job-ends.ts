@@ -35,16 +35,22 @@ export class JobEnds {
   take(job: Job, report: JobReport): boolean {
     if (report.state === 'running') return false;
     const reading: Reading =
-      report.state === 'failed'
-        ? { ...NO_READING, state: 'final', failed: true }
-        : { ...report.reading, upstreamId: job.upstream_id };
-    return this.charge(job, reading, reading.state === 'final' ? 'exact' : 'estimated', report.state);
+      report.state === 'failed' ? { ...NO_READING, state: 'final', failed: true } : report.reading;
+    const evidence = reading.state === 'final' ? (reading.evidence ?? 'exact') : 'estimated';
+    return this.charge(job, reading, evidence, report.state);
   }
 
   /** Where no report has come for as long as the job says, what was counted of it stands. @returns whether it does. */
   giveUp(job: Job): boolean {
-    const { counted, started_at, upstream_id: upstreamId } = job;
+    const { counted, started_at } = job;
     if (!counted || this.around.clock.wallMs() < Date.parse(started_at) + counted.after_ms) return false;
+    return this.stand(job);
+  }
+
+  /** What was counted of a job is charged: no report will come. @returns whether it was, if not for the first time. */
+  stand(job: Job): boolean {
+    const { counted } = job;
+    if (!counted) return false;
     const { model, tier, context_tokens: contextTokens } = counted;
     const provider = providerBySlug(job.provider);
     const asked = provider?.rateKeys(job.model) ?? [];
@@ -53,8 +59,10 @@ export class JobEnds {
       const line = { meter, quantity: Rational.parse(quantity) };
       return of === undefined ? { ...line, rateKeys } : { ...line, model: of };
     });
-    const reading = { ...NO_READING, model, tier, contextTokens, quantities, upstreamId };
-    return this.charge(job, { ...reading, state: 'partial' }, 'counted', 'counted');
+    const reading = { ...NO_READING, model, tier, contextTokens, quantities };
+    // An answer that can be asked for broke off or was torn from its report; any other came whole, without one.
+    const evidence = provider?.jobs?.pollPath ? 'counted' : 'estimated';
+    return this.charge(job, { ...reading, state: 'partial' }, evidence, 'counted');
   }
 
   private charge(job: Job, reading: Reading, evidence: Evidence, how: string): boolean {
@@ -63,16 +71,22 @@ export class JobEnds {
     const rates = this.around.callers.rates();
     // Its prices come with the next poll of the registry, and its report can be read again.
     if (rates.version < job.rate_version) return false;
-    const { upstream_id, ttl_ms: _ttl, counted: _counted, status, outcome, ...call } = job;
-    const settlement = new Settlement(call, provider, provider.jobs.needs, rates, this.around);
-    const isWritten = settlement.spool(settlement.price(reading), reading, {
+    const { upstream_id, ttl_ms: _ttl, counted, status, outcome, ...call } = job;
+    // No provider with jobs has hosts of different prices.
+    const charged = { ...call, host: null };
+    const settlement = new Settlement(charged, provider, provider.jobs.needs, rates, this.around);
+    // An answer without a name is known by its hold.
+    const upstreamId = upstream_id === call.hold_id ? null : upstream_id;
+    const named = { ...reading, upstreamId };
+    const isWritten = settlement.spool(settlement.price(named), named, {
       outcome: reading.failed ? 'upstream_error' : outcome,
       evidence,
       status,
-      upstreamRequestId: upstream_id,
+      upstreamRequestId: upstreamId,
       ttfbMs: null,
     });
-    if (isWritten) this.around.objects.end(keyOf(job));
+    // A job of which something was counted has no row that its client could name.
+    if (isWritten && counted === null) this.around.objects.end(keyOf(job));
     if (reading.state === 'none') this.missingReport(job);
     this.around.metrics.jobsSettled.inc({ provider: job.provider, how });
     return true;

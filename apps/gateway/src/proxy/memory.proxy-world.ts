@@ -124,6 +124,8 @@ export class ProxyWorld {
   /** What a connection to a shared account stores of the tenant's part of it. */
   accountPart: string | null = null;
   upstreamOrigin = '';
+  /** Where calls seem to go; null: where they do. */
+  namedOrigin: string | null = null;
   /** These are read at the start. */
   upstreamTimeoutMs = 400;
   stalledMs: number = PROXY_LIMITS.bounds.stalledMs;
@@ -356,6 +358,7 @@ export class ProxyWorld {
   private vault(): CredentialVault {
     return {
       open: () => ({ origin: this.upstreamOrigin, secret: REAL_SECRET }),
+      origin: () => this.namedOrigin ?? this.upstreamOrigin,
       account: ({ tenantId, profile }: Connection) => ({
         tenantId,
         isShared: profile !== 'byok_static',

@@ -34,9 +34,11 @@ import { NamedObjects, refuseForeignObjects } from './named-objects.js';
 import { type OpenCall, OpenCalls } from './open-calls.js';
 import { carriesKey, presentedKey, withoutKeyParameters } from './presented-key.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
+import { Questions } from './questions.js';
 import { RefundMeter, RefundPoll } from './refunds.js';
 import { type Metering, Relay, type RelayBounds } from './relay.js';
 import { SendQueues } from './send-queues.js';
+import { tierOf } from './settlement.js';
 import { Turns } from './turns.js';
 import type { Upstreams } from './upstreams.js';
 
@@ -81,6 +83,7 @@ export class ProxyService {
   private readonly bodies: BodyBudget;
   private readonly funds: FundsWatch;
   private readonly named: NamedObjects;
+  private readonly questions: Questions;
 
   constructor(
     private readonly config: ProxyConfig,
@@ -95,6 +98,7 @@ export class ProxyService {
     this.drains = new Drains(config.drains, (draining) => metrics.draining.set(draining));
     this.named = new NamedObjects(parts.objects);
     this.bodies = new BodyBudget(config.maxBodiesBytes, (bytes) => metrics.bodyBytes.set(bytes));
+    this.questions = new Questions({ ...parts, open: this.open, bodies: this.bodies });
   }
 
   /** Answers one request. Never throws, never rejects. */
@@ -112,6 +116,7 @@ export class ProxyService {
   /** Refuses new calls, gives open ones their time, then settles what is left from what was measured. */
   async stop(): Promise<void> {
     await this.open.stop(this.config.stopGraceMs);
+    await this.questions.settled();
     await this.parts.upstreams.close();
   }
 
@@ -208,7 +213,10 @@ export class ProxyService {
     refuseForeignObjects(account, request.accountObjects);
     await this.named.assertOwn(connection, account, request.storedObjects);
     const forwarded = request.bodyFor?.(account) ?? request.body;
-    const { amount, rates } = this.quote(caller, provider, request);
+    const host = provider.tierAt
+      ? new URL(this.parts.vault.origin(connection, provider.upstream)).hostname
+      : null;
+    const { amount, rates } = this.quote(caller, provider, host, request);
     if (this.parts.spool.refusal() !== null) throw new VendoError('billing_unavailable');
     exchange.assertThere();
     const hold = new Hold(
@@ -218,13 +226,14 @@ export class ProxyService {
         connection,
         isShared: account.isShared,
         provider,
+        host,
         route: route.name,
         request,
         amount,
         rates,
         startedAtMs: call.startedAtMs,
       },
-      this.parts,
+      { ...this.parts, questions: this.questions },
     );
     call.hold = hold;
     hold.take(await this.parts.ledger.reserve(this.parts.spool.ref, hold.command()));
@@ -261,14 +270,14 @@ export class ProxyService {
   }
 
   /** min(the provider's ceiling, what the request can cost). Throws VendoError `rate_missing`. */
-  private quote(caller: Caller, provider: Provider, request: MeteredRequest): Quote {
+  private quote(caller: Caller, provider: Provider, host: string | null, request: MeteredRequest): Quote {
     const { model, tier, bound, needs = TOKENS, extras = [] } = request;
     const rates = this.parts.callers.rates();
     const context: PriceContext = {
       tenantId: caller.tenantId,
       provider: provider.slug,
       rateKeys: provider.rateKeys(model),
-      tier,
+      ...tierOf(provider, host, tier),
       contextTokens: 0,
       at: this.parts.clock.wallMs(),
       version: rates.version,

@@ -39,6 +39,8 @@ export type CallFacts = HoldFacts &
 export interface ChargedCall extends CallFacts {
   /** The tier that prices where the answer names none. */
   tier: string;
+  /** The provider's host that was called; null: its tiers cost the same everywhere. */
+  host: string | null;
   stream: boolean;
   started_at: string;
 }
@@ -108,7 +110,7 @@ export class Settlement {
 
   /** One frame: usage, and the end of the hold. @returns as `spoolFrame`. */
   spool(charge: Charge, reading: Reading, end: AnswerEnd): boolean {
-    const { subject: _subject, tier: _tier, hold_id: id, ...facts } = this.call;
+    const { subject: _subject, tier: _tier, host: _host, hold_id: id, ...facts } = this.call;
     const model = reading.model ?? facts.model;
     const measured = eventOf('UsageMeasured.v2', id, facts.tenant_id, this.around.clock, {
       ...facts,
@@ -137,7 +139,7 @@ export class Settlement {
       tenantId: call.tenant_id,
       provider: call.provider,
       rateKeys: provider.rateKeys(call.model),
-      tier: tier ?? call.tier,
+      ...tierOf(provider, call.host, tier ?? call.tier),
       contextTokens,
       at: Date.parse(call.reserved_at),
       version: call.rate_version,
@@ -164,6 +166,16 @@ export class Settlement {
       "the provider's own count is not what its price list says",
     );
   }
+}
+
+/** The tier whose prices count at a host of the provider (`ChargedCall.host`), and the one that counts where it has none. */
+export function tierOf(
+  provider: Provider,
+  host: string | null,
+  tier: string,
+): Pick<PriceContext, 'tier' | 'plainTier'> {
+  const there = host === null ? null : (provider.tierAt?.(host, tier) ?? null);
+  return there === null ? { tier } : { tier: there, plainTier: tier };
 }
 
 export function settledOf(

@@ -138,6 +138,8 @@ describe('the Gemini of the sandbox', () => {
       promptTokenCount: 2,
       promptTokenDetails: [{ modality: 'TEXT', tokenCount: 2 }],
     });
+    const counted = await call('gemini-embedding-001', 'countTokens', { contents: [content, content] });
+    expect(await counted.json()).toMatchObject({ totalTokens: expect.any(Number) });
     const one = await (await call('gemini-embedding-2', 'embedContent', { content })).json();
     expect(one.embedding.values).toHaveLength(768);
   });

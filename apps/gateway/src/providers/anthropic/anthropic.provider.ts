@@ -12,6 +12,7 @@ const NO_CREDIT = /credit balance is too low/i;
 export const anthropic: Provider = {
   slug: 'anthropic',
   upstream: 'https://api.anthropic.com',
+  variables: { keys: ['ANTHROPIC_API_KEY'], baseUrl: { name: 'ANTHROPIC_BASE_URL', path: '' } },
   holdCeiling: 1_000_000n,
   routes,
   authorize({ headers }, secret) {

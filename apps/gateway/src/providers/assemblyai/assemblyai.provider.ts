@@ -7,6 +7,7 @@ import { readReport } from './assemblyai.usage.js';
 export const assemblyai: Provider = {
   slug: 'assemblyai',
   upstream: 'https://api.assemblyai.com',
+  variables: { keys: ['ASSEMBLYAI_API_KEY'] },
   holdCeiling: 200_000n,
   routes,
   /** The bare key: without `Bearer`. */

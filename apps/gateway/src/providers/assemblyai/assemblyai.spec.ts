@@ -266,7 +266,7 @@ describe('assemblyai routes', () => {
 });
 
 it('a transcript is asked for by its id, whatever that is', () =>
-  expect(assemblyai.jobs?.pollPath('../tr-1?a')).toBe('/v2/transcript/..%2Ftr-1%3Fa'));
+  expect(assemblyai.jobs?.pollPath?.('../tr-1?a')).toBe('/v2/transcript/..%2Ftr-1%3Fa'));
 
 it('assemblyai takes the bare key', () => {
   const outgoing = { path: SUBMIT, headers: { 'content-type': 'application/json' } };

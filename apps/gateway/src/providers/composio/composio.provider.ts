@@ -6,6 +6,7 @@ import { routes } from './composio.routes.js';
 export const composio: Provider = {
   slug: 'composio',
   upstream: 'https://backend.composio.dev',
+  variables: { keys: ['COMPOSIO_API_KEY'], baseUrl: { name: 'COMPOSIO_BASE_URL', path: '' } },
   holdCeiling: 1_000_000n,
   routes,
   authorize({ headers }, secret) {

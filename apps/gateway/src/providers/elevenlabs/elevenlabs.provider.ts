@@ -6,6 +6,7 @@ import { routes } from './elevenlabs.routes.js';
 export const elevenlabs: Provider = {
   slug: 'elevenlabs',
   upstream: 'https://api.elevenlabs.io',
+  variables: { keys: ['ELEVENLABS_API_KEY'] },
   holdCeiling: 500_000n,
   routes,
   authorize({ headers }, secret) {

@@ -1,7 +1,7 @@
 /** A stable version of a model, `gemini-2.0-flash-001`; of embeddings it is the name. */
 const STABLE = /(?<!embedding)-00\d$/;
 /** Google's own prefixes of a name. */
-const PREFIX = /^(?:models|google)\//;
+export const PREFIX = /^(?:models|google)\//;
 
 /**
  * What the moving aliases stood for in November 2026. Only the hold is reckoned with it, and an answer that does not

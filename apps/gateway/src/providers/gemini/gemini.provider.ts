@@ -1,5 +1,6 @@
 import { objectOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
+import { readTokenCount } from './gemini.counting.js';
 import { rateKeys } from './gemini.models.js';
 import { routes } from './gemini.routes.js';
 
@@ -11,6 +12,10 @@ const NO_FUNDS = /credits are depleted|spending cap|billing (?:is|has been) disa
 export const gemini: Provider = {
   slug: 'gemini',
   upstream: 'https://generativelanguage.googleapis.com',
+  variables: {
+    keys: ['GOOGLE_API_KEY', 'GEMINI_API_KEY'],
+    baseUrl: { name: 'GOOGLE_GEMINI_BASE_URL', path: '' },
+  },
   holdCeiling: 1_000_000n,
   routes,
   target: withPlainColons,
@@ -29,6 +34,7 @@ export const gemini: Provider = {
     return isOfFunds && typeof message === 'string' && NO_FUNDS.test(message);
   },
   rateKeys,
+  jobs: { needs: ['input_tokens'], read: readTokenCount },
 };
 
 /** Clients may write the colon before a method's name as `%3A`. */

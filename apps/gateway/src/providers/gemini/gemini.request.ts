@@ -4,6 +4,7 @@ import type { CostBound, MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
 import { withUsageAsked } from '../usage-asked.js';
+import { countedAfterwards } from './gemini.counting.js';
 import { requestedTier } from './gemini.models.js';
 import { CompatibleChatMeter, EmbeddingMeter, GenerateMeter, InteractionMeter } from './gemini.usage.js';
 
@@ -100,16 +101,18 @@ function generation({ body, params, query }: RouteRequest, stream: boolean): Met
 /** embedContent and batchEmbedContents. Throws VendoError invalid_body. */
 export function readEmbedding({ body, params, query }: RouteRequest): MeteredRequest {
   refuseMasks(query);
-  const parts = embeddedParts(readRequestBody(body, EmbeddingBody));
+  const parts = partsOf(embeddedContents(readRequestBody(body, EmbeddingBody)));
+  const model = params.model ?? '';
   return {
-    model: params.model ?? '',
+    model,
     stream: false,
     tier: 'standard',
     body,
     bound: parts.every(isPlainPart) ? { kind: 'tokens', input: body.length, output: 0 } : { kind: 'ceiling' },
     needs: ['input_tokens'],
     accountObjects: named({ fileUri: parts.some(namesFile) }),
-    meter: () => new EmbeddingMeter(() => tokenFloor(textsOf(embeddedParts(readAgain(body))))),
+    ...countedAfterwards(model, body, embeddedContents),
+    meter: () => new EmbeddingMeter(() => tokenFloor(textsOf(partsOf(embeddedContents(readAgain(body)))))),
   };
 }
 
@@ -175,7 +178,10 @@ export function readCompatibleEmbeddings({ body, query }: RouteRequest): Metered
     body,
     bound: { kind: 'tokens', input: body.length, output: 0 },
     needs: ['input_tokens'],
-    meter: () => new EmbeddingMeter(() => tokenFloor([readAgain(body).input].flat().filter(isText))),
+    ...countedAfterwards(model, body, (request) =>
+      embeddedTexts(request).map((text) => ({ role: 'user', parts: [{ text }] })),
+    ),
+    meter: () => new EmbeddingMeter(() => tokenFloor(embeddedTexts(readAgain(body)))),
   };
 }
 
@@ -258,9 +264,14 @@ function partsOf(contents: unknown): unknown[] {
     .flatMap((content) => (isObject(content) ? listOf(content.parts) : [content]));
 }
 
-function embeddedParts(request: Foreign): unknown[] {
+function embeddedContents(request: Foreign): unknown[] {
   const contents = [request.content, ...listOf(request.requests).map((one) => objectOf(one).content)];
-  return contents.flatMap((content) => partsOf(content));
+  return contents.flatMap((content) => content ?? []);
+}
+
+/** Of the API in the shape of OpenAI's. */
+function embeddedTexts({ input }: Foreign): string[] {
+  return [input].flat().filter(isText);
 }
 
 /** Members of a part that are text, or as good as text. */

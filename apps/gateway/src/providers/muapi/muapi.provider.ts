@@ -7,6 +7,7 @@ import { isRefunded } from './muapi.usage.js';
 export const muapi: Provider = {
   slug: 'muapi',
   upstream: 'https://api.muapi.ai',
+  variables: { keys: ['MUAPI_API_KEY'], baseUrl: { name: 'MUAPI_BASE_URL', path: '/api/v1' } },
   holdCeiling: 500_000n,
   routes,
   feed,

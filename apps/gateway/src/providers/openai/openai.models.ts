@@ -39,6 +39,15 @@ function sizedKeys(model: string, quality: string | undefined, size: string, bar
   return isCovered ? [model, bare] : [model];
 }
 
+/** OpenAI's hosts that keep data in a region, `eu.api.openai.com`: newer models cost more there. */
+const REGIONAL_HOST = /^[a-z]{2}\.api\.openai\.com$/;
+
+/** A place counts in every tier: `regional`, `flex_regional`. Null: the host has no prices of its own. */
+export function tierAt(host: string, tier: string): string | null {
+  if (!REGIONAL_HOST.test(host)) return null;
+  return tier === 'standard' ? 'regional' : `${tier}_regional`;
+}
+
 /** A service tier as rates name it; null where OpenAI leaves it open (`auto` is the project's setting). */
 export function billedTier(reported: string | null): string | null {
   if (reported === null || reported === 'auto') return null;

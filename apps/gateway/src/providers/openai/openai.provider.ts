@@ -1,6 +1,6 @@
 import { nameOf, objectOf } from '../foreign-json.js';
 import type { Provider } from '../provider.js';
-import { rateKeys } from './openai.models.js';
+import { rateKeys, tierAt } from './openai.models.js';
 import { routes } from './openai.routes.js';
 
 /** A rate limit, which is a 429 as well, has other words. */
@@ -9,6 +9,7 @@ const SAYS_NO_FUNDS = new Set(['insufficient_quota', 'billing_not_active', 'bill
 export const openai: Provider = {
   slug: 'openai',
   upstream: 'https://api.openai.com',
+  variables: { keys: ['OPENAI_API_KEY'], baseUrl: { name: 'OPENAI_BASE_URL', path: '/v1' } },
   holdCeiling: 1_000_000n,
   routes,
   authorize({ headers }, secret) {
@@ -23,5 +24,6 @@ export const openai: Provider = {
     const { code, type } = objectOf(error);
     return [code, type].some((word) => SAYS_NO_FUNDS.has(nameOf(word) ?? ''));
   },
+  tierAt,
   rateKeys,
 };

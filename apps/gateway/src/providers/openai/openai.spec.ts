@@ -331,6 +331,18 @@ describe('openai models', () => {
     ['openai/gpt-4o-2024-08-06', ['openai/gpt-4o-2024-08-06', 'gpt-4o-2024-08-06', 'gpt-4o']],
     ['ft:gpt-4o-2024-08-06:acme::a1', ['ft:gpt-4o-2024-08-06:acme::a1', 'ft:gpt-4o-2024-08-06']],
   ])('%s is priced as one of %j', (model, keys) => expect(openai.rateKeys(model)).toEqual(keys));
+
+  it.each([
+    ['eu.api.openai.com', 'standard', 'regional'],
+    ['us.api.openai.com', 'flex', 'flex_regional'],
+    ['jp.api.openai.com', 'priority', 'priority_regional'],
+    ['api.openai.com', 'standard', null],
+    ['eu.api.openai.com.example.com', 'standard', null],
+    ['xeu.api.openai.com', 'standard', null],
+    ['127.0.0.1', 'standard', null],
+  ])('at %s the tier %s is that of %s', (host, tier, there) =>
+    expect(openai.tierAt?.(host, tier)).toBe(there),
+  );
 });
 
 it('openai takes the credential as a bearer', () => {

@@ -7,6 +7,7 @@ import { routes } from './openrouter.routes.js';
 export const openrouter: Provider = {
   slug: 'openrouter',
   upstream: 'https://openrouter.ai',
+  variables: { keys: ['OPENROUTER_API_KEY'], baseUrl: { name: 'OPENROUTER_BASE_URL', path: '/api/v1' } },
   holdCeiling: 1_000_000n,
   routes,
   feed,

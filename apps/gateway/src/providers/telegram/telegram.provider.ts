@@ -9,6 +9,7 @@ const EMPTIED = /^(\/(?:file\/)?bot)\//;
 export const telegram: Provider = {
   slug: 'telegram',
   upstream: 'https://api.telegram.org',
+  variables: { keys: ['TELEGRAM_BOT_TOKEN'] },
   // A bot belongs to one tenant: who shares its token reads and writes in the others' chats.
   pool: false,
   // Nothing is metered.

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { UsageMeter } from '../providers/provider.js';
-import { openTap, type Tap, type TapSink } from '../proxy/tap.js';
+import { openTap, type Tap, type TapSink } from './tap.js';
 
 /** More than any report; transcripts of a day have some 30 MB. */
 const BYTES_MAX = 134_217_728;

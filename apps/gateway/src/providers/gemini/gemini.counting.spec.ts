@@ -1,0 +1,57 @@
+import { expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { readRequest } from '../read-answer.contract.js';
+import { readTokenCount } from './gemini.counting.js';
+import { gemini } from './gemini.provider.js';
+
+const text = (...texts: string[]) => ({ role: 'user', parts: texts.map((one) => ({ text: one })) });
+
+/** What would be asked after such a request; undefined: nothing. */
+function questionAfter(path: string, body: unknown): unknown {
+  const { job } = readRequest(gemini, path, body);
+  if (!job?.unreported || !('question' in job.unreported)) return undefined;
+  const asked = job.unreported.question();
+  return asked && { path: asked.path, body: JSON.parse(asked.body.toString()) };
+}
+
+const MODEL = '/v1beta/models/gemini-embedding-001';
+const COMPATIBLE = '/v1beta/openai/embeddings';
+
+it.each<[what: string, path: string, body: object, contents: object[]]>([
+  ['one text', `${MODEL}:embedContent`, { content: text('a'), taskType: 'CLUSTERING' }, [text('a')]],
+  ['another version', '/v1/models/gemini-embedding-001:embedContent', { content: text('a') }, [text('a')]],
+  [
+    'a batch',
+    `${MODEL}:batchEmbedContents`,
+    { requests: [{ content: text('a', 'b'), outputDimensionality: 768 }, { content: text('c') }] },
+    [text('a', 'b'), text('c')],
+  ],
+  ['an input', COMPATIBLE, { model: 'gemini-embedding-001', input: 'a' }, [text('a')]],
+  ['a list', COMPATIBLE, { model: 'models/gemini-embedding-001', input: ['a', 'b'] }, [text('a'), text('b')]],
+])('what is asked for is the count of all that was embedded: %s', (_, path, body, contents) =>
+  expect(questionAfter(path, body)).toEqual({ path: `${MODEL}:countTokens`, body: { contents } }),
+);
+
+it.each<[what: string, path: string, body: object]>([
+  ['no contents', `${MODEL}:embedContent`, { content: 'a' }],
+  ['tokens', COMPATIBLE, { model: 'gemini-embedding-001', input: [[1, 2]] }],
+])('of %s there is nothing to ask', (_, path, body) => expect(questionAfter(path, body)).toBeNull());
+
+it.each<[what: string, path: string, body: object]>([
+  ['whose name would be another path', COMPATIBLE, { model: '../files?a=', input: 'a' }],
+  ['of others', COMPATIBLE, { model: 'tunedModels/mine', input: 'a' }],
+])('a model %s is not asked for', (_, path, body) => expect(questionAfter(path, body)).toBeUndefined());
+
+it('a count is final, and known to be one', () =>
+  expect(readTokenCount({ totalTokens: 31, promptTokensDetails: [] })).toMatchObject({
+    state: 'done',
+    reading: { state: 'final', evidence: 'counted', contextTokens: 31, failed: false },
+  }));
+
+it.each([[{}], [{ totalTokens: 0 }], [{ totalTokens: '31' }], [{ totalTokens: -1 }], [[]], [null]])(
+  '%j is no count',
+  (json) => expect(readTokenCount(json)).toEqual({ state: 'running' }),
+);
+
+it('reads anything', () =>
+  fc.assert(fc.property(fc.jsonValue(), (json) => ['done', 'running'].includes(readTokenCount(json).state))));
