@@ -2,6 +2,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { priceEverything } from './memory.exit-points.contract.js';
 import {
+  CHAT_JSON,
   chunk,
   json,
   MESSAGE,
@@ -104,7 +105,7 @@ describe('an account of the operator that is out of money', () => {
 
   it.each([
     ['a rate limit', 429, '{"error":{"code":"rate_limit_exceeded"}}'],
-    ['an answer', 200, JSON.stringify({ choices: [{ message: { content: NO_QUOTA } }] })],
+    ['an answer', 200, CHAT_JSON.replace('hello', 'insufficient_quota')],
     ['one that is no JSON', 429, `x${NO_QUOTA}`],
     ['one that is too long', 429, `${NO_QUOTA}${' '.repeat(66_000)}`],
     ['none', 429, ''],
