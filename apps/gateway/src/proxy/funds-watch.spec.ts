@@ -140,6 +140,12 @@ describe('an account of the operator that is out of money', () => {
       { ...responses, body: '{"model":"gpt-4o-mini","input":"hi","stream":true}' },
       stream(sse('error', { type: 'error', ...NO_FUNDS })),
     ],
+    [
+      'the event that ends a response of OpenRouter',
+      'openrouter',
+      { path: '/proxy/openrouter/v1/responses', body: '{"model":"m","input":"hi","stream":true}' },
+      stream(sse('response.failed', { type: 'response.failed', response: { error: { code: 402 } } })),
+    ],
     ['JSON', 'openai', responses, whole({ status: 'failed', error: NO_FUNDS })],
     [
       'an event of Anthropic',
@@ -158,6 +164,7 @@ describe('an account of the operator that is out of money', () => {
     world.answer = (request, response) => void answer(request, response).end();
     expect((await call(sent))?.status).toBe(200);
     expect(alerts()).toEqual([{ alert: 'pool_account_exhausted', provider, status: 200 }]);
+    expect(await counted()).toEqual([expect.stringMatching(/ 1$/)]);
     world.connection = { ...world.connection, profile: 'byok_static' };
     world.clock.skippedMs += 60_001;
     await call(sent);

@@ -38,9 +38,11 @@ export class FundsWatch {
   listen(provider: Provider, meter: UsageMeter): void {
     const { outOfFunds, slug } = provider;
     if (!outOfFunds) return;
+    let isTold = false;
     const look = (json: unknown): void => {
-      const isOut = errorsIn(json).some((error) => outOfFunds(statusIn(error), { error }));
-      if (isOut) this.tell(slug, 200);
+      if (isTold || !errorsIn(json).some((error) => outOfFunds(statusIn(error), { error }))) return;
+      isTold = true;
+      this.tell(slug, 200);
     };
     const onEvent = meter.onEvent.bind(meter);
     const onBody = meter.onBody.bind(meter);
