@@ -175,9 +175,14 @@ export function expectedLines({ expected_billable, expected_usage }: Recording):
     return typeof end === 'number' ? { audio_seconds: end } : null;
   }
   if (expected_billable.needs_estimate === true) return null;
-  const of = (name: string): number => Number(expected_billable[name] ?? 0);
-  const others = (expected_billable.other_models ?? []) as Record<string, number | string>[];
-  const tools = (expected_billable.tool_calls ?? {}) as Record<string, number>;
+  return linesOf(expected_billable);
+}
+
+/** What the provider bills, in our meters; lines of other models by `meter@model`. */
+export function linesOf(billable: Billable): Lines {
+  const of = (name: string): number => Number(billable[name] ?? 0);
+  const others = (billable.other_models ?? []) as Record<string, number | string>[];
+  const tools = (billable.tool_calls ?? {}) as Record<string, number>;
   const lines: Lines = {
     input_tokens: of('input') - of('of_which_audio_input'),
     cache_read_tokens: of('cache_read'),

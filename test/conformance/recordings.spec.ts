@@ -44,6 +44,15 @@ const ACCOUNT_HEADERS = [
   'x-ratelimit-remaining-requests',
 ];
 
+/** What a submit costs where its answer says it. */
+const SUBMIT_USD = 0.01;
+
+interface SubmittedJob {
+  /** One of them is the usage event's `upstream_request_id`: the job's own, or that of the answer to its submit. */
+  names: readonly string[];
+  polled: Set<Recording>;
+}
+
 /** One way in which a recording's bytes come. */
 interface Way {
   encoding?: 'gzip' | 'br';
@@ -53,30 +62,11 @@ interface Way {
 const ENCODINGS = [undefined, 'gzip', 'br'] as const;
 
 /** Plain, in gzip and in br, and an event stream with LF and with CRLF each time. */
-function allWaysOf(recording: Recording): Way[] {
+function waysOf(recording: Recording): Way[] {
   const newlines = isEventStream(recording) ? (['\n', '\r\n'] as const) : (['as recorded'] as const);
   return ENCODINGS.flatMap((encoding) =>
     newlines.map((newline) => ({ newline, ...(encoding && { encoding }) })),
   );
-}
-
-/**
- * The first recording of each kind of a provider comes in all ways, each other one in one of them that the seed chooses:
- * all of all would take twice the time. `CONFORMANCE=all` does that.
- */
-const WAYS = new Map<Recording, Way[]>();
-const begun = new Set<string>();
-for (const [index, recording] of recordings.entries()) {
-  const kind = `${recording.provider} ${kindOf(recording)}`;
-  const all = allWaysOf(recording);
-  const isFirst = !begun.has(kind);
-  const chosen = (seed + index) % all.length;
-  WAYS.set(recording, isFirst || process.env.CONFORMANCE === 'all' ? all : all.slice(chosen, chosen + 1));
-  begun.add(kind);
-}
-
-function waysOf(recording: Recording): Way[] {
-  return WAYS.get(recording) ?? [];
 }
 
 function bytesOf({ file }: Recording, newline: Way['newline']): Buffer {
@@ -99,8 +89,8 @@ const realKey = (provider: string): string => `sk-real-${provider}`;
   let events: UsageEventRow[] = [];
   /** Of metered calls by the id that the replay gave them. */
   const metered = new Map<string, Recording>();
-  /** Of jobs by the provider's id of them. */
-  const submitted = new Map<string, Recording>();
+  /** Of jobs, by the provider's id of them. */
+  const submitted = new Map<string, SubmittedJob>();
 
   beforeAll(async () => {
     upstream = await startReplayUpstream(seed);
@@ -234,9 +224,11 @@ const realKey = (provider: string): string => `sk-real-${provider}`;
     const { request_id, id: own } = JSON.parse(bytesOf(recording, 'as recorded').toString());
     const id = String(request_id ?? own);
     const places = { id, request_id: id };
-    if (submitted.has(id)) return places;
+    const known = submitted.get(id);
+    known?.polled.add(recording);
+    if (known) return places;
     const endpoint = new URL(recording.endpoint.replace(/[{}]/g, ''));
-    const cost = { amount_usd: 0.01, refunded: false };
+    const cost = { amount_usd: SUBMIT_USD, refunded: false };
     upstream.play({
       status: 200,
       contentType: 'application/json',
@@ -247,7 +239,8 @@ const realKey = (provider: string): string => `sk-real-${provider}`;
       .replace(/\/id$/, '');
     const submission = { ...recording, method: 'POST', endpoint: endpoint.origin + path };
     expect((await call(submission)).status).toBe(200);
-    submitted.set(id, recording);
+    const [request] = upstream.requests();
+    submitted.set(id, { names: [id, String(request?.id)], polled: new Set([recording]) });
     return places;
   }
 
@@ -274,13 +267,16 @@ const realKey = (provider: string): string => `sk-real-${provider}`;
       },
     );
 
-    it('a job was charged once, however often it was polled', () => {
+    it('a job was charged once at its list price, however often it was polled', () => {
       const others = events.filter(({ upstream_request_id }) => !metered.has(String(upstream_request_id)));
       expect(others).toHaveLength(submitted.size);
-      for (const recording of submitted.values()) {
-        if (recording.expected_billable?.free) continue;
-        const lines = expectedLines(recording);
-        expect(others.map((event) => billedLines(event.lines))).toContainEqual(lines);
+      for (const job of submitted.values()) {
+        const own = others.filter(({ upstream_request_id }) =>
+          job.names.includes(String(upstream_request_id)),
+        );
+        expect(own).toHaveLength(1);
+        for (const event of own) expectJobBilled(event, job);
+        tally.begin(own[0]?.provider ?? '', 'job', 'billed')();
       }
     });
 
@@ -291,6 +287,25 @@ const realKey = (provider: string): string => `sk-real-${provider}`;
       expect(events).toHaveLength(metered.size + submitted.size);
     });
   });
+
+  /** By the poll that said what it is billed by; where polls are free, by the answer to its submit. */
+  function expectJobBilled(event: UsageEventRow, { polled }: SubmittedJob): void {
+    const reports = [...polled].map((recording) => {
+      const isCharged = recording.expected_billable?.free === true;
+      return { recording, lines: isCharged ? { usd: SUBMIT_USD } : (expectedLines(recording) ?? {}) };
+    });
+    const report = reports.find(({ lines }) => Object.keys(lines).length > 0) ?? reports[0];
+    if (!report) throw new Error('nobody has polled it');
+    const { recording, lines } = report;
+    expect(billedLines(event.lines)).toEqual(lines);
+    const { speech_model_used: used } = JSON.parse(bytesOf(recording, 'as recorded').toString());
+    const names = [...(typeof used === 'string' ? namesOf(used, null) : []), ...askedNames(recording)];
+    const priced = Object.entries(lines).map(([meter, count]) => ({ meter, quantity: String(count), names }));
+    const circumstances = { provider: recording.provider, tier: 'standard', promptTokens: 0 };
+    const micros = prices.microsOf(priced, circumstances);
+    expect(event.cost_micros).toBe(micros);
+    expect(micros > 0).toBe(priced.length > 0);
+  }
 
   function expectBilled(event: UsageEventRow, recording: Recording): void {
     const { expected_billable, request_hints } = recording;

@@ -13,7 +13,7 @@ export interface HeldAnswer {
   whole: boolean;
 }
 
-/** A provider that stops in its answers where a test wants it to; each request names its answer in a header. */
+/** A provider that stops in its answers where a test wants it to; each request names its answer in a header, or by its path. */
 export class HoldingUpstream {
   static readonly HEADER = 'x-held-answer';
   private readonly answers = new Map<string, HeldAnswer>();
@@ -21,9 +21,8 @@ export class HoldingUpstream {
 
   private constructor(private readonly server: http.Server) {
     server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
-      request
-        .resume()
-        .once('end', () => this.answer(String(request.headers[HoldingUpstream.HEADER]), response));
+      const name = request.headers[HoldingUpstream.HEADER] ?? request.url;
+      request.resume().once('end', () => this.answer(String(name), response));
     });
   }
 
@@ -38,7 +37,7 @@ export class HoldingUpstream {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** The request that names `name` gets this. */
+  /** The request that names `name`, or has it as its path, gets this. */
   hold(name: string, answer: HeldAnswer): void {
     this.answers.set(name, answer);
   }

@@ -1,10 +1,9 @@
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Auditor } from '../harness/books.js';
-import { HELD_MODEL, HELD_SCENES, type HeldScene, REPORTED } from '../harness/held-answers.js';
+import { HELD_MODEL, HELD_RATES, HELD_SCENES, type HeldScene } from '../harness/held-answers.js';
 import { HoldingUpstream } from '../harness/holding-upstream.js';
 import { type Customer, type ProductUnderTest, productForTests } from '../harness/index.js';
-import { chargeByHand, LIST_PRICES } from './charge-by-hand.js';
 
 /** Where in its answer a call is when the gateway is killed: so many parts have come to the client. */
 const POINTS = {
@@ -18,14 +17,14 @@ const POINTS = {
 
 /** What the gateway tells of a call, in order; of one that it could not end the first alone. */
 const FRAMES = ['HoldReserved.v1', 'UsageMeasured.v2', 'HoldSettled.v1'];
+/** Of a job it is the next gateway that tells the end. */
+const JOB_FRAMES = [FRAMES[0], 'JobStarted.v1', ...FRAMES.slice(1)];
+const PROVIDERS = [...new Set(Object.values(HELD_SCENES).map(({ provider }) => provider))];
+/** A customer is bound to these as it is made. */
+const BOUND = ['openai', 'anthropic'];
 /** The holds of a gateway that is gone end after so much of its silence. */
 const SILENCE_MS = 20_000;
 const EXPIRED_WITHIN_MS = SILENCE_MS + 15_000;
-const COST = chargeByHand(
-  { input: REPORTED.input_tokens, cacheRead: 0, cacheWrite: 0, output: REPORTED.output_tokens },
-  LIST_PRICES.sandbox,
-);
-
 interface Cell {
   name: string;
   scene: HeldScene;
@@ -62,20 +61,15 @@ describe(`a gateway is killed while ${CELLS.length} calls stand at every point o
   beforeAll(async () => {
     upstream = await HoldingUpstream.start();
     product = await productForTests({
-      upstreams: { openai: upstream.url, anthropic: upstream.url },
-      env: { VENDO_SPOOL_SILENCE_MS: String(SILENCE_MS) },
+      upstreams: Object.fromEntries(PROVIDERS.map((provider) => [provider, upstream.url])),
+      env: { VENDO_SPOOL_SILENCE_MS: String(SILENCE_MS), VENDO_JOBS_POLL_MS: '500' },
     });
     auditor = new Auditor(product.urls.database, product.kafkaBrokers);
-    await product.admin.importRates(
-      ['openai', 'anthropic'].flatMap((provider) => [
-        { provider, model: HELD_MODEL, meter: 'input_tokens', unit_cost_usd: '1.07', per: '1000000' },
-        { provider, model: HELD_MODEL, meter: 'output_tokens', unit_cost_usd: '3.33', per: '1000000' },
-      ]),
-    );
-    const customers = await Promise.all(CELLS.map(() => product.customer({ creditMicros: CREDIT_MICROS })));
+    await product.admin.importRates(HELD_RATES);
+    const customers = await Promise.all(CELLS.map(customerOf));
     const bystander = await product.customer();
-    for (const provider of ['openai', 'anthropic'])
-      await product.ratesAreIn(provider, HELD_MODEL, bystander.key);
+    for (const provider of BOUND) await product.ratesAreIn(provider, HELD_MODEL, bystander.key);
+    for (const { report } of Object.values(HELD_SCENES)) if (report) tell(report);
     CELLS.forEach((cell, nth) => {
       standing.set(cell.name, call(cell, customers[nth] as Customer));
     });
@@ -114,13 +108,29 @@ describe(`a gateway is killed while ${CELLS.length} calls stand at every point o
     await upstream?.stop();
   });
 
+  async function customerOf({ scene: { provider } }: Cell): Promise<Customer> {
+    const customer = await product.customer({ creditMicros: CREDIT_MICROS });
+    if (!BOUND.includes(provider)) await product.admin.bind(customer.appId, provider);
+    return customer;
+  }
+
+  /** The gateway asks for it by its path. */
+  function tell({ path, answer }: NonNullable<HeldScene['report']>): void {
+    upstream.hold(path, {
+      contentType: 'application/json',
+      sent: JSON.stringify(answer),
+      length: null,
+      whole: true,
+    });
+  }
+
   function call(cell: Cell, { key, ...customer }: Customer): StandingCall {
     const { scene, name } = cell;
     const whole = scene.parts.join('');
     upstream.hold(name, {
-      contentType: scene.stream ? 'text/event-stream' : 'application/json',
+      contentType: scene.contentType,
       sent: sentOf(cell),
-      length: scene.stream ? null : Buffer.byteLength(whole),
+      length: scene.contentType === 'text/event-stream' ? null : Buffer.byteLength(whole),
       whole: cell.parts === scene.parts.length,
     });
     const { hostname, port } = new URL(product.urls.gateway);
@@ -148,9 +158,7 @@ describe(`a gateway is killed while ${CELLS.length} calls stand at every point o
       },
     );
     request.on('error', () => undefined);
-    request.end(
-      JSON.stringify({ model: HELD_MODEL, ...(scene.stream ? { stream: true } : {}), ...scene.request }),
-    );
+    request.end(JSON.stringify(scene.request));
     // Without an answer it stands where it shall as soon as the provider has it.
     return {
       cell,
@@ -159,10 +167,13 @@ describe(`a gateway is killed while ${CELLS.length} calls stand at every point o
     };
   }
 
-  it.each(CELLS)('$name: is settled once where its end had been written, else its hold expires', (cell) => {
-    expect(kinds.get(cell.name)).toEqual(['opened', cell.settled ? 'settled' : 'expired']);
-    expect(balances.get(cell.name)).toBe(CREDIT_MICROS - (cell.settled ? COST : 0));
-  });
+  it.each(CELLS)(
+    '$name: is settled once where its end, or its job, had been written, else its hold expires',
+    (cell) => {
+      expect(kinds.get(cell.name)).toEqual(['opened', cell.settled ? 'settled' : 'expired']);
+      expect(balances.get(cell.name)).toBe(CREDIT_MICROS - (cell.settled ? cell.scene.cost : 0));
+    },
+  );
 
   it('has lost and doubled nothing: invariants 1 to 5', async () => {
     const settled = CELLS.filter((cell) => cell.settled).length;
@@ -182,12 +193,14 @@ describe(`a gateway is killed while ${CELLS.length} calls stand at every point o
          from log.records where topic = 'gateway.events' and headers ->> 'ce_type' = any($1)
          order by headers ->> 'ce_id', "offset") told
        order by "offset"`,
-      [FRAMES],
+      [JOB_FRAMES],
     );
-    for (const { cell, customer } of standing.values())
+    for (const { cell, customer } of standing.values()) {
+      const frames = cell.scene.report ? JOB_FRAMES : FRAMES;
       expect(rows.filter(({ tenant }) => tenant === customer.tenantId).map(({ type }) => type)).toEqual(
-        cell.settled ? FRAMES : FRAMES.slice(0, 1),
+        cell.settled ? frames : frames.slice(0, 1),
       );
+    }
   });
 });
 

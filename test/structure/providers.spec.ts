@@ -9,6 +9,8 @@ import { gatewayConfig } from '../../apps/gateway/src/config.js';
 import { proxyTarget } from '../../apps/gateway/src/edge/target.js';
 import type { Provider } from '../../apps/gateway/src/providers/provider.js';
 import { PROVIDERS, providerBySlug } from '../../apps/gateway/src/providers/registry.js';
+import { matchRoute } from '../../apps/gateway/src/providers/route-table.js';
+import { scenesOf } from '../../apps/gateway/src/proxy/exit-scenes/memory.scene.contract.js';
 import { UPSTREAMS } from '../../apps/sandbox/src/upstreams.js';
 import { environmentOf } from '../../tools/standalone/settings.js';
 
@@ -122,6 +124,18 @@ describe.each(PROVIDERS.map((provider) => [provider.slug, provider] as const))('
     ])
       expect(target).toEqual({ slug, raw: '/v1' });
     expect(providerBySlug(slug)).toBe(provider);
+  });
+
+  it('has a scene of every metered route, whose answer the matrix of exits ends at each of its points', async () => {
+    const scenes = bills(provider) ? Object.values(await scenesOf(slug)) : [];
+    const played = scenes.map(({ request }) => {
+      const { raw = '' } = proxyTarget('example.org', request.path, 'example.org') ?? {};
+      return matchRoute(provider, 'POST', provider.target?.(raw) ?? raw)?.route;
+    });
+    const metered = provider.routes.filter((route) => route.class === 'metered');
+    const namesOf = (routes: readonly ({ name: string } | undefined)[]) =>
+      [...new Set(routes.map((route) => route?.name))].sort();
+    expect(namesOf(played)).toEqual(namesOf(metered));
   });
 
   it('has its variables in compose, in the settings of npm start and in the gateway', () => {

@@ -29,7 +29,7 @@ import { GrantCreditHandler, SetCapsHandler } from './operator/commands.js';
 import { OperatorController } from './operator/operator.controller.js';
 import { OPERATOR_POOL } from './operator/operator-pool.js';
 import { ParkedRecords } from './operator/parked-records.js';
-import { OpenHoldsHandler, ParkedHandler, SpoolsHandler } from './operator/queries.js';
+import { OpenHoldsHandler, OverdueJobsHandler, ParkedHandler, SpoolsHandler } from './operator/queries.js';
 import { ReplayHandler } from './operator/replay.js';
 import { WriteOffHandler } from './operator/write-off.js';
 import { JournalRows } from './relay/journal-rows.js';
@@ -107,6 +107,7 @@ export class LedgerModule implements OnModuleInit, BeforeApplicationShutdown, On
         OpenHoldsHandler,
         SpoolsHandler,
         ParkedHandler,
+        OverdueJobsHandler,
       ],
     };
   }

@@ -18,6 +18,7 @@ import {
   type Job,
   LeasedJobs,
   OpenHold,
+  OverdueJob,
   ParkedRecord,
   ReserveAnswers,
   type ReserveCommand,
@@ -35,6 +36,7 @@ const PAUSE_MS = 100;
 const Holds = z.object({ holds: z.array(OpenHold) });
 const Spools = z.object({ spools: z.array(SpoolState) });
 const Parked = z.object({ parked: z.array(ParkedRecord) });
+const OverdueJobs = z.object({ jobs: z.array(OverdueJob) });
 
 /** The ledgers over HTTP: finds the owner of each shard from the seeds on, and follows it when it changes. */
 export class HttpLedgerClient extends LedgerClient {
@@ -118,6 +120,10 @@ export class HttpLedgerClient extends LedgerClient {
 
   async parked(): Promise<ParkedRecord[]> {
     return (await this.read('/internal/parked', Parked)).parked;
+  }
+
+  async overdueJobs(): Promise<OverdueJob[]> {
+    return (await this.read('/internal/jobs/overdue', OverdueJobs)).jobs;
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import type {
   GrantCredit,
   Job,
   OpenHold,
+  OverdueJob,
   ParkedRecord,
   ReserveCommand,
   ReserveDecision,
@@ -50,6 +51,7 @@ export abstract class LedgerClient {
   abstract openHolds(tenantId: string): Promise<OpenHold[]>;
   abstract spools(): Promise<SpoolState[]>;
   abstract parked(): Promise<ParkedRecord[]>;
+  abstract overdueJobs(): Promise<OverdueJob[]>;
   /**
    * Gives up the expired holds of a spool that never returns; a repeat gets the first answer. Throws VendoError `not_found`
    * for an unknown spool, `spool_in_use` while it still beats or has open holds.

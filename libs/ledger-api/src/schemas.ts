@@ -154,6 +154,22 @@ export const OpenHold = z.object({
 });
 export type OpenHold = z.infer<typeof OpenHold>;
 
+/** A job whose hold has expired, and whose report has not come: what the provider bills for it nobody has paid. */
+export const OverdueJob = z.object({
+  hold_id: z.uuid(),
+  tenant_id: z.uuid(),
+  provider: z.string(),
+  model: z.string(),
+  /** The provider's own id of it. */
+  upstream_id: z.string(),
+  hold_micros: Amount,
+  started_at: Instant,
+  expired_at: Instant,
+  /** Since when nobody asks for its report any more. */
+  abandoned_at: Instant.nullable(),
+});
+export type OverdueJob = z.infer<typeof OverdueJob>;
+
 /** A spool as the ledger knows it, with what expired under it without a report. */
 export const SpoolState = z.object({
   id: z.uuid(),

@@ -86,11 +86,12 @@ afterEach(async () => {
   await world.close();
 });
 
-function open(everyMs: number): JobPoller {
+/** Patient: what the specs wait for is the end of a look. */
+function open(everyMs: number, patienceMs = 60_000): JobPoller {
   const { callers, vault, jobEnds: ends, clock, logger } = world.parts;
   const upstreams = new UndiciUpstreams(5_000);
   return new JobPoller(
-    { everyMs },
+    { everyMs, patienceMs },
     { ledger: due.client, callers, vault, upstreams, ends, clock, logger, metrics },
   );
 }
@@ -290,6 +291,27 @@ describe('jobs that no client asks for', () => {
       expect(unreported).toBe(cost === 0);
     },
   );
+
+  it('of a provider that is slow keep nobody else’s waiting, and are taken up to a number', async () => {
+    const rates = [rate('assemblyai', 'best', 'audio_seconds', '50'), rate('openrouter', '*', 'usd', '1')];
+    world.rates = new RateBook(rates, [{ ...MARGIN, marginPct: Rational.of(20n) }], 1);
+    const other = job(99, { provider: 'openrouter', upstream_id: 'gen-1', model: 'm' });
+    world.answer = (request, response) => {
+      if (request.url?.startsWith('/api/'))
+        json(200, '{"data":{"id":"gen-1","total_cost":5}}')(request, response);
+    };
+    const slow = Array.from({ length: 30 }, (_, n) => job(n));
+    await poller.stop();
+    metrics = new Metrics('poller-spec');
+    poller = open(5, 20);
+    // The other one is due after all of them, and is leased when all lanes of the slow one are full.
+    due.answer = async (n) => [slow, slow.slice(0, 20), [other]][n - 1] ?? [];
+    poller.start();
+    await world.until(() => world.ends().length === 1, 'the end of the other job');
+    expect(charged().map(([id]) => id)).toEqual([other.hold_id]);
+    expect(world.seen.filter(({ url }) => url.startsWith('/v2/'))).toHaveLength(4);
+    expect(await polled('put_off')).toBe(6);
+  });
 
   it('of a connection that is gone is told once, and comes again', async () => {
     world.beforeConnect = () => Promise.reject(new VendoError('connection_revoked'));

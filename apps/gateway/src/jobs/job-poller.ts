@@ -7,10 +7,13 @@ import { providerBySlug } from '../providers/registry.js';
 import { type JobEnds, ReportMeter } from '../proxy/job-ends.js';
 import { JobQuestion } from '../proxy/job-question.js';
 import type { Upstreams } from '../proxy/upstreams.js';
+import { JobLanes } from './job-lanes.js';
 
 export interface JobPollerConfig {
   /** Between two looks for jobs that are due, milliseconds; 0: this gateway never looks. */
   everyMs: number;
+  /** A look waits so long for its answers before the next one, milliseconds; default 5,000. */
+  patienceMs?: number;
 }
 
 export interface JobPollerParts {
@@ -26,10 +29,10 @@ export interface JobPollerParts {
 
 /** Jobs of one look; they are this gateway's for a while. */
 const JOBS_MAX = 20;
-const AT_ONCE = 4;
 /** Until an answer is whole, milliseconds. Another gateway may lease the job meanwhile, which harms nothing. */
 const ANSWER_WITHIN_MS = 30_000;
 const ALERTED_MAX = 1_000;
+const PATIENCE_MS = 5_000;
 
 /**
  * Asks providers for the reports of jobs that no client's question has ended: also of those that died gateways left.
@@ -38,6 +41,8 @@ const ALERTED_MAX = 1_000;
 export class JobPoller {
   private readonly stopping = new AbortController();
   private readonly open = new Set<JobQuestion>();
+  /** By provider. */
+  private readonly lanes = new Map<string, JobLanes>();
   /** Connections that operators were told of, until they can be used again. */
   private readonly alerted = new Set<string>();
   private readonly polled;
@@ -62,8 +67,10 @@ export class JobPoller {
   /** Resolves when nothing is under way any more; open questions are given up. */
   async stop(): Promise<void> {
     this.stopping.abort();
+    for (const lanes of this.lanes.values()) lanes.clear();
     for (const question of this.open) question.giveUp();
     await this.loop;
+    await this.idle();
     await this.parts.upstreams.close();
   }
 
@@ -80,20 +87,38 @@ export class JobPoller {
     try {
       const jobs = await this.parts.ledger.leaseJobs(JOBS_MAX);
       this.failing = false;
-      const lanes = Array.from({ length: AT_ONCE }, () => this.askInTurn(jobs));
-      await Promise.all(lanes);
+      for (const job of jobs) this.take(job);
     } catch (thrown) {
       if (!this.failing) this.parts.logger.warn({ err: thrown }, 'jobs that are due cannot be looked for');
       this.failing = true;
     }
+    await this.answeredOrSlow();
   }
 
-  /** Each takes the next job that nobody has taken. */
-  private async askInTurn(jobs: Job[]): Promise<void> {
-    for (let job = jobs.shift(); job && !this.stopping.signal.aborted; job = jobs.shift()) {
-      const result = await this.resultOf(job);
-      this.polled.inc({ provider: providerBySlug(job.provider)?.slug ?? 'unknown', result });
-    }
+  private take(job: Job): void {
+    if (this.stopping.signal.aborted) return;
+    const provider = providerBySlug(job.provider)?.slug ?? 'unknown';
+    const lanes =
+      this.lanes.get(provider) ??
+      new JobLanes(async (taken) => this.polled.inc({ provider, result: await this.resultOf(taken) }));
+    this.lanes.set(provider, lanes);
+    if (!lanes.take(job)) this.polled.inc({ provider, result: 'put_off' });
+  }
+
+  /** A provider that is slow holds up no look for others. */
+  private async answeredOrSlow(): Promise<void> {
+    const over = new AbortController();
+    const { signal } = this.stopping;
+    const patience = this.parts.clock.sleep(
+      this.config.patienceMs ?? PATIENCE_MS,
+      AbortSignal.any([signal, over.signal]),
+    );
+    await Promise.race([this.idle(), patience]);
+    over.abort();
+  }
+
+  private async idle(): Promise<void> {
+    await Promise.all([...this.lanes.values()].map((lanes) => lanes.idle()));
   }
 
   /** What was counted of a job stands at its time, whether it could be asked for or not. */

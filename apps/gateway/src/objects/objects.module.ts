@@ -16,7 +16,10 @@ const OBJECTS_POOL = Symbol('objects pool');
 /** Provides StoredObjects, over a pool of its own: answers wait for it, and nothing else may take its connections. */
 @Module({})
 export class ObjectsModule implements OnApplicationShutdown {
-  constructor(@Inject(OBJECTS_POOL) private readonly pool: pg.Pool) {}
+  constructor(
+    @Inject(OBJECTS_POOL) private readonly pool: pg.Pool,
+    @Inject(StoredObjects) private readonly objects: StoredObjects,
+  ) {}
 
   /** @param imports provide the registry's DataSource, whose tables then exist. */
   static from(
@@ -45,6 +48,7 @@ export class ObjectsModule implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.objects.stop();
     await this.pool.end();
   }
 }

@@ -132,13 +132,32 @@ it('the database refuses an object of a tenant by the connection of another one'
 
 describe('what a gateway knows of stored objects', () => {
   let table: MemoryObjectTable;
-  const open = () => {
+  let metrics: Metrics;
+  const open = (its = new Metrics(`spec-${randomUUID()}`), pauses = { least: 1, most: 4 }) => {
     const silent = () => undefined;
     const logger = { debug: silent, info: silent, warn: silent, error: silent, fatal: silent };
-    return new StoredObjects(table, logger, new Metrics(`spec-${randomUUID()}`));
+    return new StoredObjects(table, logger, its, pauses);
   };
+  /** The value of a metric, of all its labels. */
+  async function metric(name: string): Promise<number> {
+    const lines = (await metrics.text())
+      .split('\n')
+      .filter((line) => line.startsWith(`vendo_stored_objects_${name}`));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+  /** Resolves when so many rows are there. */
+  function rows(count: number): Promise<void> {
+    const add = table.add.bind(table);
+    return new Promise((resolve) => {
+      table.add = async (kept) => {
+        await add(kept);
+        if (table.rows.size === count) resolve();
+      };
+    });
+  }
   beforeEach(() => {
     table = new MemoryObjectTable();
+    metrics = new Metrics(`spec-${randomUUID()}`);
   });
 
   it('it asks for once', async () => {
@@ -160,6 +179,65 @@ describe('what a gateway knows of stored objects', () => {
     table.rows.clear();
     expect(await objects.find(first)).toBeNull();
     expect(await objects.find(object({ objectId: 'n-0' }))).not.toBeNull();
+  });
+
+  describe('it could not write', () => {
+    const away = () => Promise.reject(new Error('gone'));
+
+    it('it tries again until it can, and other gateways then know it', async () => {
+      const objects = open(metrics);
+      table.before = away;
+      const kept = [object(), object({ job: JOB })];
+      for (const one of kept) await objects.keep(one);
+      expect([await metric('unwritten_total'), await metric('waiting')]).toEqual([2, 2]);
+      let tries = 0;
+      table.before = () => {
+        tries += 1;
+        return tries < 4 ? away() : Promise.resolve();
+      };
+      await rows(2);
+      for (const one of kept) expect(await open().find(one)).toEqual(one);
+      await objects.stop();
+      expect([await metric('waiting'), await metric('given_up_total')]).toEqual([0, 0]);
+    });
+
+    it('is written as ended where its job has ended meanwhile', async () => {
+      const objects = open(metrics);
+      table.before = away;
+      const kept = object({ job: JOB });
+      await objects.keep(kept);
+      objects.end(kept);
+      table.before = async () => undefined;
+      await rows(1);
+      await objects.stop();
+      expect([...table.rows.values()]).toEqual([{ ...kept, ended: true }]);
+    });
+
+    it('keeps nothing else waiting where it can never be written', async () => {
+      const objects = open(metrics);
+      const [bad, good] = [object(), object()];
+      const add = table.add.bind(table);
+      table.add = async (kept) => (kept.objectId === bad.objectId ? away() : add(kept));
+      table.before = away;
+      for (const one of [bad, good]) await objects.keep(one);
+      table.before = async () => undefined;
+      await rows(1);
+      expect(await open().find(good)).toEqual(good);
+      await objects.stop();
+      expect(await metric('given_up_total')).toBe(1);
+    });
+
+    it.each([
+      ['written', async () => undefined, 2, 0],
+      ['lost', away, 0, 2],
+    ])('is tried once more when the gateway stops, and then %s', async (_, before, written, lost) => {
+      const objects = open(metrics, { least: 60_000, most: 60_000 });
+      table.before = away;
+      for (const one of [object(), object()]) await objects.keep(one);
+      table.before = before;
+      await objects.stop();
+      expect([table.rows.size, await metric('given_up_total')]).toEqual([written, lost]);
+    });
   });
 
   it('ends a job once, and others learn of it', async () => {

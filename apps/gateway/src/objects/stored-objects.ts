@@ -1,5 +1,6 @@
 import { VendoError } from '@vendo/errors';
 import type { Logger, Metrics } from '@vendo/runtime';
+import { LateWrites, type RetryPauses } from './late-writes.js';
 import type { KeptObject, ObjectKey, ObjectTable } from './object-table.js';
 
 /** An answer is held back no longer than this for its row. */
@@ -12,20 +13,26 @@ export class StoredObjects {
   /** In the order in which they were last used. */
   private readonly remembered = new Map<string, KeptObject>();
   private readonly failures;
+  private readonly late: LateWrites;
 
   constructor(
     private readonly table: ObjectTable,
     private readonly logger: Logger,
     metrics: Metrics,
+    pauses?: RetryPauses,
   ) {
+    this.late = new LateWrites(table, (object) => this.isEnded(object), logger, metrics, pauses);
     this.failures = metrics.counter(
       'vendo_stored_objects_unwritten_total',
-      "Objects in the providers' accounts whose row was not written: they cannot be named later",
+      "Objects in the providers' accounts whose row was not written in time: only this gateway knows them until it is",
       ['provider'],
     );
   }
 
-  /** Never rejects, and resolves within half a second: an answer waits for it, and billing fails no answer. */
+  /**
+   * Never rejects, and resolves within half a second: an answer waits for it, and billing fails no answer. What could not
+   * be written is tried again in the background.
+   */
   async keep(object: KeptObject): Promise<void> {
     this.remember(object);
     const timer = Promise.withResolvers<'late'>();
@@ -34,6 +41,7 @@ export class StoredObjects {
       () => null,
       (thrown: unknown) => ({ thrown }),
     );
+    void written.then((failed) => failed && this.late.add(object));
     const failure = await Promise.race([written, timer.promise]).finally(() => clearTimeout(timeout));
     if (failure === null) return;
     this.failures.inc({ provider: object.provider });
@@ -74,6 +82,11 @@ export class StoredObjects {
     this.table.end(key).catch((thrown: unknown) => {
       this.logger.warn({ err: thrown, provider: key.provider }, 'the end of a job was not marked');
     });
+  }
+
+  /** Tries once more what is not written yet. */
+  stop(): Promise<void> {
+    return this.late.stop();
   }
 
   private remember(object: KeptObject): void {

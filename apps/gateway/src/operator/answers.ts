@@ -1,5 +1,5 @@
 import { Meter, MicrosWire, UsageLine, UsageMeasuredV1 } from '@vendo/events';
-import { CreditEntry, OpenHold, ParkedRecord, SpoolState } from '@vendo/ledger-api';
+import { CreditEntry, OpenHold, OverdueJob, ParkedRecord, SpoolState } from '@vendo/ledger-api';
 import { z } from 'zod';
 import { ConnectionStatus, EstimateEvidence } from './requests.js';
 
@@ -78,6 +78,7 @@ export const MarginAnswer = z.strictObject({ margin: MarginView });
 export const RatesAnswer = z.strictObject({ imported: z.int() });
 export const RateMissesAnswer = z.strictObject({ rate_misses: z.array(RateMissView) });
 export const SpoolsAnswer = z.strictObject({ spools: z.array(SpoolState) });
+export const OverdueJobsAnswer = z.strictObject({ overdue_jobs: z.array(OverdueJob) });
 export const ParkedAnswer = z.strictObject({ parked: z.array(ParkedView) });
 export const UsageEventsAnswer = z.strictObject({
   /** `corrected_micros`: what later corrections have changed the cost by. */

@@ -9,6 +9,7 @@ import {
   type GrantCredit,
   LedgerClient,
   type OpenHold,
+  type OverdueJob,
   type ParkedRecord,
   type SetCaps,
   type SpoolState,
@@ -52,6 +53,18 @@ export const SPOOL: SpoolState = {
   expired_micros: 0,
   written_off_at: null,
   written_off_note: null,
+};
+
+export const OVERDUE: OverdueJob = {
+  hold_id: '019b0000-0000-7000-8000-000000000002',
+  tenant_id: '019b0000-0000-7000-8000-000000000003',
+  provider: 'assemblyai',
+  model: 'best',
+  upstream_id: 'tr-1',
+  hold_micros: 200_000,
+  started_at: AT,
+  expired_at: '2026-01-03T03:04:05.678Z',
+  abandoned_at: null,
 };
 
 export const PARKED: ParkedRecord = {
@@ -112,6 +125,10 @@ export class LedgerFake {
 
   async parked() {
     return [PARKED];
+  }
+
+  async overdueJobs() {
+    return [OVERDUE];
   }
 
   async writeOff({ spool_id, note }: WriteOff): Promise<SpoolState> {

@@ -6,6 +6,7 @@ import { Documented, DocumentedApi } from '../openapi/documented.js';
 import { AdminGuard } from './admin.guard.js';
 import {
   EstimatesAnswer,
+  OverdueJobsAnswer,
   ParkedAnswer,
   RateMissesAnswer,
   SpoolsAnswer,
@@ -83,6 +84,18 @@ export class ReportsController {
   @Get('spools')
   async spools() {
     return { spools: await this.ledger.spools() };
+  }
+
+  @Documented({
+    summary: 'Jobs whose hold has expired and whose report has not come, newest first, at most 1,000.',
+    description:
+      'The provider may bill them. The gateway asks for a report for 7 days; one that comes, also later by a poll of the client, is charged late. Those that were given up are listed for another 30 days.',
+    answer: { status: 200, body: OverdueJobsAnswer },
+    refuses: ['billing_unavailable'],
+  })
+  @Get('overdue-jobs')
+  async overdueJobs() {
+    return { overdue_jobs: await this.ledger.overdueJobs() };
   }
 
   /** Records that the ledger or a projection has set aside; `by` names which. */

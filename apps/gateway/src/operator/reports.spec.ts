@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { UsageMeasuredV1 } from '@vendo/events';
 import { insertUsageEvents, park } from '@vendo/read-models';
-import { openHold, operatorStand, PARKED, SPOOL } from './operator-stand.contract.js';
+import { OVERDUE, openHold, operatorStand, PARKED, SPOOL } from './operator-stand.contract.js';
 
 const { call, newTenant, withClient } = operatorStand();
 
@@ -233,6 +233,7 @@ describe('what the operator looks at', () => {
       body: { holds: [openHold(tenant)] },
     });
     expect(await call('GET', '/spools')).toEqual({ status: 200, body: { spools: [SPOOL] } });
+    expect(await call('GET', '/overdue-jobs')).toEqual({ status: 200, body: { overdue_jobs: [OVERDUE] } });
     expect((await call('GET', '/rate-misses')).body).toEqual({ rate_misses: [] });
   });
 

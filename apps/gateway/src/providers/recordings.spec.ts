@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { linesOf } from '../../../../test/conformance/recording.js';
 import type { MeteredRequest, Provider } from './provider.js';
 import { feedStream, readFormRequest, readRequest, reported } from './read-answer.contract.js';
 import { PROVIDERS, providerBySlug } from './registry.js';
@@ -96,36 +97,6 @@ function requestOf(provider: Provider, one: Recording): MeteredRequest | Promise
   });
 }
 
-/** `expected_billable` in our meters: audio, which it counts inside input and output, is a meter of its own. */
-function expectedLines(billable: Record<string, unknown>): Record<string, number> {
-  const of = (name: string): number => Number(billable[name] ?? 0);
-  const others = (billable.other_models ?? []) as { model: string; input: number; output: number }[];
-  const tools = (billable.tool_calls ?? {}) as Record<string, number>;
-  const lines: Record<string, number> = {
-    input_tokens: of('input') - of('of_which_audio_input'),
-    cache_read_tokens: of('cache_read'),
-    cache_write_tokens: of('cache_write') + of('cache_write_5m'),
-    cache_write_1h_tokens: of('cache_write_1h'),
-    output_tokens: of('output') - of('of_which_audio_output'),
-    audio_input_tokens: of('of_which_audio_input'),
-    audio_output_tokens: of('of_which_audio_output'),
-    web_searches: of('web_search') + (tools.web_search_calls_action_search ?? 0),
-    file_searches: tools.file_search_calls ?? 0,
-    characters: of('characters'),
-    audio_seconds: of('seconds'),
-    images: of('images'),
-    usd: of('cost_usd'),
-    'composio.action_call': of('calls'),
-    ...Object.fromEntries(
-      others.flatMap(({ model, input, output }) => [
-        [`input_tokens@${model}`, input],
-        [`output_tokens@${model}`, output],
-      ]),
-    ),
-  };
-  return withoutZeros(lines);
-}
-
 function withoutZeros(lines: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(lines).filter(([, count]) => count !== 0));
 }
@@ -159,10 +130,10 @@ if (real.length === 0)
       // What nobody reports is estimated by its time where it has one, and else not charged.
       const { audio_seconds: _seconds, ...unsaid } = lines;
       if ('needs_estimate' in billable) {
-        expect(unsaid).toEqual(expectedLines(billable));
+        expect(unsaid).toEqual(linesOf(billable));
         expect(state).not.toBe('final');
       } else {
-        expect(lines).toEqual(estimate === null ? expectedLines(billable) : { audio_seconds: estimate });
+        expect(lines).toEqual(estimate === null ? linesOf(billable) : { audio_seconds: estimate });
         expect(state).toBe(estimate !== null ? 'partial' : 'billed' in billable ? 'none' : 'final');
       }
       if (one.response_model) expect(model).toBe(one.response_model);
@@ -181,7 +152,7 @@ if (real.length === 0)
         meter,
         Number(quantity.toDecimal()),
       ]);
-      expect(Object.fromEntries(lines)).toEqual(expectedLines(one.expected_billable ?? {}));
+      expect(Object.fromEntries(lines)).toEqual(linesOf(one.expected_billable ?? {}));
       expect(report.reading.state).toBe('final');
     });
 

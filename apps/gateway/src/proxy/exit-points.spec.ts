@@ -1,140 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  describeExitPoints,
-  expectEnd,
-  priceEverything,
-  type Scene,
-  Standing,
-} from './memory.exit-points.contract.js';
-import { chunk, DONE, MESSAGE, sse } from './memory.proxy-answers.js';
-import { CHAT, send } from './memory.proxy-client.js';
+import { PROVIDERS } from '../providers/registry.js';
+import { SCENES } from './exit-scenes/memory.anthropic.contract.js';
+import { type Scenes, scenesOf } from './exit-scenes/memory.scene.contract.js';
+import { describeExitPoints, expectEnd, priceEverything, Standing } from './memory.exit-points.contract.js';
+import { send } from './memory.proxy-client.js';
 import { ProxyWorld } from './memory.proxy-world.js';
 
-const PROMPT = 'Tell me (all) of it';
-const SAY = { ...CHAT, messages: [{ role: 'user', content: PROMPT }] };
-const delta = (content: string): string => chunk({ choices: [{ index: 0, delta: { content } }] });
-const say = (text: string): string =>
-  sse('content_block_delta', { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } });
-const part = (text: string): string =>
-  sse('response.output_text.delta', { type: 'response.output_text.delta', delta: text });
-const USAGE = { input_tokens: 70, output_tokens: 30 };
+const BILLING = PROVIDERS.filter(({ routes }) => routes.some((route) => route.class === 'metered'));
+const OF_ALL = await Promise.all(BILLING.map(async ({ slug }) => prefixed(slug, await scenesOf(slug))));
 
-/** The prompt is `Tell`, `me`, `(all`, `)`, `of`, `it`. */
-const SCENES: Record<string, Scene> = {
-  'a streamed chat': {
-    request: { body: JSON.stringify({ ...SAY, stream: true, stream_options: { include_usage: true } }) },
-    type: 'text/event-stream',
-    parts: [
-      delta('One'),
-      delta(' two three') + delta(' four'),
-      chunk({ choices: [], usage: { prompt_tokens: 70, completion_tokens: 30 } }),
-      DONE,
-    ],
-    counted: [
-      { input_tokens: 6 },
-      { input_tokens: 6, output_tokens: 1 },
-      { input_tokens: 6, output_tokens: 4 },
-    ],
-    reported: { input_tokens: 70, output_tokens: 30 },
-  },
-  'a streamed response': {
-    request: {
-      path: '/proxy/openai/v1/responses',
-      body: JSON.stringify({ model: 'gpt-4o-mini', stream: true, input: PROMPT }),
-    },
-    type: 'text/event-stream',
-    parts: [
-      sse('response.created', { response: { id: 'resp_1', model: 'gpt-4o-mini' } }),
-      part('One') + part(' two three') + part('!'),
-      sse('response.completed', { response: { id: 'resp_1', model: 'gpt-4o-mini', usage: USAGE } }),
-      '',
-    ],
-    counted: [{ input_tokens: 6 }, { input_tokens: 6 }, { input_tokens: 6, output_tokens: 4 }],
-    reported: { input_tokens: 70, output_tokens: 30 },
-    endsWithReport: true,
-  },
-  'a streamed message': {
-    request: {
-      ...MESSAGE,
-      body: JSON.stringify({ ...JSON.parse(MESSAGE.body), messages: SAY.messages }),
-    },
-    type: 'text/event-stream',
-    parts: [
-      sse('message_start', {
-        type: 'message_start',
-        message: { id: 'msg_1', model: 'claude-sonnet-4-5', usage: { input_tokens: 70, output_tokens: 1 } },
-      }),
-      say('One two') + say(' three.'),
-      sse('message_delta', { type: 'message_delta', delta: {}, usage: { output_tokens: 30 } }),
-      sse('message_stop', { type: 'message_stop' }),
-    ],
-    counted: [
-      { input_tokens: 6 },
-      { input_tokens: 70, output_tokens: 1 },
-      { input_tokens: 70, output_tokens: 4 },
-    ],
-    reported: { input_tokens: 70, output_tokens: 30 },
-  },
-  'a chat in JSON': {
-    request: { body: JSON.stringify(SAY) },
-    type: 'application/json',
-    parts: [
-      '{"id":"c","model":"gpt-4o-mini","choices":[{"message":{"content":"One',
-      ' two three"}}],',
-      '"usage":{"prompt_tokens":70,"completion_tokens":30}}',
-      '',
-    ],
-    counted: [
-      { input_tokens: 6 },
-      { input_tokens: 6, output_tokens: 1 },
-      { input_tokens: 6, output_tokens: 3 },
-    ],
-    reported: { input_tokens: 70, output_tokens: 30 },
-    endsWithReport: true,
-  },
-  'a response in JSON': {
-    request: {
-      path: '/proxy/openai/v1/responses',
-      body: JSON.stringify({ model: 'gpt-4o-mini', input: PROMPT }),
-    },
-    type: 'application/json',
-    parts: [
-      '{"id":"r","model":"gpt-4o-mini","output":[{"content":[{"type":"output_text","text":"One',
-      ' two three"}]}],',
-      `"usage":${JSON.stringify(USAGE)}}`,
-      '',
-    ],
-    counted: [
-      { input_tokens: 6 },
-      { input_tokens: 6, output_tokens: 1 },
-      { input_tokens: 6, output_tokens: 3 },
-    ],
-    reported: { input_tokens: 70, output_tokens: 30 },
-    endsWithReport: true,
-  },
-  'a message in JSON': {
-    request: {
-      ...MESSAGE,
-      body: JSON.stringify({ ...JSON.parse(MESSAGE.body), stream: false, messages: SAY.messages }),
-    },
-    type: 'application/json',
-    parts: [
-      '{"id":"m","model":"claude-sonnet-4-5","content":[{"type":"text","text":"One',
-      ' two three"}],',
-      `"usage":${JSON.stringify(USAGE)}}`,
-      '',
-    ],
-    counted: [
-      { input_tokens: 6 },
-      { input_tokens: 6, output_tokens: 1 },
-      { input_tokens: 6, output_tokens: 3 },
-    ],
-    reported: { input_tokens: 70, output_tokens: 30 },
-    endsWithReport: true,
-  },
-};
+function prefixed(slug: string, scenes: Scenes): Scenes {
+  return Object.fromEntries(Object.entries(scenes).map(([name, scene]) => [`${slug}: ${name}`, scene]));
+}
 
-describeExitPoints(SCENES);
+describeExitPoints(Object.assign({}, ...OF_ALL));
 
 describe('clients that have left', () => {
   let world: ProxyWorld;
@@ -144,7 +23,7 @@ describe('clients that have left', () => {
   });
   afterEach(() => world.close());
 
-  const scene = SCENES['a streamed message'] as Scene;
+  const scene = SCENES['a streamed message'];
 
   it('are drained at most so many at a time: the oldest is cut and counted', async () => {
     world.drains = { total: 9, perTenant: 2 };

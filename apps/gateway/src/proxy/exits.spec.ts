@@ -170,6 +170,15 @@ describe('a call that completes', () => {
     await expectEnd({ outcome: 'completed', cost: 0, evidence: 'estimated' });
   });
 
+  it('whose type says that it is bytes is not read, whatever they are, and that is told', async () => {
+    world.answer = json(200, CHAT_JSON, { 'content-type': 'application/octet-stream' });
+    expect((await send(world).got)?.body.toString()).toBe(CHAT_JSON);
+    await expectEnd({ outcome: 'completed', cost: 0, evidence: 'estimated' });
+    expect(await world.metricsText()).toMatch(
+      /vendo_proxy_unreported_total\{[^}]*provider="openai"[^}]*\} 1/,
+    );
+  });
+
   it('streamed to its end without a usage report is charged what has passed', async () => {
     // (1 * 0.15 + 1 * 0.6) * 1.2, rounded
     world.answer = (...exchange) => stream(TEXT + DONE)(...exchange).end();

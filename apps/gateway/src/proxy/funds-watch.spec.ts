@@ -1,6 +1,18 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { json } from './memory.proxy-answers.js';
+import { priceEverything } from './memory.exit-points.contract.js';
+import {
+  CHAT_JSON,
+  chunk,
+  json,
+  MESSAGE,
+  MESSAGE_START,
+  STREAM,
+  sse,
+  stream,
+  TEXT,
+  USAGE_CHUNK,
+} from './memory.proxy-answers.js';
 import { type Sent, send } from './memory.proxy-client.js';
 import { KEY, ProxyWorld } from './memory.proxy-world.js';
 
@@ -93,7 +105,7 @@ describe('an account of the operator that is out of money', () => {
 
   it.each([
     ['a rate limit', 429, '{"error":{"code":"rate_limit_exceeded"}}'],
-    ['an answer', 200, NO_QUOTA],
+    ['an answer', 200, CHAT_JSON.replace('hello', 'insufficient_quota')],
     ['one that is no JSON', 429, `x${NO_QUOTA}`],
     ['one that is too long', 429, `${NO_QUOTA}${' '.repeat(66_000)}`],
     ['none', 429, ''],
@@ -102,6 +114,73 @@ describe('an account of the operator that is out of money', () => {
     expect((await call())?.body.toString()).toBe(body);
     expect(alerts()).toEqual([]);
     expect(await counted()).toEqual([]);
+  });
+
+  const responses = { path: '/proxy/openai/v1/responses', body: '{"model":"gpt-4o-mini","input":"hi"}' };
+  const messages = { ...MESSAGE, headers: { 'x-api-key': KEY } };
+  const costed = (path: string) => ({ path, body: '{"model":"m","messages":[]}' });
+  const NO_FUNDS = { code: 'insufficient_quota', message: 'no' };
+  const whole =
+    (body: object): ReturnType<typeof stream> =>
+    (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).write(JSON.stringify(body));
+      return response;
+    };
+  it.each<[what: string, provider: string, sent: Sent, answer: ReturnType<typeof stream>]>([
+    ['a chunk', 'openai', STREAM, stream(TEXT, chunk({ error: NO_FUNDS }))],
+    [
+      'the event that ends a response',
+      'openai',
+      { ...responses, body: '{"model":"gpt-4o-mini","input":"hi","stream":true}' },
+      stream(sse('response.failed', { type: 'response.failed', response: { error: NO_FUNDS } })),
+    ],
+    [
+      'an event that is the error',
+      'openai',
+      { ...responses, body: '{"model":"gpt-4o-mini","input":"hi","stream":true}' },
+      stream(sse('error', { type: 'error', ...NO_FUNDS })),
+    ],
+    [
+      'the event that ends a response of OpenRouter',
+      'openrouter',
+      { path: '/proxy/openrouter/v1/responses', body: '{"model":"m","input":"hi","stream":true}' },
+      stream(sse('response.failed', { type: 'response.failed', response: { error: { code: 402 } } })),
+    ],
+    ['JSON', 'openai', responses, whole({ status: 'failed', error: NO_FUNDS })],
+    [
+      'an event of Anthropic',
+      'anthropic',
+      messages,
+      stream(MESSAGE_START, sse('error', { type: 'error', error: { type: 'billing_error' } })),
+    ],
+    [
+      'the status of an error',
+      'openrouter',
+      costed('/proxy/openrouter/v1/chat/completions'),
+      whole({ choices: [{ error: { code: 402 } }] }),
+    ],
+  ])('is told where %s of a 200 says it', async (_, provider, sent, answer) => {
+    priceEverything(world);
+    world.answer = (request, response) => void answer(request, response).end();
+    expect((await call(sent))?.status).toBe(200);
+    expect(alerts()).toEqual([{ alert: 'pool_account_exhausted', provider, status: 200 }]);
+    expect(await counted()).toEqual([expect.stringMatching(/ 1$/)]);
+    world.connection = { ...world.connection, profile: 'byok_static' };
+    world.clock.skippedMs += 60_001;
+    await call(sent);
+    expect(alerts()).toHaveLength(1);
+  });
+
+  it('is not seen in another error of a 200, nor in what a model says', async () => {
+    world.answer = (request, response) =>
+      void stream(
+        chunk({ choices: [{ delta: { content: NO_QUOTA } }] }),
+        chunk({ error: { code: 'server_error', message: NO_QUOTA } }),
+        USAGE_CHUNK,
+      )(request, response).end();
+    await call(STREAM);
+    expect(world.ends()[0]?.data.outcome).toBe('upstream_error');
+    expect(alerts()).toEqual([]);
   });
 
   it('is told of an account that is shared by parts, and never of one that is the tenant’s own', async () => {

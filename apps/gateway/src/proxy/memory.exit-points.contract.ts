@@ -4,34 +4,9 @@ import { METERS } from '@vendo/events';
 import { Rational } from '@vendo/money';
 import { RateBook } from '@vendo/pricing';
 import { PROVIDERS } from '../providers/registry.js';
-import { type Got, type Sent, send } from './memory.proxy-client.js';
+import type { JobBegun, Lines, Owed, Scene, Scenes } from './exit-scenes/memory.scene.contract.js';
+import { type Got, send } from './memory.proxy-client.js';
 import { ProxyWorld } from './memory.proxy-world.js';
-
-/** What is billed: quantities by meter, as the lines of an event say them. */
-export type Lines = Readonly<Record<string, string | number>>;
-
-/** The parts of an answer between which a call can end, and what is charged for what has come. */
-export interface Scene {
-  request: Sent;
-  type: string;
-  headers?: http.OutgoingHttpHeaders;
-  /** The first part, the middle, the usage report, what follows it. Empty: this answer has no such part. */
-  parts: readonly [string, string, string, string];
-  /** Lower bounds after the headers, the first part and the middle. */
-  counted: readonly [Lines, Lines, Lines];
-  /** What the report says. */
-  reported: Lines;
-  /** Micros, where the provider names the cost; else every unit costs 12. */
-  cost?: number;
-  /** The usage report ends the answer for the client too. */
-  endsWithReport?: true;
-  /** The report is known with the head: nothing is counted, and nothing is read on for it. */
-  atHead?: true;
-  /** How the cost of the whole answer is known; without a client `exact` is `drained`. */
-  whole?: 'estimated' | 'header';
-  /** Another report may come behind it, so that only the end of the answer makes it exact. */
-  openEnded?: true;
-}
 
 /** $10 for a million units of anything, and 20 % margin; a dollar for one. */
 const MICROS_PER_UNIT = 12;
@@ -88,7 +63,7 @@ export class Standing {
     const sent = this.sent();
     if (sent !== '') response.write(sent);
     await this.headers.promise;
-    while (this.received < Buffer.byteLength(sent))
+    while (!this.scene.isOwn && this.received < Buffer.byteLength(sent))
       await new Promise<void>((resolve) => this.progress.add(resolve));
     return this;
   }
@@ -107,7 +82,7 @@ export class Standing {
   async expectTorn(): Promise<void> {
     const got = await this.got;
     expect(got).toMatchObject({ status: 200, broken: true });
-    expect(got?.body.toString()).toBe(this.sent());
+    expect(got?.body.toString()).toBe(this.scene.isOwn ? '' : this.sent());
   }
 
   private sent(): string {
@@ -146,38 +121,71 @@ interface Expected {
   cost: number;
 }
 
-function expectedOf(scene: Scene, lines: Lines, outcome: string, evidence: string): Expected {
-  const units = Object.values(lines).reduce<number>((sum, quantity) => sum + Number(quantity), 0);
-  const cost = lines === scene.reported ? scene.cost : undefined;
-  return { outcome, evidence, lines, cost: cost ?? Math.round(units * MICROS_PER_UNIT) };
+/** How a hold ends that a job goes on with. */
+interface ExpectedJob extends JobBegun {
+  outcome: string;
+}
+
+type ExpectedEnd = Expected | ExpectedJob;
+
+function expectedOf(scene: Scene, owed: Owed, outcome: string, evidence: string): ExpectedEnd {
+  if (isJob(owed)) return { ...owed, outcome };
+  const units = Object.values(owed).reduce<number>((sum, quantity) => sum + Number(quantity), 0);
+  const cost = owed === scene.reported ? scene.cost : undefined;
+  return { outcome, evidence, lines: owed, cost: cost ?? Math.round(units * MICROS_PER_UNIT) };
+}
+
+function isJob(owed: Owed | ExpectedEnd): owed is JobBegun {
+  return 'job' in owed && typeof owed.job === 'object';
 }
 
 /** The one end of one hold: its frames, what it says, what it counts and what it costs. Null: nothing was measured. */
-export async function expectEnd(world: ProxyWorld, expected: Expected | null, nth = 0): Promise<void> {
+export async function expectEnd(world: ProxyWorld, expected: ExpectedEnd | null, nth = 0): Promise<void> {
   // The call may still be on its way to its hold.
   const id = () => world.reserved[nth]?.hold_id;
   const ends = () => world.ends().filter(({ data }) => data.hold_id === id());
-  await world.until(() => ends().length > 0, 'the end of the hold');
+  const jobs = () => jobsOf(world).filter(({ hold_id }) => hold_id === id());
+  await world.until(() => ends().length + jobs().length > 0, 'the end of the hold, or its job');
   await world.until(() => world.openCalls() === 0, 'the end of all calls');
   const [usage, ...more] = world.usages().filter(({ data }) => data.id === id());
   expect(more).toEqual([]);
-  if (expected === null) {
+  if (expected === null || isJob(expected)) {
     expect(usage).toBeUndefined();
-    expect(ends().map(({ data }) => data)).toMatchObject([{ outcome: 'upstream_died', cost_micros: 0 }]);
+    const died = { outcome: 'upstream_died', cost_micros: 0 };
+    expect(ends().map(({ data }) => data)).toMatchObject(expected === null ? [died] : []);
+    const begun = jobs().map(({ outcome, counted }) => ({ outcome, job: counted && linesOf(counted) }));
+    expect(begun).toEqual(
+      expected === null ? [] : [{ ...expected, job: expected.job && texts(expected.job) }],
+    );
     return;
   }
   const { outcome, evidence, lines, cost } = expected;
-  const measured = usage?.data.lines.map(({ meter, quantity }) => [meter, quantity]) ?? [];
-  expect({ ...usage?.data, lines: Object.fromEntries(measured) }).toMatchObject({ outcome, evidence });
-  expect(Object.fromEntries(measured)).toEqual(
-    Object.fromEntries(Object.entries(lines).map(([meter, quantity]) => [meter, String(quantity)])),
-  );
+  expect(jobs()).toEqual([]);
+  const measured = linesOf({ quantities: usage?.data.lines ?? [] });
+  expect({ ...usage?.data, lines: measured }).toMatchObject({ outcome, evidence });
+  expect(measured).toEqual(texts(lines));
   expect(usage?.data.cost_micros).toBe(cost);
   expect(ends().map(({ data }) => data)).toMatchObject([{ outcome, cost_micros: cost }]);
 }
 
+function jobsOf(world: ProxyWorld) {
+  return world.spooled.flatMap((event) => (event.type === 'JobStarted.v1' ? [event.data] : []));
+}
+
+/** Lines of one meter, such as calls of several tools, are summed: their quantities are whole then. */
+function linesOf({ quantities }: { quantities: readonly { meter: string; quantity: string }[] }): Lines {
+  const sums: Record<string, string> = {};
+  for (const { meter, quantity } of quantities)
+    sums[meter] = sums[meter] === undefined ? quantity : String(Number(sums[meter]) + Number(quantity));
+  return sums;
+}
+
+function texts(lines: Lines): Lines {
+  return Object.fromEntries(Object.entries(lines).map(([meter, quantity]) => [meter, String(quantity)]));
+}
+
 /** Of an answer that nobody reads on: before its headers nothing is charged, then what has passed, then what was reported. */
-function cutOff(outcome: string, { scene, come }: Standing): Expected | null {
+function cutOff(outcome: string, { scene, come }: Standing): ExpectedEnd | null {
   if (come === BEFORE_HEADERS) return null;
   if (scene.atHead) return expectedOf(scene, scene.reported, outcome, 'header');
   const counted = scene.counted[come as 0 | 1 | 2];
@@ -186,7 +194,7 @@ function cutOff(outcome: string, { scene, come }: Standing): Expected | null {
 }
 
 /** The disconnect matrix: each scene at each point, with the client gone, the provider dead and the gateway stopped. */
-export function describeExitPoints(scenes: Readonly<Record<string, Scene>>): void {
+export function describeExitPoints(scenes: Scenes): void {
   const cells = Object.entries(scenes).flatMap(([name, scene]) =>
     POINTS.filter(([, come]) => !(come === 3 && scene.endsWithReport)).map(
       ([point, come]) => [name, point, scene, come] as const,

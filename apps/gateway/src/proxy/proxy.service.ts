@@ -314,6 +314,7 @@ export class ProxyService {
     if (!Buffer.isBuffer(body) && body.length !== null) headers['content-length'] = String(body.length);
     const outgoing = { path, headers };
     provider.authorize(outgoing, secret);
+    if (isShared && metering) this.funds.listen(provider, metering.meter);
     const relay = new Relay(call, exchange, metering, {
       secret,
       bounds: this.config.bounds,

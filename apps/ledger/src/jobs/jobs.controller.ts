@@ -7,6 +7,9 @@ import { InternalGuard } from '../internal.guard.js';
 import { OPERATOR_POOL } from '../operator/operator-pool.js';
 import { parseRequest } from '../parse-request.js';
 
+/** Every lease forgets so many of those that ended long ago: more than can begin meanwhile. */
+const FORGOTTEN_AT_ONCE = 1_000;
+
 /**
  * Jobs whose end nobody has reported yet, for gateways that ask for it at the provider. The rows are written with the
  * batch that read of the job (writer/); who leases one has it until it is due again. Any ledger may be asked.
@@ -25,6 +28,7 @@ export class JobsController {
     const { limit } = parseRequest(LeaseJobs, body);
     try {
       await this.abandon();
+      await this.pool.query('select ledger.forget_jobs($1)', [FORGOTTEN_AT_ONCE]);
       const { rows } = await this.pool.query('select ledger.lease_jobs($1) as job', [limit]);
       return { jobs: rows.flatMap(({ job }) => this.read(job)) };
     } catch (thrown) {

@@ -8,6 +8,7 @@ import { audit } from '../audit.js';
 import { PostgresJournal } from '../journal/postgres.journal.js';
 import { PostgresLeases } from '../journal/postgres.leases.js';
 import { ParkedRecords } from '../operator/parked-records.js';
+import { OverdueJobsHandler } from '../operator/queries.js';
 import { WaitingCorrections } from '../settlement/waiting-corrections.js';
 import {
   grant,
@@ -270,6 +271,75 @@ describe('the lease of a job', () => {
     await tell(told);
     await aged(20);
     expect((await jobs().lease({ limit: 1 })).jobs).toEqual([told.data]);
+  });
+});
+
+describe('a job of long ago', () => {
+  const endedAgo = (days: number) =>
+    pool.query(
+      'update ledger.jobs set ended_at = clock_timestamp() - make_interval(days => $2) where hold_id = $1',
+      [holdId, days],
+    );
+  const isKept = async () =>
+    (await pool.query('select from ledger.jobs where hold_id = $1', [holdId])).rowCount === 1;
+
+  it('is forgotten 30 days after its end, and told again it changes nothing', async () => {
+    await tell(started());
+    await tell(settled(tenant, holdId, 30n));
+    await endedAgo(29);
+    await leased();
+    expect(await isKept()).toBe(true);
+    await endedAgo(31);
+    await leased();
+    expect(await isKept()).toBe(false);
+    await tell(started());
+    expect(await dueIn()).toBeNull();
+    expect(await balance()).toBe(970);
+  });
+
+  it('is not forgotten while its report may come, however old it is', async () => {
+    await tell(started());
+    await aged(6 * 86_400);
+    await leased();
+    expect(await isKept()).toBe(true);
+  });
+});
+
+describe('the list of overdue jobs', () => {
+  const overdue = () => new OverdueJobsHandler(pool).execute();
+
+  it('has those whose hold has expired without a report, given up ones too, until one comes', async () => {
+    await tell(started());
+    expect(await overdue()).toEqual([]);
+    await pool.query('update ledger.jobs set ttl_ms = 1 where hold_id = $1', [holdId]);
+    await restart();
+    await test.writer.submit({ type: 'expire', tenantId: tenant, holdId, reason: 'max_age' });
+    const instant: unknown = expect.stringMatching(/^20.*Z$/);
+    const row = {
+      hold_id: holdId,
+      tenant_id: tenant,
+      provider: 'transcriber',
+      model: 'best',
+      upstream_id: `transcript-${holdId}`,
+      hold_micros: 100,
+      started_at: instant,
+      expired_at: instant,
+      abandoned_at: null,
+    };
+    expect(await overdue()).toEqual([row]);
+    await aged(8 * 86_400);
+    await leased();
+    expect(await overdue()).toEqual([{ ...row, abandoned_at: instant }]);
+    await tell(settled(tenant, holdId, 30n));
+    expect(await overdue()).toEqual([]);
+  });
+
+  it('has none that has failed after its hold had expired', async () => {
+    await test.writer.submit({ type: 'expire', tenantId: tenant, holdId, reason: 'spool_silent' });
+    await tell(started());
+    expect((await overdue()).map(({ hold_id }) => hold_id)).toEqual([holdId]);
+    await tell(settled(tenant, holdId, 0n));
+    expect(await overdue()).toEqual([]);
   });
 });
 

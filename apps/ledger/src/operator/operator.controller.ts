@@ -6,6 +6,7 @@ import {
   type CreditEntry,
   GrantCredit,
   type OpenHold,
+  type OverdueJob,
   type ParkedRecord,
   SetCaps,
   type SpoolState,
@@ -15,7 +16,7 @@ import { z } from 'zod';
 import { InternalGuard } from '../internal.guard.js';
 import { parseRequest } from '../parse-request.js';
 import { GrantCreditCommand, SetCapsCommand } from './commands.js';
-import { OpenHoldsQuery, ParkedQuery, SpoolsQuery } from './queries.js';
+import { OpenHoldsQuery, OverdueJobsQuery, ParkedQuery, SpoolsQuery } from './queries.js';
 import { ReplayCommand } from './replay.js';
 import { WriteOffCommand } from './write-off.js';
 
@@ -64,6 +65,11 @@ export class OperatorController {
   @Get('parked')
   async parked(): Promise<{ parked: ParkedRecord[] }> {
     return { parked: await this.read(new ParkedQuery()) };
+  }
+
+  @Get('jobs/overdue')
+  async overdueJobs(): Promise<{ jobs: OverdueJob[] }> {
+    return { jobs: await this.read(new OverdueJobsQuery()) };
   }
 
   private read<Result>(query: Query<Result>): Promise<Result> {

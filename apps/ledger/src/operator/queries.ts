@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import type { OpenHold, ParkedRecord, SpoolState } from '@vendo/ledger-api';
+import type { OpenHold, OverdueJob, ParkedRecord, SpoolState } from '@vendo/ledger-api';
 import type pg from 'pg';
 import { OPERATOR_POOL } from './operator-pool.js';
 import { parkedId } from './parked-records.js';
@@ -14,6 +14,7 @@ export class OpenHoldsQuery extends Query<OpenHold[]> {
 }
 export class SpoolsQuery extends Query<SpoolState[]> {}
 export class ParkedQuery extends Query<ParkedRecord[]> {}
+export class OverdueJobsQuery extends Query<OverdueJob[]> {}
 
 /** A tenant's open holds, oldest first, at most 1,000. */
 @QueryHandler(OpenHoldsQuery)
@@ -118,6 +119,39 @@ export class ParkedHandler implements IQueryHandler<ParkedQuery> {
       id: parkedId(id),
       offset: off,
       parked_at: parked_at.toISOString(),
+    }));
+  }
+}
+
+/** Jobs whose hold has expired and whose report has not come, the newest first, at most 1,000. */
+@QueryHandler(OverdueJobsQuery)
+export class OverdueJobsHandler implements IQueryHandler<OverdueJobsQuery> {
+  constructor(@Inject(OPERATOR_POOL) private readonly pool: pg.Pool) {}
+
+  async execute(): Promise<OverdueJob[]> {
+    const { rows } = await this.pool.query<{
+      hold_id: string;
+      tenant_id: string;
+      job: { provider: string; model: string; upstream_id: string; hold_micros: number };
+      started_at: Date;
+      expired_at: Date;
+      abandoned_at: Date | null;
+    }>(
+      `select j.hold_id, j.tenant_id, j.job, j.started_at, x.at as expired_at, j.abandoned_at
+       from ledger.jobs j join ledger.journal x on x.hold_id = j.hold_id and x.kind = 'expired'
+       where (j.ended_at is null or j.abandoned_at is not null)
+         and not exists (select from ledger.journal l where l.hold_id = j.hold_id and l.kind = 'late')
+       order by j.started_at desc limit ${ROWS_MAX}`,
+    );
+    return rows.map(({ job, started_at, expired_at, abandoned_at, ...row }) => ({
+      ...row,
+      provider: job.provider,
+      model: job.model,
+      upstream_id: job.upstream_id,
+      hold_micros: job.hold_micros,
+      started_at: started_at.toISOString(),
+      expired_at: expired_at.toISOString(),
+      abandoned_at: abandoned_at?.toISOString() ?? null,
     }));
   }
 }
