@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { packagesInFewFiles } from './libs/testing/packages-in-few-files.mjs';
 
 const swc = JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8'));
 delete swc.module;
@@ -28,7 +29,10 @@ export default {
   // and one file more than there are cores computes meanwhile.
   maxWorkers: Math.ceil(availableParallelism() * 1.5),
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+  // Split among files, packages do not see to it in time.
+  setupFiles: ['reflect-metadata'],
   moduleNameMapper: {
+    ...(await packagesInFewFiles()),
     '^@vendo/([a-z-]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
