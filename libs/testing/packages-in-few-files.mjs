@@ -27,12 +27,12 @@ const require = bundledRequire(import.meta.url), __filename = import.meta.filena
 
 /**
  * What Jest's `moduleNameMapper` needs to load these packages from a few files: it loads every module anew for each spec,
- * and as they come they have 2,000. Made once per package-lock.json, under `node_modules/.cache`.
+ * and as they come they have 2,000. Made once per package-lock.json, under `var/`.
  */
 export async function packagesInFewFiles() {
   const made = [await readFile(path.join(ROOT, 'package-lock.json')), await readFile(import.meta.filename)];
   const version = createHash('sha256').update(Buffer.concat(made)).digest('hex').slice(0, 12);
-  const folder = path.join(ROOT, 'node_modules', '.cache', 'vendo-packages', version);
+  const folder = path.join(ROOT, 'var', 'packages', version);
   if (!existsSync(folder)) await make(folder);
   return Object.fromEntries(PACKAGES.map((name) => [`^${name}$`, path.join(folder, `${name}.mjs`)]));
 }

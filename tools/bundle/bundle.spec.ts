@@ -13,7 +13,8 @@ describe.each(['gateway', 'ledger', 'projector', 'sandbox', 'standalone'])('the 
   function sourcesOf(modules: RegExp): (readonly [module: string, source: string | undefined])[] {
     return lines.flatMap((line, at) => {
       const module = modules.exec(line)?.[1];
-      if (module === undefined || !/^(?:async )?(?:function|class) [a-z]/i.test(lines[at + 1] ?? '')) return [];
+      if (module === undefined || !/^(?:async )?(?:function|class) [a-z]/i.test(lines[at + 1] ?? ''))
+        return [];
       const entry = map.findEntry(at + 1, 0);
       return [[module, 'originalSource' in entry ? entry.originalSource : undefined] as const];
     });
