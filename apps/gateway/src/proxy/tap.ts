@@ -2,6 +2,7 @@ import type { Transform } from 'node:stream';
 import type { UsageMeter } from '../providers/provider.js';
 import { BodyReader } from './body-reader.js';
 import { type Coding, codingOf } from './decoding.js';
+import { KeptBytes } from './kept-bytes.js';
 import { SseReader } from './sse-reader.js';
 
 /** Where an answer goes behind the tap. */
@@ -109,7 +110,9 @@ class DroppingTap implements Tap {
   }
 
   push(chunk: Buffer): void {
-    this.pass(this.reader.feed(chunk));
+    const kept = new KeptBytes();
+    this.reader.feed(chunk, kept);
+    this.pass(kept);
   }
 
   giveUp(): void {
@@ -117,13 +120,15 @@ class DroppingTap implements Tap {
   }
 
   finish(done: () => void): void {
-    this.pass(this.reader.end());
+    const kept = new KeptBytes();
+    this.reader.end(kept);
+    this.pass(kept);
     done();
   }
 
-  private pass(kept: readonly Buffer[]): void {
-    if (kept.length > 0 && this.reader.terminal) this.sink.terminal();
-    for (const bytes of kept) this.sink.release(bytes);
+  private pass({ pieces }: KeptBytes): void {
+    if (pieces.length > 0 && this.reader.terminal) this.sink.terminal();
+    for (const bytes of pieces) this.sink.release(bytes);
   }
 }
 
