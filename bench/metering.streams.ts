@@ -176,6 +176,7 @@ function transcription(words: readonly number[]): Event[] {
   return [
     ...words.map((word): Event => ['', { type: 'transcript.text.delta', delta: ` word${word}` }]),
     ['', { type: 'transcript.text.done', text: 'word', usage }],
+    DONE,
   ];
 }
 

@@ -2,8 +2,6 @@ const SLASH = 0x2f;
 const APOSTROPHE = 0x27;
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
 const LOWER_A = 0x61;
 const LOWER_U = 0x75;
 const ASCII_CODES = 0x80;
@@ -121,8 +119,6 @@ export interface Hush {
   spoken(lines: string): string;
 }
 
-/** The end of a line by itself, which no provider writes. */
-const LONE_CR = /\r(?!\n)/;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -133,18 +129,20 @@ const NOTHING = Buffer.alloc(0);
 export class OutputFloor {
   private deltas = 0;
   private readonly text = new PieceCounter();
-  private readonly search: RegExp;
+  private expression: RegExp | null = null;
   /** Where the text stood in the event before it, and what it began with, such as `"content":"`. */
   private usualPlace = 0;
   private usualOpening = NOTHING;
+  private readonly sign: Buffer | null;
+  private usualSign = 0;
   private bring: (() => void) | null = null;
 
   /** @param fields names of the JSON strings that are output. */
   constructor(
-    fields: readonly string[],
+    private readonly fields: readonly string[],
     private readonly speaking: Speaking = {},
   ) {
-    this.search = new RegExp(`"(?:${fields.join('|')})"\\s*:\\s*"`, 'g');
+    this.sign = speaking.sign === undefined ? null : Buffer.from(speaking.sign, 'latin1');
   }
 
   get tokens(): number {
@@ -161,16 +159,17 @@ export class OutputFloor {
   takeEvents(bytes: Buffer): void {
     let text = bytes.toString('latin1');
     let events = bytes;
-    if (text.includes('\r') && LONE_CR.test(text)) {
+    if (text.includes('\r')) {
       text = text.replace(/\r\n?/g, '\n');
       events = Buffer.from(text, 'latin1');
     }
-    const { sign, hush } = this.speaking;
+    const { hush } = this.speaking;
     const isHushed = hush !== undefined && bytes.includes(hush.sign, 0, 'latin1');
-    for (let start = 0; start < text.length; ) {
-      const end = endOfEvent(text, start);
+    for (let start = 0; start < events.length; ) {
+      const blankLine = text.indexOf('\n\n', start);
+      const end = blankLine < 0 ? events.length : blankLine + 2;
       if (isHushed) this.take(text.slice(start, end));
-      else if (sign === undefined || isWithin(text, sign, start, end)) this.takeEvent(events, start, end);
+      else if (this.speaks(events, text, start, end)) this.takeEvent(events, start, end);
       start = end;
     }
   }
@@ -212,6 +211,22 @@ export class OutputFloor {
     }
   }
 
+  /** Made for those that ask: most answers are never counted. */
+  private get search(): RegExp {
+    this.expression ??= new RegExp(`"(?:${this.fields.join('|')})"\\s*:\\s*"`, 'g');
+    return this.expression;
+  }
+
+  /** As the text, its sign nearly always stands where it stood before. */
+  private speaks(events: Buffer, text: string, start: number, end: number): boolean {
+    const { sign } = this;
+    if (sign === null || standsAt(events, start + this.usualSign, end, sign)) return true;
+    const place = text.indexOf(this.speaking.sign ?? '', start);
+    if (place < 0 || place >= end) return false;
+    this.usualSign = place - start;
+    return true;
+  }
+
   private seek(bytes: Buffer, start: number, from: number, end: number): void {
     const lines = bytes.toString('latin1', from, end);
     this.search.lastIndex = 0;
@@ -227,21 +242,6 @@ export class OutputFloor {
       this.search.lastIndex = textEnd - from;
     }
   }
-}
-
-/** Behind the next blank line, lines ending with LF or CRLF. */
-function endOfEvent(text: string, from: number): number {
-  for (let lf = text.indexOf('\n', from); lf >= 0; lf = text.indexOf('\n', lf + 1)) {
-    const next = text.charCodeAt(lf + 1);
-    if (next === LINE_FEED) return lf + 2;
-    if (next === CARRIAGE_RETURN && text.charCodeAt(lf + 2) === LINE_FEED) return lf + 3;
-  }
-  return text.length;
-}
-
-function isWithin(text: string, sign: string, start: number, end: number): boolean {
-  const place = text.indexOf(sign, start);
-  return place >= 0 && place < end;
 }
 
 function standsAt(bytes: Buffer, place: number, end: number, wanted: Buffer): boolean {

@@ -25,6 +25,10 @@ export class BodyReader {
     this.digest.feed(chunk);
   }
 
+  close(): void {
+    // What was kept is gone at the end.
+  }
+
   /** Does nothing the second time. */
   end(): void {
     if (this.ended) return;

@@ -1,15 +1,12 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import type { EventVerdict, UsageMeter } from '../providers/provider.js';
 import { endOfBulk, IN_BULK, NO_SIGN, type Signs } from '../providers/signs.js';
-import { Backlog } from './backlog.js';
+import { BACKLOG_BYTES, Backlog } from './backlog.js';
 import { EventSplitter } from './event-splitter.js';
 import type { KeptBytes } from './kept-bytes.js';
 
 /** Largest event that is read, bytes. A larger one ends the reading, never the answer. */
 const MAX_EVENT = 67_108_864;
-/** So much of a stream waits at most to be counted; where nothing is to be counted, it is a tenth. */
-const WAITING_BYTES_MAX = 65_536;
-const UNCOUNTED_BYTES_MAX = 6_144;
 /** So much is looked at in one step. */
 const STEP_BYTES_MAX = 16_384;
 
@@ -50,6 +47,7 @@ export class SseReader {
 
   /** Reads the events that are whole with these bytes. @param kept takes those that are not to be taken out. */
   feed(chunk: Buffer, kept: KeptBytes | null = null): void {
+    if (kept === null && this.saysNothing(chunk)) return;
     let at = 0;
     while (at < chunk.length && !this.broken) {
       if (this.signs && !this.isCareful) at = this.pass(chunk, at, this.signs, kept);
@@ -72,6 +70,24 @@ export class SseReader {
     if (rest.length === 0) return;
     this.addRead(rest, 0, rest.length, kept);
     if (this.broken || !this.parse(`${rest.toString('utf8')}\n\n`)?.drop) kept?.add(rest);
+  }
+
+  /** Nobody asks any more. */
+  close(): void {
+    this.backlog.release();
+  }
+
+  /** Takes a chunk without any sign, in as few steps as can be: it is what nearly every chunk is. */
+  private saysNothing(chunk: Buffer): boolean {
+    const { signs, backlog } = this;
+    if (!signs || this.isCareful) return false;
+    const from = backlog.length;
+    if (!backlog.addWhole(chunk)) return false;
+    const { inBulk } = this;
+    if (this.look(signs, from) === NO_SIGN) return true;
+    this.inBulk = inBulk;
+    backlog.cut(from);
+    return false;
   }
 
   /** Looks at bytes that may say nothing. @returns up to where they are done with. */
@@ -142,7 +158,7 @@ export class SseReader {
       start = eventEnd;
     }
     if (this.splitter.heldBytes > MAX_EVENT) this.breakOff(kept);
-    this.isCareful = !this.signs || !this.splitter.isBetweenEvents;
+    this.isCareful = !this.signs || this.broken || !this.splitter.isBetweenEvents;
     return end;
   }
 
@@ -162,8 +178,7 @@ export class SseReader {
 
   private makeRoom(bytes: number, kept: KeptBytes | null): void {
     const { backlog } = this;
-    const limit = this.meter.output ? WAITING_BYTES_MAX : UNCOUNTED_BYTES_MAX;
-    if (backlog.length + bytes <= limit) return;
+    if (backlog.length + bytes <= BACKLOG_BYTES) return;
     const whole = this.isCareful ? backlog.length : backlog.startBefore(backlog.length);
     this.readNewest(whole);
     this.count(whole);
@@ -173,6 +188,7 @@ export class SseReader {
   /** An event is too large. */
   private breakOff(kept: KeptBytes | null): void {
     this.broken = true;
+    this.isCareful = true;
     for (const piece of [...this.held, this.splitter.rest()]) kept?.add(piece);
     this.held = [];
   }

@@ -20,7 +20,7 @@ export interface Tap {
   /** Whether what it releases may be less than what was pushed. */
   readonly rewrites: boolean;
   push(chunk: Buffer): void;
-  /** The answer has ended, whole or not: folds and releases what is left, then calls `done`. */
+  /** The answer has ended, whole or not: folds and releases what is left, then calls `done`, behind which nobody asks the meter. */
   finish(done: () => void): void;
   /** Nobody waits for the rest any more: folds what there is, now. */
   giveUp(): void;
@@ -41,10 +41,17 @@ interface Reader {
   readonly terminal: boolean;
   feed(bytes: Buffer): void;
   end(): void;
+  /** The meter is not asked any more. */
+  close(): void;
 }
 
 /** Reads nothing: the answer is no text, or compressed in a way that cannot be read. */
-const NO_READER: Reader = { terminal: false, feed: () => undefined, end: () => undefined };
+const NO_READER: Reader = {
+  terminal: false,
+  feed: () => undefined,
+  end: () => undefined,
+  close: () => undefined,
+};
 
 export function openTap(
   { contentType, contentEncoding, contentLength, mayDrop }: Answer,
@@ -94,6 +101,7 @@ class PlainTap implements Tap {
   finish(done: () => void): void {
     this.reader.end();
     done();
+    this.reader.close();
   }
 }
 
@@ -124,6 +132,7 @@ class DroppingTap implements Tap {
     this.reader.end(kept);
     this.pass(kept);
     done();
+    this.reader.close();
   }
 
   private pass({ pieces }: KeptBytes): void {
@@ -162,6 +171,7 @@ class CompressedTap implements Tap {
     const whenRead = (): void => {
       this.reader.end();
       done();
+      this.reader.close();
     };
     if (this.inflater === null || this.inflater.destroyed || this.inflater.writableEnded) {
       whenRead();

@@ -22,7 +22,7 @@ const SIGNS = new Signs([
   ...['message_', '_start"', '_start\n', '_start\r'].map((text) => ({ text })),
   ...ERRORS,
 ]);
-const DELTAS: Speaking = { sign: 'content_block_delta' };
+const DELTAS: Speaking = { sign: 'block_delta' };
 
 /** Messages: `usage` in the body; in a stream the input side in message_start, then cumulative in message_delta. */
 export class MessagesMeter implements UsageMeter {
