@@ -269,8 +269,8 @@ export interface UsageMeter {
    * read, for now or to the end.
    */
   readonly signs?: Signs | null;
-  /** Every event says all that there is to say so far, so that without a sign only the newest is read. */
-  readonly newestOnly?: true;
+  /** What every event reports, where each says all that there is to say so far: without a sign only the newest is read. */
+  readonly newestOnly?: string;
   /** Takes the output that events carry, when it is asked for; absent: it does not matter. */
   readonly output?: OutputFloor;
   /** An event of a streamed answer that may count. */

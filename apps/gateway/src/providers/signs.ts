@@ -131,9 +131,12 @@ export const ERRORS: readonly Sign[] = [
   ...[': error\n', ': error\r', ':error\n', ':error\r'].map((text) => ({ text })),
 ];
 
+/** The end of a stream, which may have space before it. */
+export const DONE: readonly Sign[] = [':[DONE]', ' [DONE]', '\t[DONE]'].map((text) => ({ text }));
+
 /** What a chunk of a chat in OpenAI's shape holds where it counts. */
 export const CHAT_SIGNS = new Signs([
-  { text: '[DONE]' },
+  ...DONE,
   { text: '"usage"', unless: ':null' },
   { text: '"error"', unless: ':null' },
 ]);

@@ -62,7 +62,7 @@ const GENERATE_SIGNS = new Signs(
 /** generateContent and streamGenerateContent, as one object, as events, or as a list of objects. */
 export class GenerateMeter extends TextMeter implements UsageMeter {
   readonly signs = GENERATE_SIGNS;
-  readonly newestOnly = true;
+  readonly newestOnly = '"usageMetadata"';
   private readonly queries = new Set<unknown>();
   private usage: Foreign | null = null;
 

@@ -9,7 +9,7 @@ import type {
   UsageMeter,
 } from '../provider.js';
 import type { Counts } from '../quantities.js';
-import { Signs } from '../signs.js';
+import { DONE, Signs } from '../signs.js';
 import { OutputFloor, tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { Answer, promptCounts, type Spelling } from './openai.answer.js';
@@ -45,7 +45,7 @@ export async function readTranscription({ body, contentType }: RouteRequest): Pr
   };
 }
 
-const SIGNS = new Signs(['[DONE]', '"usage"', '"error"'].map((text) => ({ text })));
+const SIGNS = new Signs([...DONE, ...['"usage"', '"error"'].map((text) => ({ text }))]);
 
 /**
  * Transcripts: `usage` in tokens or in seconds, in the body or in the event behind the text. Where there is none (plain
