@@ -29,7 +29,8 @@ export class Backlog {
   add(chunk: Buffer, from: number, to: number): void {
     const length = this.length + to - from;
     if (length > this.bytes.length) this.grow(length);
-    chunk.copy(this.bytes, this.length, from, to);
+    if (to - from === chunk.length) this.bytes.set(chunk, this.length);
+    else chunk.copy(this.bytes, this.length, from, to);
     this.length = length;
   }
 
