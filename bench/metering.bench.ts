@@ -16,7 +16,7 @@ const EVENTS_PER_ROUND = 10_000;
 const PACKET_BYTES = 1_400;
 const SHARE_MAX = 0.2;
 
-function metered({ request, contentType }: BenchStream, chunks: readonly Buffer[]): void {
+function metered({ request, contentType, mayDrop }: BenchStream, chunks: readonly Buffer[]): void {
   const meter = request.meter();
   let bytes = 0;
   const sink: TapSink = {
@@ -27,7 +27,6 @@ function metered({ request, contentType }: BenchStream, chunks: readonly Buffer[
     busy: () => undefined,
   };
   meter.onHead?.({});
-  const mayDrop = request.dropsNothing !== true && request.stream;
   const tap = openTap({ contentType, contentEncoding: undefined, contentLength: null, mayDrop }, meter, sink);
   for (const chunk of chunks) tap.push(chunk);
   tap.finish(() => undefined);

@@ -59,8 +59,13 @@ export async function readThroughTap(
         free = resolve;
       });
   }
-  await new Promise<void>((resolve) => tap.finish(resolve));
-  measured ??= measure(meter, ended, false);
+  await new Promise<void>((resolve) =>
+    tap.finish(() => {
+      measured ??= measure(meter, ended, false);
+      resolve();
+    }),
+  );
+  if (measured === null) throw new Error('not measured');
   if (thrown.length > 0) throw thrown[0];
   return { measured, sent, released: Buffer.concat(released) };
 }

@@ -44,6 +44,8 @@ describe('unmodified, through the gateway', () => {
     await (await python)?.stop();
   });
 
+  // Before the others: some SDKs keep what they have read of the environment once.
+  describe('SDKs told by their variables alone', () => variableStories(() => product));
   describe('the openai SDK', () => openaiStories(() => product));
   describe('the openai SDK of Node 20', () => openai6Stories(() => product));
   describe('the Anthropic SDK', () => anthropicStories(() => product));
@@ -63,7 +65,6 @@ describe('unmodified, through the gateway', () => {
       () => outside,
     ));
   describe('the AI SDK', () => aiSdkStories(() => product));
-  describe('SDKs told by their variables alone', () => variableStories(() => product));
   if (python) describe('the Python SDK', () => pythonStories(() => product, python));
   else
     it('may not be left out without Python where everything must hold', () =>

@@ -63,8 +63,3 @@ function skipSpace(text: string, from: number): number {
 export function eventKind({ event, data }: SseEvent): string {
   return event || (/"type"\s*:\s*"([^"\\]{1,64})"/.exec(data)?.[1] ?? '');
 }
-
-/** Whether an event's raw lines begin with such a name. No further line may name it anew: the last one would count. */
-export function isNamed(lines: string, name: RegExp): boolean {
-  return name.test(lines) && !lines.includes('event', 'event'.length);
-}

@@ -8,10 +8,6 @@ export abstract class HeadMeter implements UsageMeter {
   /** `none` before the head; after it final, by evidence `header`. */
   abstract reading(): Reading;
 
-  glance(): boolean {
-    return true;
-  }
-
   onEvent(): EventVerdict {
     return PASS;
   }

@@ -4,7 +4,8 @@ import type { Micros, Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 import type { z } from 'zod';
 import type { PriceFeed } from './price-feed.js';
-import type { QuietEvents } from './quiet-events.js';
+import type { Signs } from './signs.js';
+import type { OutputFloor } from './token-floor.js';
 
 /**
  * What a provider's folder declares; no I/O: the walk (proxy/) does all of it. Every folder has the same files:
@@ -293,16 +294,16 @@ export interface UsageMeter {
   onHead?(headers: Headers): void;
   /** Nothing in the body says more than the head: it is not read. */
   readonly isHeadOnly?: true;
-  /** The events that need not be read while they pass, from now on; absent or null: none. Neither `glance` nor `onEvent` gets them, but those that count. */
-  readonly quiet?: QuietEvents | null;
-  /** Whole quiet events that have passed, in their order between the others; where output matters, `quiet` has it. */
-  onQuiet?(events: readonly Buffer[]): void;
   /**
-   * Takes the output that an event carries, by a cheap look at its raw lines (one character per byte, so only ASCII
-   * can be looked for), for each event in turn. @returns whether that was all: `onEvent` gets the others.
+   * The signs of the events that count, from the next one on: all others pass unread. Null or absent: every event is
+   * read, for now or to the end.
    */
-  glance(lines: string): boolean;
-  /** A streamed answer, event by event. */
+  readonly signs?: Signs | null;
+  /** What every event reports, where each says all that there is to say so far: without a sign only the newest is read. */
+  readonly newestOnly?: string;
+  /** Takes the output that events carry, when it is asked for; absent: it does not matter. */
+  readonly output?: OutputFloor;
+  /** An event of a streamed answer that may count. */
   onEvent(event: SseEvent): EventVerdict;
   /** A whole JSON answer, 2xx only. `source` is its text, or its digest's: numbers there have all their digits. */
   onBody(json: unknown, source?: Buffer): void;

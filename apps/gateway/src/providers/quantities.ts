@@ -24,11 +24,11 @@ const SAID_AT_ZERO: ReadonlySet<string> = new Set<Meter>(['input_tokens', 'outpu
 
 /** Counts as quantities, in the order given. `of` names the model where it is not the event's. */
 export function quantitiesOf(counts: Counts, of: Pick<Quantity, 'model' | 'rateKeys'> = {}): Quantity[] {
-  return Object.entries(counts).flatMap(([meter, count]) =>
-    count === undefined || (count === 0 && !SAID_AT_ZERO.has(meter))
-      ? []
-      : [{ meter: meter as Meter, quantity: Rational.of(BigInt(count)), ...of }],
-  );
+  const quantities: Quantity[] = [];
+  for (const [meter, count] of Object.entries(counts))
+    if (count !== undefined && (count !== 0 || SAID_AT_ZERO.has(meter)))
+      quantities.push({ meter: meter as Meter, quantity: Rational.of(BigInt(count)), ...of });
+  return quantities;
 }
 
 /** Unicode code points: what speech is billed by. Two units of UTF-16 that belong together are one, one alone is one too. */

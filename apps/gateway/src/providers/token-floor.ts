@@ -1,5 +1,3 @@
-import { startOfEvent } from './quiet-events.js';
-
 const SLASH = 0x2f;
 const APOSTROPHE = 0x27;
 const BACKSLASH = 0x5c;
@@ -67,21 +65,21 @@ class PieceCounter {
   }
 
   /**
-   * More of a text: the inside of a string of JSON, from `start` up to its quote or the end of what there is. Stands on
-   * the way of every stream, hence the local variables.
-   * @param lines bytes of UTF-8 as characters: what is beyond ASCII is all the same.
+   * More of a text: the inside of a string of JSON, from `start` up to its quote or `end`. Stands on the way of every
+   * stream, hence the local variables.
+   * @param bytes of UTF-8: what is beyond ASCII is all the same.
    * @returns where the string ends.
    */
-  takeString(lines: string, start: number): number {
+  takeString(bytes: Buffer, start: number, end: number): number {
     let { at, pieces } = this;
     let index = start;
-    for (; index < lines.length; index += 1) {
-      let code = lines.charCodeAt(index);
+    for (; index < end; index += 1) {
+      let code = bytes[index] ?? QUOTE;
       if (code === QUOTE) break;
       if (code === BACKSLASH) {
         index += 1;
-        if (index >= lines.length) break;
-        code = lines.charCodeAt(index);
+        if (index >= end) break;
+        code = bytes[index] ?? QUOTE;
         // What is written as \uXXXX counts as a letter, as everything that must be written so.
         if (code === LOWER_U) index += 4;
         code = ESCAPES.get(code) ?? code;
@@ -92,7 +90,7 @@ class PieceCounter {
     }
     this.at = at;
     this.pieces = pieces;
-    return Math.min(index, lines.length);
+    return Math.min(index, end);
   }
 
   /** Another text begins. */
@@ -108,138 +106,149 @@ export function tokenFloor(texts: Iterable<string>): number {
   return counter.pieces;
 }
 
-/** So much of quiet events waits at most until somebody asks. */
-const WAITING_BYTES_MAX = 32_768;
-
-/** Lines of events in which not every string of that name is output. */
-export interface Hush {
-  /** All of them have this in them. */
-  readonly sign: string;
-  /** What of such a line may be output. */
-  spoken(line: string): string;
+/** Which events of a stream carry output, where not every string of that name is. One character per byte. */
+export interface Speaking {
+  /** Only events with this in them do; absent: all may. */
+  readonly sign?: string;
+  /** Of those with this in them, only a part does, or nothing; absent: there are none. */
+  readonly hush?: Hush;
 }
+
+export interface Hush {
+  readonly sign: string;
+  spoken(lines: string): string;
+}
+
+const NOTHING = Buffer.alloc(0);
 
 /**
  * The fewest tokens of the output that has passed so far: as many as there were deltas with content, since each
- * carries a token, or as there were pieces of text in them, whichever is more. Costs a look at each event and the
- * steps of its text, and for events that can wait nothing until they are many or somebody asks.
+ * carries a token, or as there were pieces of text in them, whichever is more. Costs a look at each event where its text
+ * stood in the one before, and the steps of that text.
  */
 export class OutputFloor {
   private deltas = 0;
   private readonly text = new PieceCounter();
-  private readonly search: RegExp;
-  private readonly atUsualPlace: RegExp;
+  private expression: RegExp | null = null;
+  /** Where the text stood in the event before it, and what it began with, such as `"content":"`. */
   private usualPlace = 0;
-  private waiting: Buffer[] = [];
-  private waitingBytes = 0;
+  private usualOpening = NOTHING;
+  private readonly sign: Buffer | null;
+  private usualSign = 0;
+  private bring: (() => void) | null = null;
 
   /** @param fields names of the JSON strings that are output. */
   constructor(
-    fields: readonly string[],
-    private readonly hush: Hush | null = null,
+    private readonly fields: readonly string[],
+    private readonly speaking: Speaking = {},
   ) {
-    const opening = `"(?:${fields.join('|')})"\\s*:\\s*"`;
-    this.search = new RegExp(opening, 'g');
-    this.atUsualPlace = new RegExp(opening, 'y');
+    this.sign = speaking.sign === undefined ? null : Buffer.from(speaking.sign, 'latin1');
   }
 
   get tokens(): number {
-    this.takeWaiting();
+    this.bring?.();
     return Math.max(this.deltas, this.text.pieces);
   }
 
-  /** Whole events with one line of data each. They are read when there are many of them, or somebody asks. */
-  later(events: readonly Buffer[]): void {
-    for (const bytes of events) {
-      this.waiting.push(bytes);
-      this.waitingBytes += bytes.length;
-    }
-    if (this.waitingBytes > WAITING_BYTES_MAX) this.takeWaiting();
+  /** @param bring takes what has passed and was not taken yet; it is asked for when somebody asks for tokens. */
+  behind(bring: () => void): void {
+    this.bring = bring;
   }
 
-  /** One event's raw lines, which may break off: the first string of output in them that is not empty. */
+  /** Whole events, one behind the other; the last of them may break off. */
+  takeEvents(bytes: Buffer): void {
+    let text = bytes.toString('latin1');
+    let events = bytes;
+    if (text.includes('\r')) {
+      text = text.replace(/\r\n?/g, '\n');
+      events = Buffer.from(text, 'latin1');
+    }
+    const { hush } = this.speaking;
+    const isHushed = hush !== undefined && bytes.includes(hush.sign, 0, 'latin1');
+    for (let start = 0; start < events.length; ) {
+      const blankLine = text.indexOf('\n\n', start);
+      const end = blankLine < 0 ? events.length : blankLine + 2;
+      if (isHushed) this.take(text.slice(start, end));
+      else if (this.speaks(events, text, start, end)) this.takeEvent(events, start, end);
+      start = end;
+    }
+  }
+
+  /** One event's raw lines, one character per byte, which may break off. */
   take(lines: string): void {
-    const { hush } = this;
-    const spoken = hush !== null && lines.includes(hush.sign) ? hush.spoken(lines) : lines;
-    let start = this.find(spoken, 0);
-    if (start !== null) this.takeWaiting();
-    while (start !== null) {
-      const end = this.text.takeString(spoken, start);
-      if (end > start) {
-        this.deltas += 1;
-        return;
-      }
-      start = this.findFrom(spoken, end);
-    }
-  }
-
-  /** What came of a JSON body: all strings of output in it. */
-  takeBody(text: string): void {
-    for (let start = this.findFrom(text, 0); start !== null; ) {
-      const end = this.text.takeString(text, start);
-      this.text.cut();
-      start = this.findFrom(text, end);
-    }
-  }
-
-  private takeWaiting(): void {
-    const { waiting, hush } = this;
-    if (waiting.length === 0) return;
-    this.waiting = [];
-    this.waitingBytes = 0;
-    const text = Buffer.concat(waiting).toString('latin1');
-    if (hush === null || !text.includes(hush.sign)) this.takeLines(text);
-    else for (const line of text.split('\n')) this.take(line);
-  }
-
-  /** As `take` for each event, without cutting them apart. */
-  private takeLines(text: string): void {
-    for (let start = this.find(text, 0); start !== null; ) {
-      const end = this.text.takeString(text, start);
-      if (end === start) {
-        start = this.findFrom(text, end);
-      } else {
-        this.deltas += 1;
-        start = this.find(text, nextEvent(text, end));
-      }
-    }
+    const { sign, hush } = this.speaking;
+    if (sign !== undefined && !lines.includes(sign)) return;
+    const spoken = Buffer.from(hush && lines.includes(hush.sign) ? hush.spoken(lines) : lines, 'latin1');
+    this.takeEvent(spoken, 0, spoken.length);
   }
 
   /**
-   * In a stream it nearly always stands where it stood before: that is looked at first.
-   * @returns the first character of the string.
+   * An event that carries output, `bytes[start, end)`: the first string of it that is not empty. In a stream it nearly
+   * always stands where it stood before: that is looked at first.
    */
-  private find(lines: string, eventStart: number): number | null {
-    const place = eventStart + this.usualPlace;
-    this.atUsualPlace.lastIndex = place;
-    if (this.atUsualPlace.test(lines) && !hasBlankLine(lines, eventStart, place))
-      return this.atUsualPlace.lastIndex;
-    return this.findFrom(lines, eventStart);
+  private takeEvent(bytes: Buffer, start: number, end: number): void {
+    const { usualOpening } = this;
+    const place = start + this.usualPlace;
+    let from = start;
+    if (usualOpening.length > 0 && standsAt(bytes, place, end, usualOpening)) {
+      const textStart = place + usualOpening.length;
+      from = this.text.takeString(bytes, textStart, end);
+      if (from > textStart) {
+        this.deltas += 1;
+        return;
+      }
+    }
+    this.seek(bytes, start, from, end);
   }
 
-  private findFrom(lines: string, from: number): number | null {
-    this.search.lastIndex = from;
-    const found = this.search.exec(lines);
-    if (!found) return null;
-    const start = this.search.lastIndex;
-    this.usualPlace = found.index - startOfEvent(lines, found.index);
-    return start;
+  /** What came of a JSON body, one character per byte: all strings of output in it. */
+  takeBody(text: string): void {
+    const bytes = Buffer.from(text, 'latin1');
+    this.search.lastIndex = 0;
+    while (this.search.test(text)) {
+      this.search.lastIndex = this.text.takeString(bytes, this.search.lastIndex, bytes.length);
+      this.text.cut();
+    }
+  }
+
+  /** Made for those that ask: most answers are never counted. */
+  private get search(): RegExp {
+    this.expression ??= new RegExp(`"(?:${this.fields.join('|')})"\\s*:\\s*"`, 'g');
+    return this.expression;
+  }
+
+  /** As the text, its sign nearly always stands where it stood before. */
+  private speaks(events: Buffer, text: string, start: number, end: number): boolean {
+    const { sign } = this;
+    if (sign === null || standsAt(events, start + this.usualSign, end, sign)) return true;
+    const place = text.indexOf(this.speaking.sign ?? '', start);
+    if (place < 0 || place >= end) return false;
+    this.usualSign = place - start;
+    return true;
+  }
+
+  private seek(bytes: Buffer, start: number, from: number, end: number): void {
+    const lines = bytes.toString('latin1', from, end);
+    this.search.lastIndex = 0;
+    for (let found = this.search.exec(lines); found; found = this.search.exec(lines)) {
+      const textStart = from + this.search.lastIndex;
+      const textEnd = this.text.takeString(bytes, textStart, end);
+      if (textEnd > textStart) {
+        this.deltas += 1;
+        this.usualPlace = from + found.index - start;
+        this.usualOpening = Buffer.from(found[0], 'latin1');
+        return;
+      }
+      this.search.lastIndex = textEnd - from;
+    }
   }
 }
 
-function hasBlankLine(text: string, from: number, to: number): boolean {
-  for (let lf = text.indexOf('\n', from); lf >= 0 && lf < to; lf = text.indexOf('\n', lf + 1))
-    if (text[lf + 1] === '\n' || text[lf + 1] === '\r') return true;
-  return false;
-}
-
-/** Behind the line break that follows, and the blank line behind that. */
-function nextEvent(text: string, from: number): number {
-  const lineEnd = text.indexOf('\n', from);
-  if (lineEnd < 0) return text.length;
-  let at = lineEnd + 1;
-  while (text[at] === '\n' || text[at] === '\r') at += 1;
-  return at;
+function standsAt(bytes: Buffer, place: number, end: number, wanted: Buffer): boolean {
+  const { length } = wanted;
+  if (place + length > end) return false;
+  for (let index = 0; index < length; index += 1) if (bytes[place + index] !== wanted[index]) return false;
+  return true;
 }
 
 /** What the letter behind a backslash stands for; `u` stands for a letter, and the rest for itself. */

@@ -1,6 +1,7 @@
 import type { UsageMeter } from '../providers/provider.js';
 import { ByteCollector } from './byte-collector.js';
 import { JsonDigest } from './json-digest.js';
+import { elementsThatCount } from './list-elements.js';
 
 /** Up to this size a body is parsed as it is, in a few milliseconds; of a larger one a digest is. */
 const WHOLE_BYTES_MAX = 1_048_576;
@@ -25,6 +26,10 @@ export class BodyReader {
     this.digest.feed(chunk);
   }
 
+  close(): void {
+    // What was kept is gone at the end.
+  }
+
   /** Does nothing the second time. */
   end(): void {
     if (this.ended) return;
@@ -32,10 +37,16 @@ export class BodyReader {
     const bytes = this.digest ? this.digest.end() : this.whole.take();
     if (bytes === null || bytes.length === 0) return;
     try {
-      this.meter.onBody(JSON.parse(bytes.toString('utf8')), bytes);
+      this.meter.onBody(this.elements(bytes) ?? JSON.parse(bytes.toString('utf8')), bytes);
     } catch {
       // Not JSON, or damaged, or broken off: there is no usage report, and the settlement says so.
       this.meter.onTornBody(bytes.toString('latin1'));
     }
+  }
+
+  /** Those that count, of a list in which each says all that there is so far; null: all of it is to be parsed. */
+  private elements(bytes: Buffer): unknown[] | null {
+    const { signs, newestOnly } = this.meter;
+    return signs && newestOnly ? elementsThatCount(bytes, signs, newestOnly) : null;
   }
 }

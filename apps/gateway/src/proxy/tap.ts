@@ -2,6 +2,7 @@ import type { Transform } from 'node:stream';
 import type { UsageMeter } from '../providers/provider.js';
 import { BodyReader } from './body-reader.js';
 import { type Coding, codingOf } from './decoding.js';
+import { KeptBytes } from './kept-bytes.js';
 import { SseReader } from './sse-reader.js';
 
 /** Where an answer goes behind the tap. */
@@ -19,7 +20,7 @@ export interface Tap {
   /** Whether what it releases may be less than what was pushed. */
   readonly rewrites: boolean;
   push(chunk: Buffer): void;
-  /** The answer has ended, whole or not: folds and releases what is left, then calls `done`. */
+  /** The answer has ended, whole or not: folds and releases what is left, then calls `done`, behind which nobody asks the meter. */
   finish(done: () => void): void;
   /** Nobody waits for the rest any more: folds what there is, now. */
   giveUp(): void;
@@ -40,10 +41,17 @@ interface Reader {
   readonly terminal: boolean;
   feed(bytes: Buffer): void;
   end(): void;
+  /** The meter is not asked any more. */
+  close(): void;
 }
 
 /** Reads nothing: the answer is no text, or compressed in a way that cannot be read. */
-const NO_READER: Reader = { terminal: false, feed: () => undefined, end: () => undefined };
+const NO_READER: Reader = {
+  terminal: false,
+  feed: () => undefined,
+  end: () => undefined,
+  close: () => undefined,
+};
 
 export function openTap(
   { contentType, contentEncoding, contentLength, mayDrop }: Answer,
@@ -93,6 +101,7 @@ class PlainTap implements Tap {
   finish(done: () => void): void {
     this.reader.end();
     done();
+    this.reader.close();
   }
 }
 
@@ -109,7 +118,9 @@ class DroppingTap implements Tap {
   }
 
   push(chunk: Buffer): void {
-    this.pass(this.reader.feed(chunk));
+    const kept = new KeptBytes();
+    this.reader.feed(chunk, kept);
+    this.pass(kept);
   }
 
   giveUp(): void {
@@ -117,13 +128,16 @@ class DroppingTap implements Tap {
   }
 
   finish(done: () => void): void {
-    this.pass(this.reader.end());
+    const kept = new KeptBytes();
+    this.reader.end(kept);
+    this.pass(kept);
     done();
+    this.reader.close();
   }
 
-  private pass(kept: readonly Buffer[]): void {
-    if (kept.length > 0 && this.reader.terminal) this.sink.terminal();
-    for (const bytes of kept) this.sink.release(bytes);
+  private pass({ pieces }: KeptBytes): void {
+    if (pieces.length > 0 && this.reader.terminal) this.sink.terminal();
+    for (const bytes of pieces) this.sink.release(bytes);
   }
 }
 
@@ -157,6 +171,7 @@ class CompressedTap implements Tap {
     const whenRead = (): void => {
       this.reader.end();
       done();
+      this.reader.close();
     };
     if (this.inflater === null || this.inflater.destroyed || this.inflater.writableEnded) {
       whenRead();

@@ -3,7 +3,6 @@ import {
   countOf,
   eventKind,
   type Foreign,
-  isNamed,
   isObject,
   listOf,
   nameOf,
@@ -12,26 +11,22 @@ import {
 } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { quantitiesOf } from '../quantities.js';
-import { opening, type QuietEvents } from '../quiet-events.js';
-import { OutputFloor } from '../token-floor.js';
+import { ERRORS, Signs } from '../signs.js';
+import { OutputFloor, type Speaking } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
 import { hasSoundIterations, metersOf, type Spent, spentOf } from './anthropic.spent.js';
 
 const OUTPUT = ['text', 'thinking', 'partial_json'];
-const CONTENT_OR_PING = /^event: (?:content_block_delta|content_block_stop|ping)\n/;
-
-/** Their name says that they are no more than that. */
-const QUIET: QuietEvents = {
-  openings: [
-    opening('event: content_block_delta\ndata: ', 'output'),
-    opening('event: ping\ndata: ', 'nothing'),
-  ],
-};
+const SIGNS = new Signs([
+  ...['message_', '_start"', '_start\n', '_start\r'].map((text) => ({ text })),
+  ...ERRORS,
+]);
+const DELTAS: Speaking = { sign: 'block_delta' };
 
 /** Messages: `usage` in the body; in a stream the input side in message_start, then cumulative in message_delta. */
 export class MessagesMeter implements UsageMeter {
-  readonly quiet = QUIET;
+  readonly signs = SIGNS;
   /** Each usage field as it was last reported; absent and null fields keep what was said before. */
   private usage: Record<string, unknown> = {};
   /** Those whose last word was no count: what was said before may not hold any more. */
@@ -48,7 +43,7 @@ export class MessagesMeter implements UsageMeter {
   private reported = false;
   private ended = false;
   private failed = false;
-  private readonly output = new OutputFloor(OUTPUT);
+  readonly output = new OutputFloor(OUTPUT, DELTAS);
 
   /**
    * @param asked speed and place of the request, which hold where the answer does not say.
@@ -58,16 +53,6 @@ export class MessagesMeter implements UsageMeter {
     private readonly asked: Circumstances,
     private readonly inputFloor: () => number,
   ) {}
-
-  onQuiet(events: readonly Buffer[]): void {
-    this.output.later(events);
-  }
-
-  /** Deltas are most of a stream, and their name says that they are. */
-  glance(lines: string): boolean {
-    if (lines.includes('content_block_delta')) this.output.take(lines);
-    return isNamed(lines, CONTENT_OR_PING);
-  }
 
   onEvent(event: SseEvent): EventVerdict {
     switch (eventKind(event)) {

@@ -26,10 +26,6 @@ export class SubmitMeter implements UsageMeter {
   private id: string | null = null;
   private failed = false;
 
-  glance(): boolean {
-    return true;
-  }
-
   onEvent(): EventVerdict {
     return PASS;
   }

@@ -99,10 +99,6 @@ export class TranscriptMeter implements UsageMeter {
     this.credits = creditsOf(headers);
   }
 
-  glance(): boolean {
-    return true;
-  }
-
   onEvent(): EventVerdict {
     return PASS;
   }

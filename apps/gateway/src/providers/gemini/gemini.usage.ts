@@ -1,8 +1,7 @@
-import { CHOICES_QUIET, CHUNK_COUNTS, CHUNKS_QUIET } from '../chat-chunks.js';
 import { countOf, type Foreign, isObject, listOf, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
-import { opening, type QuietEvents } from '../quiet-events.js';
-import { type Hush, OutputFloor } from '../token-floor.js';
+import { CHAT_SIGNS, ERRORS, Signs } from '../signs.js';
+import { type Hush, OutputFloor, type Speaking } from '../token-floor.js';
 import { DROP, PASS, TERMINAL, UNREAD } from '../verdicts.js';
 import {
   Answer,
@@ -27,7 +26,7 @@ const GROUNDING: Hush = {
 /** What all answers of text have in common. */
 abstract class TextMeter {
   protected readonly answer = new Answer();
-  protected readonly output: OutputFloor;
+  readonly output: OutputFloor;
 
   /**
    * @param asked the request's model.
@@ -37,13 +36,9 @@ abstract class TextMeter {
     protected readonly asked: string,
     private readonly inputFloor: () => number,
     outputFields: readonly string[],
-    hush: Hush | null = null,
+    speaking: Speaking = {},
   ) {
-    this.output = new OutputFloor(outputFields, hush);
-  }
-
-  onQuiet(events: readonly Buffer[]): void {
-    this.output.later(events);
+    this.output = new OutputFloor(outputFields, speaking);
   }
 
   onHead(headers: Headers): void {
@@ -60,26 +55,19 @@ abstract class TextMeter {
 }
 
 /** No event ends a stream, and each says all that has been used so far. */
-const GENERATE_QUIET: QuietEvents = {
-  openings: [opening('data: {"candidates"', 'anything')],
-  counts: /"(?:finishReason|blockReason|groundingMetadata|error)"/g,
-  supersede: true,
-};
+const GENERATE_SIGNS = new Signs(
+  ['"finishReason"', '"blockReason"', '"groundingMetadata"', '"error"'].map((text) => ({ text })),
+);
 
 /** generateContent and streamGenerateContent, as one object, as events, or as a list of objects. */
 export class GenerateMeter extends TextMeter implements UsageMeter {
-  readonly quiet = GENERATE_QUIET;
+  readonly signs = GENERATE_SIGNS;
+  readonly newestOnly = '"usageMetadata"';
   private readonly queries = new Set<unknown>();
   private usage: Foreign | null = null;
 
   constructor(asked: string, inputFloor: () => number) {
-    super(asked, inputFloor, NATIVE_OUTPUT, GROUNDING);
-  }
-
-  /** Every chunk says what has been used so far. */
-  glance(lines: string): boolean {
-    this.output.take(lines);
-    return false;
+    super(asked, inputFloor, NATIVE_OUTPUT, { hush: GROUNDING });
   }
 
   /** No event is the last one for certain: after one that says why the model stopped another may come. */
@@ -143,26 +131,20 @@ function wholeElements(text: string): readonly unknown[] {
   }
 }
 
-const INTERACTION_QUIET: QuietEvents = {
-  openings: [opening('event: step.delta\ndata: {"event_type":"step.delta"', 'anything')],
-  counts: /"total_usage"/g,
-};
-const INTERACTION_DELTA = /"event_type"\s*:\s*"step\.delta"/;
+const INTERACTION_SIGNS = new Signs([
+  ...['"total_usage"', '"interaction"', 'interaction.completed'].map((text) => ({ text })),
+  ...ERRORS,
+]);
 /** What a tool said is input, though it stands in the answer. */
 const TOOL_RESULT: Hush = { sign: '_result"', spoken: () => '' };
+const DELTAS: Speaking = { sign: '"step.delta"', hush: TOOL_RESULT };
 
 /** Interactions with a model: `usage` in the body, or in the interaction of its last event. */
 export class InteractionMeter extends TextMeter implements UsageMeter {
-  readonly quiet = INTERACTION_QUIET;
+  readonly signs = INTERACTION_SIGNS;
 
   constructor(asked: string, inputFloor: () => number) {
-    super(asked, inputFloor, [...NATIVE_OUTPUT, 'arguments'], TOOL_RESULT);
-  }
-
-  glance(lines: string): boolean {
-    const isDelta = INTERACTION_DELTA.test(lines);
-    if (isDelta) this.output.take(lines);
-    return isDelta && !lines.includes('"total_usage"');
+    super(asked, inputFloor, [...NATIVE_OUTPUT, 'arguments'], DELTAS);
   }
 
   onEvent({ data }: SseEvent): EventVerdict {
@@ -215,14 +197,8 @@ export class CompatibleChatMeter extends TextMeter implements UsageMeter {
     super(asked, inputFloor, COMPATIBLE_OUTPUT);
   }
 
-  get quiet(): QuietEvents | null {
-    if (!this.begun) return null;
-    return this.usageIsOurs ? CHOICES_QUIET : CHUNKS_QUIET;
-  }
-
-  glance(lines: string): boolean {
-    this.output.take(lines);
-    return this.begun && !CHUNK_COUNTS.test(lines);
+  get signs(): Signs | null {
+    return this.begun ? CHAT_SIGNS : null;
   }
 
   onEvent({ data }: SseEvent): EventVerdict {
@@ -266,10 +242,6 @@ export class EmbeddingMeter implements UsageMeter {
 
   onHead(headers: Headers): void {
     this.answer.readHead(headers);
-  }
-
-  glance(): boolean {
-    return true;
   }
 
   onEvent(): EventVerdict {

@@ -21,10 +21,6 @@ export class SubmitMeter implements UsageMeter {
     this.isFromHead = this.usd !== null;
   }
 
-  glance(): boolean {
-    return true;
-  }
-
   onEvent(): EventVerdict {
     return PASS;
   }

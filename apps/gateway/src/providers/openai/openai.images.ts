@@ -6,7 +6,6 @@ import {
   eventKind,
   type Foreign,
   hasObjectMember,
-  isNamed,
   isObject,
   nameOf,
   objectOf,
@@ -22,8 +21,8 @@ import type {
   UsageMeter,
 } from '../provider.js';
 import { type Counts, quantitiesOf } from '../quantities.js';
-import { opening, type QuietEvents } from '../quiet-events.js';
 import { readRequestBody } from '../request-body.js';
+import { ERRORS, Signs } from '../signs.js';
 import { tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { Answer, imageCounts, type ReportedCounts } from './openai.answer.js';
@@ -160,10 +159,6 @@ export class ImagesMeter implements UsageMeter {
     private readonly priced: string,
   ) {}
 
-  glance(): boolean {
-    return true;
-  }
-
   onEvent(): EventVerdict {
     return PASS;
   }
@@ -199,17 +194,11 @@ export class ImagesMeter implements UsageMeter {
   }
 }
 
-/** They are megabytes, and previews. */
-const QUIET: QuietEvents = {
-  openings: ['generation', 'edit'].map((what) =>
-    opening(`event: image_${what}.partial_image\ndata: `, 'nothing'),
-  ),
-};
-const PARTIAL = /^event: image_(?:generation|edit)\.partial_image\n/;
+const SIGNS = new Signs([{ text: '.completed' }, { text: '"b64_json":"', opensBulk: true }, ...ERRORS]);
 
 /** Models that count tokens: `usage` behind the images, in a stream in the event of each image that is done. */
 export class ImageTokensMeter implements UsageMeter {
-  readonly quiet = QUIET;
+  readonly signs = SIGNS;
   private readonly answer = new Answer();
   private counts: ReportedCounts = {};
   private contextTokens = 0;
@@ -220,10 +209,6 @@ export class ImageTokensMeter implements UsageMeter {
     private readonly asked: number,
     private readonly prompt: string,
   ) {}
-
-  glance(lines: string): boolean {
-    return isNamed(lines, PARTIAL);
-  }
 
   onEvent(event: SseEvent): EventVerdict {
     const kind = eventKind(event);

@@ -1,15 +1,6 @@
 import type { Quantity } from '@vendo/pricing';
 import { z } from 'zod';
-import {
-  eventKind,
-  type Foreign,
-  isNamed,
-  isObject,
-  listOf,
-  nameOf,
-  objectOf,
-  parseObject,
-} from '../foreign-json.js';
+import { eventKind, type Foreign, isObject, listOf, nameOf, objectOf, parseObject } from '../foreign-json.js';
 import type {
   CostBound,
   EventVerdict,
@@ -20,9 +11,9 @@ import type {
   StoredObject,
   UsageMeter,
 } from '../provider.js';
-import { opening, type QuietEvents } from '../quiet-events.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
-import { OutputFloor, tokenFloor } from '../token-floor.js';
+import { ERRORS, Signs } from '../signs.js';
+import { OutputFloor, type Speaking, tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { Answer, promptCounts, RESPONSES } from './openai.answer.js';
 import { Count, Flag, Model, Tier } from './openai.fields.js';
@@ -204,17 +195,14 @@ function containersOf(tools: unknown): string[] {
     .flatMap((id) => nameOf(id) ?? []);
 }
 
-const DELTA = /^event: response\.[a-z_.]{1,64}\.delta\n/;
-/** Sound is no text. */
+/** Deltas are most of a stream; sound is no text. */
+const SIGNS = new Signs([
+  ...['.created', '.completed', '.incomplete', '.failed'].map((text) => ({ text })),
+  ...ERRORS,
+]);
 const AUDIO_DELTA = /^event: response\.(?:output_)?audio\.delta\n/;
-/** The most frequent deltas. Their name says that they are no more than that. */
-const RESPONSES_QUIET: QuietEvents = {
-  openings: [
-    ...['output_text', 'function_call_arguments', 'reasoning_summary_text', 'reasoning_text', 'refusal'].map(
-      (name) => opening(`event: response.${name}.delta\ndata: `, 'output'),
-    ),
-    ...['audio', 'output_audio'].map((name) => opening(`event: response.${name}.delta\ndata: `, 'nothing')),
-  ],
+const TEXT: Speaking = {
+  hush: { sign: 'audio.delta', spoken: (lines) => (AUDIO_DELTA.test(lines) ? '' : lines) },
 };
 const RESPONSES_DELTA = ['delta'];
 /** In a whole body the same text stands elsewhere. */
@@ -223,9 +211,9 @@ const RESPONSE_ENDS = new Set(['response.completed', 'response.incomplete', 'res
 
 /** Responses: `usage` in the body, or in the response of the terminal event, which is one of three. */
 export class ResponsesMeter implements UsageMeter {
-  readonly quiet = RESPONSES_QUIET;
+  readonly signs = SIGNS;
   private readonly answer = new Answer();
-  private output = new OutputFloor(RESPONSES_DELTA);
+  output = new OutputFloor(RESPONSES_DELTA, TEXT);
 
   /**
    * @param inputFloor the fewest tokens that the request can be.
@@ -235,16 +223,6 @@ export class ResponsesMeter implements UsageMeter {
     private readonly inputFloor: () => number,
     private readonly feesOf: (response: Foreign) => Quantity[],
   ) {}
-
-  onQuiet(events: readonly Buffer[]): void {
-    this.output.later(events);
-  }
-
-  /** Deltas are most of a stream, and their name says that they are. */
-  glance(lines: string): boolean {
-    if (!AUDIO_DELTA.test(lines)) this.output.take(lines);
-    return isNamed(lines, DELTA);
-  }
 
   onEvent(event: SseEvent): EventVerdict {
     const kind = eventKind(event);

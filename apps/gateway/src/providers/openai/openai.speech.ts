@@ -10,8 +10,8 @@ import type {
   UsageMeter,
 } from '../provider.js';
 import { codePointsOf, quantitiesOf } from '../quantities.js';
-import { opening, type QuietEvents } from '../quiet-events.js';
 import { readRequestBody } from '../request-body.js';
+import { ERRORS, Signs } from '../signs.js';
 import { tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { Answer, promptCounts, RESPONSES } from './openai.answer.js';
@@ -96,18 +96,11 @@ export class CharactersMeter extends HeadMeter {
   }
 }
 
-/** They are kilobytes of sound. */
-const QUIET: QuietEvents = {
-  openings: [
-    opening('data: {"type":"speech.audio.delta"', 'nothing'),
-    opening('event: speech.audio.delta\ndata: {"type":"speech.audio.delta"', 'nothing'),
-  ],
-};
-const DELTA = /^(?:event: speech\.audio\.delta\n)?data: \{"type":"speech\.audio\.delta"/;
+const SIGNS = new Signs([{ text: '"usage"' }, { text: '"audio":"', opensBulk: true }, ...ERRORS]);
 
 /** Speech that is billed by tokens: `usage` in the last event of a stream; sound alone reports nothing. */
 export class SpeechMeter implements UsageMeter {
-  readonly quiet = QUIET;
+  readonly signs = SIGNS;
   private readonly answer = new Answer();
 
   /**
@@ -118,10 +111,6 @@ export class SpeechMeter implements UsageMeter {
     private readonly textTokens: number,
     private readonly soundTokens: number,
   ) {}
-
-  glance(lines: string): boolean {
-    return DELTA.test(lines);
-  }
 
   onEvent(event: SseEvent): EventVerdict {
     if (eventKind(event) === 'error') this.answer.failed = true;

@@ -9,7 +9,7 @@ import type {
   UsageMeter,
 } from '../provider.js';
 import type { Counts } from '../quantities.js';
-import { opening, type QuietEvents } from '../quiet-events.js';
+import { DONE, Signs } from '../signs.js';
 import { OutputFloor, tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { Answer, promptCounts, type Spelling } from './openai.answer.js';
@@ -45,24 +45,16 @@ export async function readTranscription({ body, contentType }: RouteRequest): Pr
   };
 }
 
-const COUNTS = /"(?:usage|error)"|\[DONE\]/;
-
-/** Their type says that they are no more than that. */
-const QUIET: QuietEvents = {
-  openings: [
-    opening('data: {"type":"transcript.text.delta"', 'output'),
-    opening('event: transcript.text.delta\ndata: ', 'output'),
-  ],
-};
+const SIGNS = new Signs([...DONE, ...['"usage"', '"error"'].map((text) => ({ text }))]);
 
 /**
  * Transcripts: `usage` in tokens or in seconds, in the body or in the event behind the text. Where there is none (plain
  * text, subtitles, translations), an estimate from what the answer says of its length, or from its text.
  */
 export class TranscriptionMeter implements UsageMeter {
-  readonly quiet = QUIET;
+  readonly signs = SIGNS;
   private readonly answer = new Answer();
-  private readonly output = new OutputFloor(['delta']);
+  readonly output = new OutputFloor(['delta']);
   /** Of sound, by time stamps. */
   private seconds = 0;
   private textBytes = 0;
@@ -70,15 +62,6 @@ export class TranscriptionMeter implements UsageMeter {
 
   /** @param isByTheSecond the model is billed by seconds of sound. */
   constructor(private readonly isByTheSecond: boolean) {}
-
-  onQuiet(events: readonly Buffer[]): void {
-    this.output.later(events);
-  }
-
-  glance(lines: string): boolean {
-    this.output.take(lines);
-    return !COUNTS.test(lines);
-  }
 
   onEvent({ data }: SseEvent): EventVerdict {
     if (data.trim() === '[DONE]') return TERMINAL;

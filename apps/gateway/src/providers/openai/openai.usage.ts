@@ -1,7 +1,6 @@
-import { CHOICES_QUIET, CHUNK_COUNTS, CHUNKS_QUIET } from '../chat-chunks.js';
 import { countOf, type Foreign, hasObjectMember, isObject, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
-import type { QuietEvents } from '../quiet-events.js';
+import { CHAT_SIGNS, type Signs } from '../signs.js';
 import { OutputFloor } from '../token-floor.js';
 import { DROP, PASS, TERMINAL } from '../verdicts.js';
 import { Answer, CHAT, promptCounts } from './openai.answer.js';
@@ -16,7 +15,7 @@ export const COMPLETION_OUTPUT = ['text'];
 /** Chat completions, and completions of before: `usage` in the body, or in a chunk of its own before `[DONE]`. */
 export class ChatMeter implements UsageMeter {
   private readonly answer = new Answer();
-  private readonly output: OutputFloor;
+  readonly output: OutputFloor;
   private begun = false;
 
   /**
@@ -34,19 +33,9 @@ export class ChatMeter implements UsageMeter {
     this.output = new OutputFloor(says);
   }
 
-  get quiet(): QuietEvents | null {
-    if (!this.begun) return null;
-    return this.asked ? CHOICES_QUIET : CHUNKS_QUIET;
-  }
-
-  onQuiet(events: readonly Buffer[]): void {
-    this.output.later(events);
-  }
-
   /** The first chunk names the answer; after it most say nothing of usage, or that it is null. */
-  glance(lines: string): boolean {
-    this.output.take(lines);
-    return this.begun && !CHUNK_COUNTS.test(lines);
+  get signs(): Signs | null {
+    return this.begun ? CHAT_SIGNS : null;
   }
 
   onEvent({ data }: SseEvent): EventVerdict {
@@ -94,10 +83,6 @@ export class EmbeddingsMeter implements UsageMeter {
 
   /** @param inputFloor the fewest tokens that the request can be. */
   constructor(private readonly inputFloor: () => number) {}
-
-  glance(): boolean {
-    return true;
-  }
 
   onEvent(): EventVerdict {
     return PASS;

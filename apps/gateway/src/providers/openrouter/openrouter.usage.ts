@@ -1,20 +1,13 @@
 import { Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
-import { CHUNK_COUNTS, CHUNKS_QUIET } from '../chat-chunks.js';
 import { exactNumber } from '../exact-number.js';
 import { countOf, type Foreign, isObject, listOf, nameOf, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { type Counts, quantitiesOf } from '../quantities.js';
-import { opening, type QuietEvents } from '../quiet-events.js';
+import { CHAT_SIGNS, type Signs } from '../signs.js';
 import { OutputFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { rateKeys } from './openrouter.models.js';
-
-/** Comments keep the connection alive. */
-const QUIET: QuietEvents = {
-  ...CHUNKS_QUIET,
-  openings: [...CHUNKS_QUIET.openings, opening(': ', 'nothing')],
-};
 
 const NO_SOURCE = Buffer.alloc(0);
 
@@ -44,7 +37,7 @@ export class CostMeter implements UsageMeter {
   private failed = false;
   private begun = false;
   private report: Report | null = null;
-  private output: OutputFloor;
+  output: OutputFloor;
 
   /**
    * @param asked the request's model, whose prices hold where the answer's has none.
@@ -58,18 +51,9 @@ export class CostMeter implements UsageMeter {
     this.output = new OutputFloor(fields.inEvents);
   }
 
-  get quiet(): QuietEvents | null {
-    return this.begun ? QUIET : null;
-  }
-
-  onQuiet(events: readonly Buffer[]): void {
-    this.output.later(events);
-  }
-
   /** The first chunk names the answer; after it most say nothing of usage. */
-  glance(lines: string): boolean {
-    this.output.take(lines);
-    return this.begun && !CHUNK_COUNTS.test(lines);
+  get signs(): Signs | null {
+    return this.begun ? CHAT_SIGNS : null;
   }
 
   /** `[DONE]` ends every stream, also those of responses. */

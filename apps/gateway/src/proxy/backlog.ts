@@ -1,0 +1,85 @@
+const LF = 0x0a;
+const CR = 0x0d;
+/** With the end of the line before it. */
+const BLANK_LINE_MAX = '\n\r\n'.length;
+const NOTHING = Buffer.alloc(0);
+
+/** So much of a stream waits at most, unless one event is larger. */
+export const BACKLOG_BYTES = 65_536;
+/** Blocks of that size that were used and are free: memory that is new costs more than what is done with it. */
+const SPARE: Buffer[] = [];
+const SPARE_MAX = 64;
+
+/** The latest bytes of a stream, one behind the other; the first of them begins an event. */
+export class Backlog {
+  bytes: Buffer = NOTHING;
+  length = 0;
+  /** So far no event ends. */
+  private blankless = 0;
+
+  /** @returns false: there is no room for it yet. */
+  addWhole(chunk: Buffer): boolean {
+    const length = this.length + chunk.length;
+    if (length > this.bytes.length) return false;
+    this.bytes.set(chunk, this.length);
+    this.length = length;
+    return true;
+  }
+
+  add(chunk: Buffer, from: number, to: number): void {
+    const length = this.length + to - from;
+    if (length > this.bytes.length) this.grow(length);
+    if (to - from === chunk.length) this.bytes.set(chunk, this.length);
+    else chunk.copy(this.bytes, this.length, from, to);
+    this.length = length;
+  }
+
+  /** Behind the last blank line that ends before a place, lines ending with LF or CRLF; 0: there is none. */
+  startBefore(place: number): number {
+    const { bytes, blankless } = this;
+    // The usual case, without calling into Node.
+    if (place > 1 && bytes[place - 1] === LF && bytes[place - 2] === LF) return place;
+    const searched = bytes.subarray(blankless, place);
+    for (let lf = searched.lastIndexOf(LF); lf > 0; lf = searched.lastIndexOf(LF, lf - 1)) {
+      const before = searched[lf - 1];
+      if (before === LF || (before === CR && searched[lf - 2] === LF)) return blankless + lf + 1;
+    }
+    // What has been searched in vain is not searched again: an event may be megabytes.
+    if (place === this.length) this.blankless = Math.max(0, place - BLANK_LINE_MAX);
+    return 0;
+  }
+
+  /** Takes out what stands before a place, and the room that one very large event needed. */
+  drop(to: number): void {
+    const rest = this.bytes.subarray(to, this.length);
+    if (this.bytes.length > BACKLOG_BYTES && rest.length <= BACKLOG_BYTES) {
+      this.bytes = block();
+      this.bytes.set(rest);
+    } else this.bytes.copyWithin(0, to, this.length);
+    this.cut(rest.length);
+  }
+
+  /** Empties it, for good: its memory is another stream's. */
+  release(): void {
+    if (this.bytes.length === BACKLOG_BYTES && SPARE.length < SPARE_MAX) SPARE.push(this.bytes);
+    this.bytes = NOTHING;
+    this.cut(0);
+  }
+
+  /** Takes out what stands behind a place. */
+  cut(length: number): void {
+    this.length = length;
+    this.blankless = 0;
+  }
+
+  private grow(needed: number): void {
+    const larger =
+      needed <= BACKLOG_BYTES ? block() : Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.bytes.length));
+    this.bytes.copy(larger, 0, 0, this.length);
+    this.bytes = larger;
+  }
+}
+
+function block(): Buffer {
+  return SPARE.pop() ?? Buffer.allocUnsafeSlow(BACKLOG_BYTES);
+}
