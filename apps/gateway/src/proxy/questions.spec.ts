@@ -92,6 +92,8 @@ describe('embeddings that do not say what they used', () => {
       ttl_ms: 900_000,
       counted: { quantities: [{ meter: 'input_tokens', quantity: '3' }] },
     });
+    const started = world.spooled[1]?.data as { counted?: { after_ms: number } };
+    expect(started.counted?.after_ms).toBeGreaterThanOrEqual(600_000);
     expect(JSON.stringify(world.spooled)).not.toContain('three');
     expect(world.bodyBytes()).toBeGreaterThan(0);
     response.end('{"totalTokens":31}');
