@@ -117,6 +117,10 @@ describe.each(PROVIDERS.map((provider) => [provider.slug, provider] as const))('
       expect(recorded.map((one) => one.provider)).toContain(slug);
   });
 
+  // The end of a job is priced without the host that it ran at.
+  it('has no jobs where hosts have prices of their own', () =>
+    expect(provider.jobs !== undefined && provider.tierAt !== undefined).toBe(false));
+
   it('is known by its host and its path', () => {
     for (const target of [
       proxyTarget(`${slug}-proxy.example.org`, '/v1', 'example.org'),

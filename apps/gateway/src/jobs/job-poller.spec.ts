@@ -208,6 +208,10 @@ describe('embeddings whose gateway died before they were counted', () => {
     );
     expect(charged()).toEqual(expected);
     expect(world.seen).toEqual([]);
+    const told = expected.map(([call]) =>
+      expect.objectContaining({ call, why: 'gateway_gone', status: null }),
+    );
+    expect(world.logged).toEqual(told);
   });
 });
 

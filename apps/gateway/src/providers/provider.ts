@@ -249,6 +249,8 @@ export type UnreportedTerms = {
 export interface Question {
   path: string;
   body: Buffer;
+  /** A count above that is not believed. */
+  tokensMax: number;
 }
 
 /** One provider's connections can be to different accounts behind it. */

@@ -10,7 +10,13 @@ export class BodyBudget {
   constructor(
     private readonly maxBytes: number,
     private readonly changed: (bytes: number) => void,
+    private readonly whole: BodyBudget | null = null,
   ) {}
+
+  /** At most so many bytes of this budget, for calls of one kind: the rest is never taken by them. */
+  part(maxBytes: number): BodyBudget {
+    return new BodyBudget(maxBytes, () => undefined, this);
+  }
 
   /** The share of one call. */
   open(): BodyShare {
@@ -20,6 +26,7 @@ export class BodyBudget {
   /** A negative number gives back. @returns false when there is no room; nothing is taken then. */
   private take(bytes: number): boolean {
     if (bytes > 0 && this.held + bytes > this.maxBytes) return false;
+    if (this.whole?.take(bytes) === false) return false;
     this.held += bytes;
     this.changed(this.held);
     return true;
@@ -32,7 +39,7 @@ export class BodyShare {
 
   constructor(private readonly takeOfAll: (bytes: number) => boolean) {}
 
-  /** @returns false when there is no room for so many more bytes. */
+  /** A negative number gives back. @returns false when there is no room for so many more bytes. */
   take(bytes: number): boolean {
     if (!this.takeOfAll(bytes)) return false;
     this.bytes += bytes;

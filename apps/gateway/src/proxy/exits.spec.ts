@@ -120,6 +120,13 @@ describe('a call that completes', () => {
     });
   });
 
+  it('has the id of its answer where that of the head is empty', async () => {
+    world.answer = json(200, CHAT_JSON, { 'x-request-id': '' });
+    await send(world).got;
+    await expectEnd({ outcome: 'completed', cost: CHAT_COST, evidence: 'exact' });
+    expect(world.usages()[0]?.data.upstream_request_id).toBe('chatcmpl-1');
+  });
+
   it('is charged exactly from a stream, which passes unchanged', async () => {
     world.answer = (...exchange) => stream(TEXT, USAGE_CHUNK, DONE)(...exchange).end();
     const got = await send(world, STREAM).got;

@@ -185,7 +185,12 @@ export class Hold {
     );
     if (unreported === undefined) this.keep(upstreamId, { job, refund: null });
     else if ('question' in unreported)
-      this.around.questions.ask(job, { provider, connection, question: unreported.question });
+      this.around.questions.ask(job, {
+        provider,
+        connection,
+        question: unreported.question,
+        bodyBytes: request.body.length,
+      });
   }
 
   /** What stands where no report comes for so long from now. */

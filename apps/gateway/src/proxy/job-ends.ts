@@ -14,6 +14,20 @@ export interface JobEndsSurroundings extends SettlementSurroundings {
   objects: StoredObjects;
 }
 
+/** Why the provider's count of a call did not come, and the status of its answer, if it gave one. */
+export interface Uncounted {
+  why:
+    | 'no_question'
+    | 'no_room'
+    | 'no_turn'
+    | 'no_answer'
+    | 'refused'
+    | 'nonsense'
+    | 'failed'
+    | 'gateway_gone';
+  status: number | null;
+}
+
 /**
  * Charges jobs at the first report of their end, whoever asked for it. Other gateways may do the same: the usage event
  * has the hold's id, so that repeats change nothing.
@@ -44,11 +58,11 @@ export class JobEnds {
   giveUp(job: Job): boolean {
     const { counted, started_at } = job;
     if (!counted || this.around.clock.wallMs() < Date.parse(started_at) + counted.after_ms) return false;
-    return this.stand(job);
+    return this.stand(job, { why: 'gateway_gone', status: null });
   }
 
   /** What was counted of a job is charged: no report will come. @returns whether it was, if not for the first time. */
-  stand(job: Job): boolean {
+  stand(job: Job, uncounted: Uncounted): boolean {
     const { counted } = job;
     if (!counted) return false;
     const { model, tier, context_tokens: contextTokens } = counted;
@@ -62,7 +76,9 @@ export class JobEnds {
     const reading = { ...NO_READING, model, tier, contextTokens, quantities };
     // An answer that can be asked for broke off or was torn from its report; any other came whole, without one.
     const evidence = provider?.jobs?.pollPath ? 'counted' : 'estimated';
-    return this.charge(job, { ...reading, state: 'partial' }, evidence, 'counted');
+    const isCharged = this.charge(job, { ...reading, state: 'partial' }, evidence, 'counted');
+    if (isCharged && evidence === 'estimated') this.tellUncounted(job, uncounted);
+    return isCharged;
   }
 
   private charge(job: Job, reading: Reading, evidence: Evidence, how: string): boolean {
@@ -72,7 +88,7 @@ export class JobEnds {
     // Its prices come with the next poll of the registry, and its report can be read again.
     if (rates.version < job.rate_version) return false;
     const { upstream_id, ttl_ms: _ttl, counted, status, outcome, ...call } = job;
-    // No provider with jobs has hosts of different prices.
+    // No provider with jobs has hosts of different prices (test/structure/providers.spec.ts).
     const charged = { ...call, host: null };
     const settlement = new Settlement(charged, provider, provider.jobs.needs, rates, this.around);
     // An answer without a name is known by its hold.
@@ -90,6 +106,13 @@ export class JobEnds {
     if (reading.state === 'none') this.missingReport(job);
     this.around.metrics.jobsSettled.inc({ provider: job.provider, how });
     return true;
+  }
+
+  /** It costs less than it should: who makes counts fail is seen by this. */
+  private tellUncounted({ hold_id, tenant_id, provider, route, model }: Job, uncounted: Uncounted): void {
+    this.around.metrics.uncounted.inc({ provider, why: uncounted.why });
+    const facts = { call: hold_id, tenant: tenant_id, provider, route, model };
+    this.around.logger.warn({ ...facts, ...uncounted }, 'a call costs its lower bound: it was not counted');
   }
 
   private missingReport({ hold_id, tenant_id, provider, route, model, outcome }: Job): void {

@@ -9,7 +9,7 @@ import { decodeEvent, encodeEvent, type VendoEvent } from '@vendo/events';
 import type { LedgerClient, ReserveCommand, ReserveDecision } from '@vendo/ledger-api';
 import { Rational } from '@vendo/money';
 import { type Margin, type Rate, RateBook } from '@vendo/pricing';
-import { Metrics, RuntimeModule, SystemClock } from '@vendo/runtime';
+import { Metrics, RuntimeModule } from '@vendo/runtime';
 import type { Caller, Callers, Connection, Freshness } from '../callers/callers.js';
 import type { CredentialVault } from '../credentials/credential-vault.js';
 import { Edge } from '../edge/edge.js';
@@ -19,6 +19,7 @@ import type { Spool } from '../spool/spool.js';
 import type { DrainLimits } from './drains.js';
 import { JobEnds } from './job-ends.js';
 import { PROXY_LIMITS } from './limits.js';
+import { SkippingClock } from './memory.skipping-clock.js';
 import { type ProxyParts, ProxyService } from './proxy.service.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UndiciUpstreams } from './undici.upstreams.js';
@@ -77,15 +78,6 @@ export function rate(provider: string, model: string, meter: Rate['meter'], usd:
     effectiveFrom: 0,
     version: 1,
   };
-}
-
-/** A clock that tests can put forward. */
-class SkippingClock extends SystemClock {
-  skippedMs = 0;
-
-  override monotonicMs(): number {
-    return super.monotonicMs() + this.skippedMs;
-  }
 }
 
 type Answer = (request: http.IncomingMessage, response: http.ServerResponse) => void;

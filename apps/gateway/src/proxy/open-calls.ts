@@ -41,8 +41,8 @@ export class OpenCalls {
   /** Gives open calls `graceMs` to end, then cuts those that are left. New ones are to be refused from now on. */
   async stop(graceMs: number): Promise<void> {
     this.isStopping = true;
-    clearInterval(this.timer);
     await this.emptyWithin(graceMs);
+    clearInterval(this.timer);
     for (const call of [...this.calls]) call.cut();
   }
 

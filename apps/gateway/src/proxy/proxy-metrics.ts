@@ -15,6 +15,7 @@ export class ProxyMetrics {
   readonly pricingFailures;
   readonly unpriced;
   readonly unreported;
+  readonly uncounted;
   readonly unitsDiffer;
   readonly poolExhausted;
   readonly jobsSettled;
@@ -60,6 +61,11 @@ export class ProxyMetrics {
       'vendo_proxy_unreported_total',
       '2xx answers of metered routes without any usage report',
       ['provider', 'outcome'],
+    );
+    this.uncounted = metrics.counter(
+      'vendo_proxy_uncounted_total',
+      "Calls that cost their lower bound because the provider's count did not come, by why",
+      ['provider', 'why'],
     );
     this.unitsDiffer = metrics.counter(
       'vendo_proxy_provider_units_differ_total',

@@ -68,6 +68,9 @@ export interface ProxyParts {
   metrics: ProxyMetrics;
 }
 
+/** Questions of ours have one of so many parts of the memory for bodies. */
+const QUESTIONS_PART = 8;
+
 /** What a metered call may cost, and the prices that will decide what it did cost. */
 interface Quote {
   amount: Micros;
@@ -98,7 +101,8 @@ export class ProxyService {
     this.drains = new Drains(config.drains, (draining) => metrics.draining.set(draining));
     this.named = new NamedObjects(parts.objects);
     this.bodies = new BodyBudget(config.maxBodiesBytes, (bytes) => metrics.bodyBytes.set(bytes));
-    this.questions = new Questions({ ...parts, open: this.open, bodies: this.bodies });
+    const bodies = this.bodies.part(config.maxBodiesBytes / QUESTIONS_PART);
+    this.questions = new Questions({ ...parts, open: this.open, bodies });
   }
 
   /** Answers one request. Never throws, never rejects. */

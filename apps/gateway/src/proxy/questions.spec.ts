@@ -9,7 +9,10 @@ import { KEY, ProxyWorld, REAL_SECRET, rate } from './memory.proxy-world.js';
 const PATH = '/v1beta/models/gemini-embedding-001:batchEmbedContents';
 const COUNT = '/v1beta/models/gemini-embedding-001:countTokens';
 /** At least 3 tokens. */
-const CONTENTS = [{ parts: [{ text: 'one two' }] }, { parts: [{ text: 'three' }] }];
+const CONTENTS = [
+  { role: 'user', parts: [{ text: 'one two' }] },
+  { role: 'user', parts: [{ text: 'three' }] },
+];
 const CALL: Sent = {
   path: `/proxy/gemini${PATH}`,
   body: JSON.stringify({ requests: CONTENTS.map((content) => ({ content })) }),
@@ -49,6 +52,13 @@ const charged = () =>
     .usages()
     .map(({ data }) => [data.outcome, data.evidence, data.lines[0]?.quantity ?? '-', data.cost_micros]);
 const settled = () => world.until(() => world.ends().length === 1, 'the settlement');
+/** What operators are told of calls that were not counted. */
+const told = () =>
+  world.logged.filter(
+    (line) => typeof line === 'object' && line !== null && 'why' in line && 'status' in line,
+  );
+const uncounted = async (why: string) =>
+  (await world.metricsText()).includes(`vendo_proxy_uncounted_total{provider="gemini",why="${why}"`);
 const asked = () => world.seen.filter(({ url }) => url.endsWith(':countTokens'));
 
 describe('embeddings that do not say what they used', () => {
@@ -79,9 +89,11 @@ describe('embeddings that do not say what they used', () => {
     expect(world.spooled[1]?.data).toMatchObject({
       provider: 'gemini',
       upstream_id: world.reserved[0]?.hold_id,
-      ttl_ms: 3_600_000,
+      ttl_ms: 900_000,
       counted: { quantities: [{ meter: 'input_tokens', quantity: '3' }] },
     });
+    const started = world.spooled[1]?.data as { counted?: { after_ms: number } };
+    expect(started.counted?.after_ms).toBeGreaterThanOrEqual(600_000);
     expect(JSON.stringify(world.spooled)).not.toContain('three');
     expect(world.bodyBytes()).toBeGreaterThan(0);
     response.end('{"totalTokens":31}');
@@ -91,21 +103,65 @@ describe('embeddings that do not say what they used', () => {
     expect(world.objects.rows.size).toBe(0);
   });
 
-  it.each<[what: string, count: Answer]>([
-    ['is refused', json(429, '{"error":{"code":429}}')],
-    ['says nothing', json(200, '{}')],
-    ['is no JSON', json(200, 'nothing')],
+  it.each<[what: string, count: Answer, why: string, status: number | null, times: number]>([
+    ['is refused', json(400, '{"error":{"code":400}}'), 'refused', 400, 1],
+    ['is too many again and again', json(429, '{"error":{"code":429}}'), 'refused', 429, 3],
+    ['fails again and again', json(503, '{"error":{"code":503}}'), 'refused', 503, 3],
+    ['says nothing', json(200, '{}'), 'nonsense', 200, 1],
+    ['is no JSON', json(200, 'nothing'), 'nonsense', 200, 1],
+    ['is less than that', json(200, '{"totalTokens":2}'), 'nonsense', 200, 1],
+    ['is more than there are bytes', json(200, '{"totalTokens":1000}'), 'nonsense', 200, 1],
     [
       'breaks off',
       (_request, response) => void response.writeHead(200).write('{"to', () => response.destroy()),
+      'no_answer',
+      null,
+      3,
     ],
-    ['does not come', (request) => void request.socket.destroy()],
-  ])('cost what they are at least where the count %s', async (_, count) => {
-    answers(json(200, VECTORS), count);
-    expect((await send(world, CALL).got)?.status).toBe(200);
+    ['does not come', (request) => void request.socket.destroy(), 'no_answer', null, 3],
+  ])(
+    'cost what they are at least where the count %s, and operators are told why',
+    async (_, count, why, status, times) => {
+      world.clock.skipsPauses = true;
+      answers(json(200, VECTORS), count);
+      expect((await send(world, CALL).got)?.status).toBe(200);
+      await settled();
+      expect(charged()).toEqual([['completed', 'estimated', '3', 3 * PER_TOKEN]]);
+      expect(asked()).toHaveLength(times);
+      expect(told()).toEqual([
+        {
+          call: world.reserved[0]?.hold_id,
+          tenant: expect.any(String),
+          provider: 'gemini',
+          route: 'batchEmbedContents',
+          model: 'gemini-embedding-001',
+          why,
+          status,
+        },
+      ]);
+      expect(await uncounted(why)).toBe(true);
+    },
+  );
+
+  it('are asked for again after a while where the count is refused for now', async () => {
+    world.clock.skipsPauses = true;
+    const statuses = [429, 500, 200];
+    answers(json(200, VECTORS), (...exchange) =>
+      json(statuses[asked().length - 1] ?? 0, '{"totalTokens":31}')(...exchange),
+    );
+    await send(world, CALL).got;
     await settled();
-    expect(charged()).toEqual([['completed', 'estimated', '3', 3 * PER_TOKEN]]);
-    expect(asked()).toHaveLength(1);
+    expect(charged()).toEqual([['completed', 'counted', '31', 31 * PER_TOKEN]]);
+    expect(world.clock.pausesMs).toEqual([2_000, 15_000]);
+    expect(told()).toEqual([]);
+  });
+
+  it('are counted where the answer to them has an empty id', async () => {
+    answers(json(200, VECTORS, { 'x-request-id': '' }), json(200, '{"totalTokens":31}'));
+    await send(world, CALL).got;
+    await settled();
+    expect(charged()).toEqual([['completed', 'counted', '31', 31 * PER_TOKEN]]);
+    expect(world.usages()[0]?.data.upstream_request_id).toBeNull();
   });
 
   it('cost that too where the count takes over 5 s', async () => {
@@ -130,15 +186,63 @@ describe('embeddings that do not say what they used', () => {
     expect(types().slice(2)).toEqual(['UsageMeasured.v2', 'HoldSettled.v1']);
   });
 
-  it('are charged the least at once where 64 others wait for their counts', async () => {
-    answers(json(200, VECTORS), () => undefined);
-    await Promise.all(Array.from({ length: 64 }, () => send(world, CALL).got));
-    await world.until(() => asked().length === 64, 'the questions');
+  it('that are many wait their turn, 16 of a tenant at once, and each is counted', async () => {
+    const held: http.ServerResponse[] = [];
+    answers(json(200, VECTORS), (_request, response) => void held.push(response));
+    await Promise.all(Array.from({ length: 20 }, () => send(world, CALL).got));
+    await world.until(() => held.length === 16, 'the questions');
+    await world.until(() => world.openCalls() === 20, 'the end of the calls');
+    expect(asked()).toHaveLength(16);
     expect(world.ends()).toEqual([]);
+    for (let index = 0; index < 20; index += 1) {
+      await world.until(() => held.length > index, 'the next question');
+      held[index]?.end('{"totalTokens":31}');
+    }
+    await world.until(() => world.ends().length === 20, 'the settlements');
+    expect(charged().every(([, evidence]) => evidence === 'counted')).toBe(true);
+  });
+
+  it('that wait their turn for a minute cost what they are at least', async () => {
+    answers(json(200, VECTORS), () => undefined);
+    await Promise.all(Array.from({ length: 17 }, () => send(world, CALL).got));
+    await world.until(() => asked().length === 16, 'the questions');
+    world.clock.skippedMs += 61_000;
+    await world.until(() => world.ends().length === 17, 'the settlements');
+    expect(asked()).toHaveLength(16);
+    expect(await uncounted('no_turn')).toBe(true);
+    expect(await uncounted('no_answer')).toBe(true);
+  });
+
+  it('take an eighth of the memory for bodies at most, and calls have the rest', async () => {
+    // Room for one that waits and not for another that begins.
+    world.maxBodiesBytes = 8 * (CALL.body?.length ?? 0) * 2.5;
+    await world.restart();
+    const count = heldCount();
     await send(world, CALL).got;
+    const response = await count;
+    expect((await send(world, CALL).got)?.status).toBe(200);
     await settled();
     expect(charged()).toEqual([['completed', 'estimated', '3', 3 * PER_TOKEN]]);
-    expect(asked()).toHaveLength(64);
+    expect(told()).toMatchObject([{ why: 'no_room', status: null }]);
+    await world.until(() => world.openCalls() === 1, 'the end of the calls');
+    // What waits is what will be sent, no more.
+    expect(world.bodyBytes()).toBe(asked()[0]?.body.length);
+    response.end('{"totalTokens":31}');
+    await world.until(() => world.ends().length === 2, 'the count');
+    await world.until(() => world.bodyBytes() === 0, 'the room');
+  });
+
+  it('do not hold a stop up for longer than a count takes', async () => {
+    world.stopGraceMs = 60_000;
+    await world.restart();
+    const count = heldCount();
+    await send(world, CALL).got;
+    await count;
+    const stopped = world.stopProxy();
+    world.clock.skippedMs += 5_000;
+    await settled();
+    await stopped;
+    expect(charged()).toEqual([['completed', 'estimated', '3', 3 * PER_TOKEN]]);
   });
 
   it('are counted for a client that has left, too', async () => {

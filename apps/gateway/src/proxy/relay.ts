@@ -378,7 +378,8 @@ function codingIn(headers: IncomingHttpHeaders): string {
 }
 
 function textOf(value: string | string[] | undefined): string | null {
-  return (Array.isArray(value) ? value[0] : value)?.slice(0, 200) ?? null;
+  // An empty one names nothing, and events take none.
+  return (Array.isArray(value) ? value[0] : value)?.slice(0, 200) || null;
 }
 
 /** An upload that grew too large ends with an error of our own. */

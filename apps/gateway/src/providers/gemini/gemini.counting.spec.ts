@@ -11,7 +11,9 @@ function questionAfter(path: string, body: unknown): unknown {
   const { job } = readRequest(gemini, path, body);
   if (!job?.unreported || !('question' in job.unreported)) return undefined;
   const asked = job.unreported.question();
-  return asked && { path: asked.path, body: JSON.parse(asked.body.toString()) };
+  return (
+    asked && { path: asked.path, body: JSON.parse(asked.body.toString()) as unknown, max: asked.tokensMax }
+  );
 }
 
 const MODEL = '/v1beta/models/gemini-embedding-001';
@@ -26,10 +28,12 @@ it.each<[what: string, path: string, body: object, contents: object[]]>([
     { requests: [{ content: text('a', 'b'), outputDimensionality: 768 }, { content: text('c') }] },
     [text('a', 'b'), text('c')],
   ],
+  ['any role', `${MODEL}:embedContent`, { content: { ...text('a'), role: 'nobody' } }, [text('a')]],
+  ['no role', `${MODEL}:embedContent`, { content: { parts: [{ text: 'a' }] } }, [text('a')]],
   ['an input', COMPATIBLE, { model: 'gemini-embedding-001', input: 'a' }, [text('a')]],
   ['a list', COMPATIBLE, { model: 'models/gemini-embedding-001', input: ['a', 'b'] }, [text('a'), text('b')]],
 ])('what is asked for is the count of all that was embedded: %s', (_, path, body, contents) =>
-  expect(questionAfter(path, body)).toEqual({ path: `${MODEL}:countTokens`, body: { contents } }),
+  expect(questionAfter(path, body)).toMatchObject({ path: `${MODEL}:countTokens`, body: { contents } }),
 );
 
 it.each<[what: string, path: string, body: object]>([
@@ -41,6 +45,16 @@ it.each<[what: string, path: string, body: object]>([
   ['whose name would be another path', COMPATIBLE, { model: '../files?a=', input: 'a' }],
   ['of others', COMPATIBLE, { model: 'tunedModels/mine', input: 'a' }],
 ])('a model %s is not asked for', (_, path, body) => expect(questionAfter(path, body)).toBeUndefined());
+
+it.each<[what: string, parts: object, others: number]>([
+  ['as there are bytes', [{ text: 'a' }, { text: '文' }], 0],
+  ['as there are bytes, and as a model takes for anything else', [{ text: 'a' }, { inlineData: {} }], 1],
+  ['and that for a part that is no list', { inlineData: {} }, 1],
+])('a count is at most as many %s', (_, parts, others) => {
+  const contents = [{ role: 'user', parts }];
+  const max = Buffer.byteLength(JSON.stringify({ contents })) + others * 1_048_576;
+  expect(questionAfter(`${MODEL}:embedContent`, { content: { parts } })).toMatchObject({ max });
+});
 
 it('a count is final, and known to be one', () =>
   expect(readTokenCount({ totalTokens: 31, promptTokensDetails: [] })).toMatchObject({

@@ -4,9 +4,14 @@ import { quantitiesOf } from '../quantities.js';
 import { readAgain } from '../request-body.js';
 import { PREFIX } from './gemini.models.js';
 
-/** Longer than a question of ours takes: then the gateway that could have asked it is gone. */
-const ASKED_FOR_MS = 60_000;
-const TTL_MS = 3_600_000;
+/**
+ * Much longer than a question of ours takes: a count that waits in the spool of a gateway comes before what another one
+ * would charge. The hold stays open for longer than that, and for the pause between two looks of the poller.
+ */
+const ASKED_FOR_MS = 600_000;
+const TTL_MS = 900_000;
+/** What anything but a text may be: more than any model takes. */
+const TOKENS_OF_A_PART = 1_048_576;
 /** Names that stand in a path as they are. */
 const PLAIN_MODEL = /^[\w.-]{1,128}$/;
 
@@ -22,14 +27,25 @@ export function countedAfterwards(
   const bare = model.replace(PREFIX, '');
   if (!PLAIN_MODEL.test(bare)) return {};
   const question = () => {
-    const contents = contentsOf(readAgain(body)).filter(isObject);
+    // Embeddings take any role or none; a count is refused for one that it does not know.
+    const contents = contentsOf(readAgain(body))
+      .filter(isObject)
+      .map(({ parts }) => ({ role: 'user', parts }));
     if (contents.length === 0) return null;
+    const asked = Buffer.from(JSON.stringify({ contents }));
+    const others = contents.flatMap(({ parts }) => [parts ?? []].flat()).filter((part) => !isText(part));
     return {
       path: `/v1beta/models/${bare}:countTokens`,
-      body: Buffer.from(JSON.stringify({ contents })),
+      body: asked,
+      // A token has at least a byte of the text; the JSON around each leaves room for marks of its beginning and end.
+      tokensMax: asked.length + others.length * TOKENS_OF_A_PART,
     };
   };
   return { job: { ttlMs: TTL_MS, tier: 'standard', unreported: { forMs: ASKED_FOR_MS, question } } };
+}
+
+function isText(part: unknown): boolean {
+  return isObject(part) && typeof part.text === 'string';
 }
 
 /** What `:countTokens` says. No text is no token: a zero says nothing. */
