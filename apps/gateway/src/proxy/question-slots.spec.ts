@@ -39,6 +39,15 @@ it('gives a slot that is free to the tenants in turn', async () => {
   expect(begun.slice(7)).toEqual(['a']);
 });
 
+it('gives no tenant two of them while another waits', async () => {
+  const { slots, begun, take } = world();
+  take('a', 'a', 'b', 'b', 'c', 'c', 'd', 'd');
+  slots.giveBack('a');
+  slots.giveBack('a');
+  await turn();
+  expect(begun.slice(4)).toEqual(['c', 'd']);
+});
+
 it('lets so many wait and no more, of a tenant and of all', async () => {
   const { slots, begun, refused, take } = world();
   take('a', 'a', 'b', 'b', 'a', 'a', 'a', 'a', 'c', 'd');
