@@ -8,17 +8,7 @@ const ROOT = path.resolve(import.meta.dirname, '..', '..');
 /** Of many modules each. Those that know each other's insides stand together, or there would be two of each. */
 const PACKAGES = [
   ...['@nestjs/common', '@nestjs/core', '@nestjs/cqrs', '@nestjs/platform-fastify', '@nestjs/testing'],
-  ...[
-    'typeorm',
-    'zod',
-    'zod-openapi',
-    'undici',
-    'kafkajs',
-    'pino',
-    'jose',
-    'fast-check',
-    '@fastify/rate-limit',
-  ],
+  ...['typeorm', 'zod', 'zod-openapi', 'pino', 'jose', 'fast-check', '@fastify/rate-limit'],
 ];
 const SURROUNDINGS = `
 import { createRequire as bundledRequire } from 'node:module';

@@ -14,13 +14,14 @@ describe('transcripts', () => {
   let product: ProductUnderTest;
   let ours: Customer;
   let theirs: Customer;
+  /** Submits one job and never asks for it. */
+  let first: Customer;
 
   beforeAll(async () => {
     product = await productForTests({ env: { VENDO_JOBS_POLL_MS: '500' } });
     const price = { provider: 'assemblyai', meter: 'audio_seconds', unit_cost_usd: '0.36', per: '3600' };
     await product.admin.importRates([MODEL, QUICK, FAILING].map((model) => ({ ...price, model })));
-    const first = await product.customer();
-    [ours, theirs] = [await product.customer(), await product.customer()];
+    [first, ours, theirs] = [await product.customer(), await product.customer(), await product.customer()];
     for (const { appId } of [first, ours, theirs]) await product.admin.bind(appId, 'assemblyai');
     await product.waitUntil(async () => (await submit(first)).status !== 402, 'a price of transcripts');
   }, 90_000);
@@ -102,4 +103,10 @@ describe('transcripts', () => {
     );
     expect(await events(theirs)).toEqual([['completed', COST_MICROS]]);
   }, 180_000);
+
+  it('that still run when they are asked for come again by their lease', async () => {
+    await product.settled(first.tenantId, 90_000);
+    await product.waitUntil(async () => (await events(first)).length === 1, 'the event', 30_000);
+    expect(await events(first)).toEqual([['completed', COST_MICROS]]);
+  }, 150_000);
 });

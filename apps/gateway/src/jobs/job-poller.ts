@@ -127,7 +127,11 @@ export class JobPoller {
       result: this.notAsked(job, thrown),
       isCharged: false,
     }));
-    return !isCharged && this.parts.ends.giveUp(job) ? 'given_up' : result;
+    try {
+      return !isCharged && this.parts.ends.giveUp(job) ? 'given_up' : result;
+    } catch (thrown) {
+      return this.notAsked(job, thrown);
+    }
   }
 
   private async ask(job: Job): Promise<{ result: string; isCharged: boolean }> {

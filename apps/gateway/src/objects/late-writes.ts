@@ -4,6 +4,7 @@ import type { KeptObject, ObjectTable } from './object-table.js';
 /** At most some kilobytes each. */
 const WAITING_MAX = 10_000;
 const GIVEN_UP_AFTER_MS = 86_400_000;
+const STOP_WITHIN_MS = 3_000;
 
 /** Between two rounds, milliseconds: doubled after each that failed. */
 export interface RetryPauses {
@@ -24,6 +25,7 @@ interface Waiting {
 export class LateWrites {
   /** In the order of their turn. */
   private waiting: Waiting[] = [];
+  private underWay: Waiting | null = null;
   private timer: NodeJS.Timeout | null = null;
   private round: Promise<void> = Promise.resolve();
   private pauseMs: number;
@@ -58,21 +60,21 @@ export class LateWrites {
     }
     this.waiting.push({ object, sinceMs: performance.now() });
     if (this.waiting.length > WAITING_MAX) {
-      const oldest = this.waiting.shift();
+      const [oldest] = this.waiting.splice(this.waiting[0] === this.underWay ? 1 : 0, 1);
       if (oldest) this.giveUp(oldest.object);
     }
     this.gauge.set(this.waiting.length);
     this.schedule();
   }
 
-  /** Tries once more what waits. Resolves within the time of two writes where the database does not answer. */
+  /** Tries once more what waits, for 3 s and the write that is under way then. */
   async stop(): Promise<void> {
     this.stopped = true;
     if (this.timer) clearTimeout(this.timer);
     await this.round;
-    await this.writeAll();
-    for (const { object } of this.waiting) this.giveUp(object);
-    this.waiting = [];
+    const by = performance.now() + STOP_WITHIN_MS;
+    for (const { object } of this.waiting.splice(0))
+      if (performance.now() > by || !(await this.write(object))) this.giveUp(object);
   }
 
   private schedule(): void {
@@ -89,7 +91,9 @@ export class LateWrites {
   /** Until one fails; that one is then the last in turn, for it may be the only one that cannot be written. */
   private async writeAll(): Promise<void> {
     for (let next = this.waiting[0]; next; next = this.waiting[0]) {
+      this.underWay = next;
       const isWritten = await this.write(next.object);
+      this.underWay = null;
       this.waiting = this.waiting.filter((one) => one !== next);
       if (!isWritten) this.putOff(next);
       this.gauge.set(this.waiting.length);

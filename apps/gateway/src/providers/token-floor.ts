@@ -135,6 +135,8 @@ export class OutputFloor {
   private usualOpening = NOTHING;
   private readonly sign: Buffer | null;
   private usualSign = 0;
+  /** Of the events that are being taken: where the next sign stands that has been searched for. */
+  private signPlace = -1;
   private bring: (() => void) | null = null;
 
   /** @param fields names of the JSON strings that are output. */
@@ -163,6 +165,7 @@ export class OutputFloor {
       text = text.replace(/\r\n?/g, '\n');
       events = Buffer.from(text, 'latin1');
     }
+    this.signPlace = -1;
     const { hush } = this.speaking;
     const isHushed = hush !== undefined && bytes.includes(hush.sign, 0, 'latin1');
     for (let start = 0; start < events.length; ) {
@@ -221,9 +224,13 @@ export class OutputFloor {
   private speaks(events: Buffer, text: string, start: number, end: number): boolean {
     const { sign } = this;
     if (sign === null || standsAt(events, start + this.usualSign, end, sign)) return true;
-    const place = text.indexOf(this.speaking.sign ?? '', start);
-    if (place < 0 || place >= end) return false;
-    this.usualSign = place - start;
+    // One that was found behind an event is not searched for again before it.
+    if (this.signPlace < start) {
+      const place = text.indexOf(this.speaking.sign ?? '', start);
+      this.signPlace = place < 0 ? text.length : place;
+    }
+    if (this.signPlace >= end) return false;
+    this.usualSign = this.signPlace - start;
     return true;
   }
 

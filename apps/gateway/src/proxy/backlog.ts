@@ -20,7 +20,7 @@ export class Backlog {
   /** @returns false: there is no room for it yet. */
   addWhole(chunk: Buffer): boolean {
     const length = this.length + chunk.length;
-    if (length > this.bytes.length) return false;
+    if (length > Math.min(this.bytes.length, BACKLOG_BYTES)) return false;
     this.bytes.set(chunk, this.length);
     this.length = length;
     return true;

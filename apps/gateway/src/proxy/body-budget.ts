@@ -8,7 +8,7 @@ export class BodyBudget {
 
   /** @param changed told the bytes that are held now. */
   constructor(
-    private readonly maxBytes: number,
+    readonly maxBytes: number,
     private readonly changed: (bytes: number) => void,
     private readonly whole: BodyBudget | null = null,
   ) {}

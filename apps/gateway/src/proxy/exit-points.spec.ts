@@ -47,7 +47,7 @@ describe('clients that have left', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(scene.parts[0]);
       const fill = (): void => {
-        if (response.write(filler)) setImmediate(fill);
+        if (response.write(filler)) setTimeout(fill, 2);
         else response.once('drain', fill);
       };
       fill();

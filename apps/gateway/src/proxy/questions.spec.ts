@@ -213,9 +213,9 @@ describe('embeddings that do not say what they used', () => {
     expect(await uncounted('no_answer')).toBe(true);
   });
 
-  it('take an eighth of the memory for bodies at most, and calls have the rest', async () => {
+  it('of one tenant take a quarter of the eighth of the memory for bodies, and calls have the rest', async () => {
     // Room for one that waits and not for another that begins.
-    world.maxBodiesBytes = 8 * (CALL.body?.length ?? 0) * 2.5;
+    world.maxBodiesBytes = 8 * 4 * (CALL.body?.length ?? 0) * 2.5;
     await world.restart();
     const count = heldCount();
     await send(world, CALL).got;

@@ -38,8 +38,9 @@ const ANSWER_WITHIN_MS = 5_000;
 const OVER_WITHIN_MS = 60_000;
 /** Before it is asked again, milliseconds. */
 const PAUSES_MS = [2_000, 15_000];
-/** A tenant gets a quarter. */
+/** A tenant gets a quarter of the slots, and of the memory. */
 const SLOTS = { total: 64, perTenant: 16, waiting: 16_384, waitingPerTenant: 4_096 };
+const TENANT_PART = 4;
 
 /**
  * Asks providers what their answers did not say, while this gateway still has the requests. Nothing of a client's
@@ -49,33 +50,52 @@ const SLOTS = { total: 64, perTenant: 16, waiting: 16_384, waitingPerTenant: 4_0
 export class Questions {
   private readonly asked = new Set<Promise<void>>();
   private readonly slots = new QuestionSlots(SLOTS);
+  /** Of the tenants that have a question under way. */
+  private readonly rooms = new Map<string, { bodies: BodyBudget; open: number }>();
 
   constructor(private readonly around: QuestionsSurroundings) {}
 
   /** Never throws. */
   ask(job: Job, { provider, connection, question, bodyBytes }: Asker): void {
-    const { jobEnds, clock, logger, open, bodies } = this.around;
-    const time = new QuestionTime(clock.monotonicMs() + OVER_WITHIN_MS);
-    const share = bodies.open();
+    const { jobEnds, clock, logger, open } = this.around;
+    const time = new QuestionTime(clock.monotonicMs() + OVER_WITHIN_MS, open);
+    const share = this.roomOf(job.tenant_id).open();
     open.add(time);
     // The request itself is kept no longer than this takes; what is to be sent is.
     const prepared = prepare(question, bodyBytes, share);
     const asked = prepared
       .then((ready) => ('why' in ready ? ready : this.settle(job, provider, connection, ready, time)))
       .catch((thrown: unknown): Uncounted => {
-        logger.error(
-          { err: thrown, call: job.hold_id, provider: job.provider },
-          'a question could not be asked',
-        );
+        logger.error({ err: thrown, ...factsOf(job) }, 'a question could not be asked');
         return { why: 'failed', status: null };
       })
       .then((uncounted) => void (uncounted && jobEnds.stand(job, uncounted)))
+      .catch((thrown: unknown) =>
+        logger.error({ err: thrown, ...factsOf(job) }, 'what was counted cannot stand'),
+      )
       .finally(() => {
         share.giveBack();
         open.delete(time);
         this.asked.delete(asked);
+        this.leave(job.tenant_id);
       });
     this.asked.add(asked);
+  }
+
+  /** A quarter of all for each tenant: what one of them asks leaves room for the others' questions. */
+  private roomOf(tenantId: string): BodyBudget {
+    const { bodies } = this.around;
+    const room = this.rooms.get(tenantId) ?? { bodies: bodies.part(bodies.maxBytes / TENANT_PART), open: 0 };
+    room.open += 1;
+    this.rooms.set(tenantId, room);
+    return room.bodies;
+  }
+
+  private leave(tenantId: string): void {
+    const room = this.rooms.get(tenantId);
+    if (!room) return;
+    room.open -= 1;
+    if (room.open === 0) this.rooms.delete(tenantId);
   }
 
   /** Resolves when the job of every question is settled. */
@@ -109,7 +129,7 @@ export class Questions {
       if (!mayPass || pauseMs === undefined || open.stopping || time.signal.aborted)
         return { why: status === null ? 'no_answer' : 'refused', status };
       last = status;
-      await clock.sleep(pauseMs, time.signal);
+      await time.pause(clock.sleep(pauseMs, time.signal));
     }
   }
 
@@ -134,8 +154,14 @@ export class Questions {
     provider.authorize(outgoing, secret);
     time.begins(request, clock.monotonicMs());
     upstreams.dispatch(origin, { method: 'POST', ...outgoing, body }, request);
-    return { status: await request.answered, report: meter.report };
+    const status = await request.answered;
+    time.ends();
+    return { status, report: meter.report };
   }
+}
+
+function factsOf({ hold_id: call, provider }: Job): { call: string; provider: string } {
+  return { call, provider };
 }
 
 /** Room for the request and for what is made of it is taken before; what is left then is that of the second. */
@@ -166,9 +192,13 @@ class QuestionTime implements OpenCall {
   private readonly over = new AbortController();
   private request: JobQuestion | null = null;
   private answerBy = Number.POSITIVE_INFINITY;
+  private isPausing = false;
 
   /** @param overBy of the monotonic clock, milliseconds. */
-  constructor(private readonly overBy: number) {}
+  constructor(
+    private readonly overBy: number,
+    private readonly open: OpenCalls,
+  ) {}
 
   get signal(): AbortSignal {
     return this.over.signal;
@@ -176,11 +206,24 @@ class QuestionTime implements OpenCall {
 
   begins(request: JobQuestion, nowMs: number): void {
     this.request = request;
+    this.isSilent = false;
     this.answerBy = nowMs + ANSWER_WITHIN_MS;
   }
 
+  ends(): void {
+    this.request = null;
+    this.answerBy = Number.POSITIVE_INFINITY;
+  }
+
+  /** A stop waits for no pause. */
+  async pause(over: Promise<unknown>): Promise<void> {
+    this.isPausing = true;
+    await over;
+    this.isPausing = false;
+  }
+
   tick(nowMs: number): void {
-    if (nowMs > this.overBy) this.cut();
+    if (nowMs > this.overBy || (this.isPausing && this.open.stopping)) this.cut();
     else if (nowMs > this.answerBy) this.giveUp();
   }
 

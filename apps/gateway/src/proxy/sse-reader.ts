@@ -102,7 +102,8 @@ export class SseReader {
     const isOdd = kept !== null && sign === NO_SIGN && !this.keep(chunk, at, end, from, kept);
     if (sign === NO_SIGN && !isOdd) return end;
 
-    const start = backlog.startBefore(isOdd ? backlog.length : sign);
+    // What has been read is never cut out again, whatever ends its lines.
+    const start = Math.max(this.readTo, backlog.startBefore(isOdd ? backlog.length : sign));
     this.readNewest(start);
     this.isCareful = true;
     if (start >= from) {
@@ -115,6 +116,8 @@ export class SseReader {
     backlog.cut(start);
     this.held = [];
     this.readOn(begun, 0, kept);
+    // Also where what had begun turned out to be whole: these bytes are not looked at twice.
+    this.isCareful = true;
     return at;
   }
 
@@ -191,6 +194,7 @@ export class SseReader {
     this.isCareful = true;
     for (const piece of [...this.held, this.splitter.rest()]) kept?.add(piece);
     this.held = [];
+    this.count(this.backlog.length);
   }
 
   /** What breaks off in the middle of an event counts as well, once nothing can follow it. */
@@ -202,6 +206,7 @@ export class SseReader {
   /** Counts what waits, up to a place, and forgets it. */
   private count(to: number): void {
     if (to === 0) return;
+    if (!this.hasEnded) this.readNewest(to);
     this.meter.output?.takeEvents(this.backlog.bytes.subarray(0, to));
     this.backlog.drop(to);
     this.readTo = Math.max(0, this.readTo - to);

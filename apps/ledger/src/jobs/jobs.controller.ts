@@ -7,7 +7,7 @@ import { InternalGuard } from '../internal.guard.js';
 import { OPERATOR_POOL } from '../operator/operator-pool.js';
 import { parseRequest } from '../parse-request.js';
 
-/** Every lease forgets so many of those that ended long ago: more than can begin meanwhile. */
+/** Every lease forgets so many of those that ended long ago. */
 const FORGOTTEN_AT_ONCE = 1_000;
 
 /**
@@ -28,12 +28,19 @@ export class JobsController {
     const { limit } = parseRequest(LeaseJobs, body);
     try {
       await this.abandon();
-      await this.pool.query('select ledger.forget_jobs($1)', [FORGOTTEN_AT_ONCE]);
       const { rows } = await this.pool.query('select ledger.lease_jobs($1) as job', [limit]);
+      await this.forget();
       return { jobs: rows.flatMap(({ job }) => this.read(job)) };
     } catch (thrown) {
       throw new VendoError('billing_unavailable', undefined, {}, { cause: thrown });
     }
+  }
+
+  /** What cannot be forgotten now is at another lease. */
+  private async forget(): Promise<void> {
+    await this.pool
+      .query('select ledger.forget_jobs($1)', [FORGOTTEN_AT_ONCE])
+      .catch((thrown: unknown) => this.logger.warn({ err: thrown }, 'old jobs could not be forgotten'));
   }
 
   private async abandon(): Promise<void> {

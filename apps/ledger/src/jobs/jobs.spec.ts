@@ -266,6 +266,20 @@ describe('the lease of a job', () => {
     expect(errors).toHaveLength(1);
   });
 
+  it('goes to the providers in turn', async () => {
+    await tell(started());
+    await pool.query(
+      `insert into ledger.jobs (hold_id, tenant_id, shard, ttl_ms, job, started_at, due_at)
+       select gen_random_uuid(), gen_random_uuid(), 0, 1, $1::json, now(), now() - interval '1 hour' from generate_series(1, 5)`,
+      [JSON.stringify({ ...started().data, provider: 'slow' })],
+    );
+    await aged(20);
+    expect((await jobs().lease({ limit: 2 })).jobs.map(({ provider }) => provider).sort()).toEqual([
+      'slow',
+      'transcriber',
+    ]);
+  });
+
   it('gives the job whole, as it was told', async () => {
     const told = started({ upstream_id: 'id "with\\ quotes" and \u0000', counted: null });
     await tell(told);

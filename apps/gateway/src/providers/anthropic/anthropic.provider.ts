@@ -7,7 +7,7 @@ import { routes } from './anthropic.routes.js';
 const OAUTH_TOKEN = 'sk-ant-oat';
 const OAUTH_BETA = 'oauth-2025-04-20';
 
-const NO_CREDIT = /credit balance is too low/i;
+const NO_CREDIT = /^your credit balance is too low/i;
 
 export const anthropic: Provider = {
   slug: 'anthropic',

@@ -14,7 +14,8 @@ export const assemblyai: Provider = {
   authorize({ headers }, secret) {
     headers.authorization = secret;
   },
-  outOfFunds: (status, { error }) => status === 402 || /balance is negative/i.test(nameOf(error) ?? ''),
+  outOfFunds: (status, { error }) =>
+    status === 402 || /^your (current )?account balance is negative/i.test(nameOf(error) ?? ''),
   rateKeys,
   jobs: {
     needs: ['audio_seconds'],
