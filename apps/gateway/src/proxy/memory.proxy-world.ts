@@ -121,6 +121,7 @@ export class ProxyWorld {
   /** These are read at the start. */
   upstreamTimeoutMs = 400;
   stalledMs: number = PROXY_LIMITS.bounds.stalledMs;
+  drainBytes: number = PROXY_LIMITS.bounds.drainBytes;
   /** Shorter than it is: a stop waits on the real clock. */
   stopGraceMs = 50;
   maxBodiesBytes = 10_000_000;
@@ -282,7 +283,7 @@ export class ProxyWorld {
         maxBodyBytes: 100_000,
         maxUploadBytes: this.maxUploadBytes,
         maxBodiesBytes: this.maxBodiesBytes,
-        bounds: { ...PROXY_LIMITS.bounds, stalledMs: this.stalledMs },
+        bounds: { ...PROXY_LIMITS.bounds, stalledMs: this.stalledMs, drainBytes: this.drainBytes },
         drains: this.drains,
         stopGraceMs: this.stopGraceMs,
       },
