@@ -25,7 +25,7 @@ const ONLY_ON = {
 };
 /** Hold on either log. CI has the time to tell them on one. */
 const IN_CI_ON = {
-  postgres: ['rolling-restart', 'killed-at', 'jobs'],
+  postgres: ['rolling-restart', 'killed-at', 'rebuild', 'jobs', 'outage'],
   kafka: ['kill'],
 };
 /** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
