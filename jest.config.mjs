@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { packagesInFewFiles } from './libs/testing/packages-in-few-files.mjs';
+import { packagesForSpecs } from './tools/bundle/packages-for-specs.mjs';
 
 const swc = JSON.parse(readFileSync(new URL('.swcrc', import.meta.url), 'utf8'));
 delete swc.module;
@@ -32,7 +32,7 @@ export default {
   // Split among files, packages do not see to it in time.
   setupFiles: ['reflect-metadata'],
   moduleNameMapper: {
-    ...(await packagesInFewFiles()),
+    ...(await packagesForSpecs()),
     '^@vendo/([a-z-]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { build } from 'esbuild';
+import { packages, SURROUNDINGS } from './bundling.mjs';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const DIST = path.join(ROOT, 'dist');
@@ -15,29 +16,8 @@ const PROCESSES = {
   standalone: 'tools/standalone/main.js',
 };
 
-/** What CommonJS packages expect around them. */
-const SURROUNDINGS = `
-import { createRequire as bundledRequire } from 'node:module';
-import bundledPath from 'node:path';
-const require = bundledRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;
-`;
-
-/**
- * What the product depends on goes in. Its packages ask for others that are used where they are there, and what serves
- * tests and `npm start` alone is loaded where it is used: the running process is asked for those.
- */
-const packages = {
-  name: 'packages',
-  setup(bundler) {
-    bundler.onResolve({ filter: /^[^./]/ }, async ({ path: name, pluginData, ...asking }) => {
-      if (pluginData === packages) return null;
-      if (isOurs(asking.importer) && !(packageOf(name) in dependencies))
-        return { path: name, external: true };
-      const found = await bundler.resolve(name, { ...asking, pluginData: packages });
-      return found.errors.length > 0 ? { path: name, external: true } : found;
-    });
-  },
-};
+/** What serves tests and `npm start` alone is loaded where it is used. */
+const productOnly = packages((name, importer) => isOurs(importer) && !(name in dependencies));
 
 /** Modules of ours read files beside them, which stay where they are. */
 const placesOfModules = {
@@ -57,10 +37,6 @@ const placesOfModules = {
 
 function isOurs(file) {
   return file.startsWith(DIST + path.sep);
-}
-
-function packageOf(name) {
-  return name.split('/', name.startsWith('@') ? 2 : 1).join('/');
 }
 
 /** Says of packages only where they begin and end: reading the whole map takes longer than the rest of a start. */
@@ -95,7 +71,7 @@ const { outputFiles } = await build({
   sourcemap: true,
   sourcesContent: false,
   banner: { js: SURROUNDINGS },
-  plugins: [packages, placesOfModules],
+  plugins: [productOnly, placesOfModules],
   logLevel: 'warning',
 });
 await Promise.all(

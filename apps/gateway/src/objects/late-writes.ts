@@ -88,9 +88,9 @@ export class LateWrites {
     this.timer.unref();
   }
 
-  /** Until one fails; that one is then the last in turn, for it may be the only one that cannot be written. */
+  /** Until one fails or a stop comes. One that failed is the last in turn: it may be the only one that cannot be written. */
   private async writeAll(): Promise<void> {
-    for (let next = this.waiting[0]; next; next = this.waiting[0]) {
+    for (let next = this.waiting[0]; next && !this.stopped; next = this.waiting[0]) {
       this.underWay = next;
       const isWritten = await this.write(next.object);
       this.underWay = null;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { packages, SURROUNDINGS } from './bundling.mjs';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 /** Of many modules each. Those that know each other's insides stand together, or there would be two of each. */
@@ -10,17 +11,18 @@ const PACKAGES = [
   ...['@nestjs/common', '@nestjs/core', '@nestjs/cqrs', '@nestjs/platform-fastify', '@nestjs/testing'],
   ...['typeorm', 'zod', 'zod-openapi', 'pino', 'jose', 'fast-check', '@fastify/rate-limit'],
 ];
-const SURROUNDINGS = `
-import { createRequire as bundledRequire } from 'node:module';
-const require = bundledRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;
-`;
 
 /**
  * What Jest's `moduleNameMapper` needs to load these packages from a few files: it loads every module anew for each spec,
- * and as they come they have 2,000. Made once per package-lock.json, under `var/`.
+ * and as they come they have 2,000. Made once per package-lock.json, under `var/packages`.
  */
-export async function packagesInFewFiles() {
-  const made = [await readFile(path.join(ROOT, 'package-lock.json')), await readFile(import.meta.filename)];
+export async function packagesForSpecs() {
+  const decisive = [
+    path.join(ROOT, 'package-lock.json'),
+    import.meta.filename,
+    path.join(import.meta.dirname, 'bundling.mjs'),
+  ];
+  const made = await Promise.all(decisive.map((file) => readFile(file)));
   const version = createHash('sha256').update(Buffer.concat(made)).digest('hex').slice(0, 12);
   const folder = path.join(ROOT, 'var', 'packages', version);
   if (!existsSync(folder)) await make(folder);
@@ -41,7 +43,7 @@ async function make(folder) {
     format: 'esm',
     keepNames: true,
     banner: { js: SURROUNDINGS },
-    plugins: [exportsByName, whereTheyAre],
+    plugins: [exportsByName, packages()],
     logLevel: 'warning',
   });
   await rename(unfinished, folder).catch(() => rm(unfinished, { recursive: true, force: true }));
@@ -58,18 +60,6 @@ const exportsByName = {
     bundler.onLoad({ filter: /./, namespace: 'exports' }, async ({ path: name }) => {
       const names = Object.keys(await import(name)).filter((each) => each !== 'module.exports');
       return { contents: `export { ${names.join(', ')} } from '${name}';`, resolveDir: ROOT };
-    });
-  },
-};
-
-/** Packages ask for others that are used where they are there. */
-const whereTheyAre = {
-  name: 'where they are',
-  setup(bundler) {
-    bundler.onResolve({ filter: /^[^./]/ }, async ({ path: name, pluginData, ...asking }) => {
-      if (pluginData === whereTheyAre) return null;
-      const found = await bundler.resolve(name, { ...asking, pluginData: whereTheyAre });
-      return found.errors.length > 0 ? { path: name, external: true } : found;
     });
   },
 };
