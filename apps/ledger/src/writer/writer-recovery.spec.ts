@@ -198,8 +198,8 @@ describe('fences and outages', () => {
   });
 
   it('of records that wait for a shard which is lost and taken again, none is skipped', async () => {
-    const other = await fundedElsewhere(await funded(100n));
-    await funded(100n);
+    const other = await funded(100n);
+    await fundedElsewhere(other);
     const shipped = new ShippedPartition(tenant);
     const { partition } = shipped;
     await test.stop();
