@@ -13,6 +13,7 @@ export class Rational {
 
   /** `numerator / denominator` in lowest terms. Throws RangeError for a zero denominator. */
   static of(numerator: bigint, denominator = 1n): Rational {
+    if (denominator === 1n) return new Rational(numerator, 1n);
     if (denominator === 0n) throw new RangeError('denominator is zero');
     if (denominator < 0n) return Rational.of(-numerator, -denominator);
     const divisor = gcd(numerator < 0n ? -numerator : numerator, denominator);

@@ -25,6 +25,17 @@ it.each([
 );
 
 it.each([
+  ['{"usage":{"cost":0.12345678901234567891}}', '0.12345678901234567891'],
+  ['{"a":"\\"cost\\":9","usage":{"cost" : 0.1e1\n}}', '1'],
+  // Another one of that name, and one that reads otherwise.
+  ['{"x":{"cost":9},"usage":{"cost":0.12345678901234567891}}', '0.12345678901234567891'],
+  ['{"x":{"cost":9},"usage":{"co\\u0073t":0.12345678901234567891}}', '0.12345678901234567891'],
+])('what was parsed helps to find it in %s', (json, expected) => {
+  const said: number = JSON.parse(json).usage.cost;
+  expect(exactNumber(Buffer.from(json), PATH, said)?.toDecimal()).toBe(expected);
+});
+
+it.each([
   '{}',
   '{"usage":null}',
   '{"usage":{"cost":null}}',

@@ -5,6 +5,25 @@ import type { Quantity } from '@vendo/pricing';
 /** Counts by meter; undefined: not reported. */
 export type Counts = Partial<Record<Meter, number | undefined>>;
 
+/** Counts of one report by meter; null: reported as nonsense. */
+export type ReportedCounts = Readonly<Record<string, number | null>>;
+
+/** Those that were reported as counts. */
+export function soundOnes(counts: ReportedCounts): Counts {
+  const sound: Record<string, number> = {};
+  for (const meter in counts) {
+    const count = counts[meter];
+    if (count !== null && count !== undefined) sound[meter] = count;
+  }
+  return sound;
+}
+
+/** Whether nothing in a report is nonsense. */
+export function isSound(counts: ReportedCounts): boolean {
+  for (const meter in counts) if (counts[meter] === null) return false;
+  return true;
+}
+
 /**
  * An amount as providers report it, a number or a decimal in a string, exact: the shortest decimal that reads as the
  * number is the one that was written, up to 15 digits. Null for anything else, negative ones included.
@@ -25,9 +44,11 @@ const SAID_AT_ZERO: ReadonlySet<string> = new Set<Meter>(['input_tokens', 'outpu
 /** Counts as quantities, in the order given. `of` names the model where it is not the event's. */
 export function quantitiesOf(counts: Counts, of: Pick<Quantity, 'model' | 'rateKeys'> = {}): Quantity[] {
   const quantities: Quantity[] = [];
-  for (const [meter, count] of Object.entries(counts))
+  for (const meter in counts) {
+    const count = counts[meter as Meter];
     if (count !== undefined && (count !== 0 || SAID_AT_ZERO.has(meter)))
       quantities.push({ meter: meter as Meter, quantity: Rational.of(BigInt(count)), ...of });
+  }
   return quantities;
 }
 

@@ -1,4 +1,3 @@
-const LF = 0x0a;
 const QUOTE = 0x22;
 const PAIRS = 0x1_00_00;
 
@@ -113,13 +112,13 @@ function isAt({ text, unless, opensBulk }: Place, bytes: Buffer, start: number, 
   return unless === null || end + unless.length > to || !standsAt(bytes, end, to, unless);
 }
 
-/** Behind its quote, in `bytes[from, to)`, or at the end of its line, which no string goes beyond; or `IN_BULK`. */
+/**
+ * Behind the quote that ends it in `bytes[from, to)`, or `IN_BULK`. Where a string is broken off, that is one of another
+ * event, in which a sign that has a quote is still found.
+ */
 export function endOfBulk(bytes: Buffer, from: number, to: number): number {
   const quote = bytes.subarray(from, to).indexOf(QUOTE);
-  const end = quote < 0 ? to : from + quote;
-  const line = bytes.subarray(from, end).indexOf(LF);
-  if (line >= 0) return from + line;
-  return quote < 0 ? IN_BULK : end + 1;
+  return quote < 0 ? IN_BULK : from + quote + 1;
 }
 
 /** Whether these bytes stand there, as far as there are bytes. */

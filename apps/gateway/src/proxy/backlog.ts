@@ -29,8 +29,7 @@ export class Backlog {
   add(chunk: Buffer, from: number, to: number): void {
     const length = this.length + to - from;
     if (length > this.bytes.length) this.grow(length);
-    if (to - from === chunk.length) this.bytes.set(chunk, this.length);
-    else chunk.copy(this.bytes, this.length, from, to);
+    this.bytes.set(to - from === chunk.length ? chunk : chunk.subarray(from, to), this.length);
     this.length = length;
   }
 
@@ -39,14 +38,31 @@ export class Backlog {
     const { bytes, blankless } = this;
     // The usual case, without calling into Node.
     if (place > 1 && bytes[place - 1] === LF && bytes[place - 2] === LF) return place;
-    const searched = bytes.subarray(blankless, place);
-    for (let lf = searched.lastIndexOf(LF); lf > 0; lf = searched.lastIndexOf(LF, lf - 1)) {
+    if (place <= blankless) return 0;
+    const searched = blankless === 0 ? bytes : bytes.subarray(blankless);
+    for (
+      let lf = searched.lastIndexOf(LF, place - blankless - 1);
+      lf > 0;
+      lf = searched.lastIndexOf(LF, lf - 1)
+    ) {
       const before = searched[lf - 1];
       if (before === LF || (before === CR && searched[lf - 2] === LF)) return blankless + lf + 1;
     }
     // What has been searched in vain is not searched again: an event may be megabytes.
     if (place === this.length) this.blankless = Math.max(0, place - BLANK_LINE_MAX);
     return 0;
+  }
+
+  /** Behind the blank line that ends the event which begins there, lines ending with LF; -1: it is not whole. */
+  endOfEvent(start: number): number {
+    const { bytes, length } = this;
+    let line = start;
+    for (;;) {
+      const lf = bytes.indexOf(LF, line);
+      if (lf < 0 || lf >= length) return -1;
+      if (lf === line) return lf + 1;
+      line = lf + 1;
+    }
   }
 
   /** Takes out what stands before a place, and the room that one very large event needed. */

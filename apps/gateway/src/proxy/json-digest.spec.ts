@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Reading, UsageMeter } from '../providers/provider.js';
@@ -87,8 +89,13 @@ it('finds the usage behind 140 MB of embedding vectors, in small steps and littl
   const meter = { onBody: (body: unknown) => void bodies.push(body) } as UsageMeter & { reading(): Reading };
   const reader = new BodyReader(meter);
   reader.feed(Buffer.from('{"data":['));
+  // What waits for the garbage collector is not kept.
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  collectGarbage();
   const before = process.memoryUsage();
   for (let n = 0; n < 2_048; n += 1) reader.feed(vector);
+  collectGarbage();
   const after = process.memoryUsage();
   reader.feed(Buffer.from('{}],"model":"text-embedding-3-large","usage":{"prompt_tokens":300000}}'));
   reader.end();

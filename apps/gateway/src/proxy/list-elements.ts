@@ -1,9 +1,12 @@
-import { NO_SIGN, type Signs } from '../providers/signs.js';
+import type { Signs } from '../providers/signs.js';
 
 /** Between elements of a list that are spread over lines, as Google writes them; and behind the last. */
-const BETWEEN = /\n\}\s*,\s*(?=\{)/g;
+const BETWEEN = /\n\}\s*,\s*(?=\{)/y;
 const BEGINS = /^\s*\[\s*(?=\{\s*\n)/;
 const ENDS = /\n\}\s*\]\s*$/;
+const END = '\n}';
+/** Behind the last element there are no more than a bracket and some space. */
+const LAST_BYTES = 64;
 
 /**
  * A list of which each element says all that there is to say so far: those with a sign and the newest with `report`, in
@@ -14,22 +17,44 @@ const ENDS = /\n\}\s*\]\s*$/;
 export function elementsThatCount(bytes: Buffer, signs: Signs, report: string): unknown[] | null {
   // One character per byte, so that places in it are places in the bytes.
   const text = bytes.toString('latin1');
-  const start = BEGINS.exec(text)?.[0].length;
-  if (start === undefined || !ENDS.test(text.slice(-LAST_BYTES))) return null;
+  const first = BEGINS.exec(text)?.[0].length;
+  if (first === undefined || !ENDS.test(text.slice(-LAST_BYTES))) return null;
+  const last = text.lastIndexOf(END);
   const newest = text.lastIndexOf(report);
-  const kept: string[] = [];
-  let from = start;
-  BETWEEN.lastIndex = start;
-  for (let found = BETWEEN.exec(text); found; found = BETWEEN.exec(text)) {
-    const end = found.index + END.length;
-    const isNewest = newest >= from && newest < end;
-    if (isNewest || signs.find(bytes, from, end) !== NO_SIGN) kept.push(bytes.toString('utf8', from, end));
-    from = BETWEEN.lastIndex;
+  const kept: unknown[] = [];
+  const keep = (from: number, end: number): unknown =>
+    kept.push(JSON.parse(bytes.toString('utf8', from, end + END.length)));
+  let from = first;
+  for (;;) {
+    const sign = signs.find(bytes, from, last);
+    const place = sign < 0 || (newest >= from && newest < sign) ? newest : sign;
+    const end = place < from ? last : endBehind(text, place, last);
+    if (end === last) break;
+    keep(beginBefore(text, place, from), end);
+    from = behindSeparator(text, end) ?? last;
   }
-  kept.push(bytes.toString('utf8', from, text.lastIndexOf(END) + END.length));
-  return kept.map((element) => JSON.parse(element) as unknown);
+  keep(beginBefore(text, last - 1, from), last);
+  return kept;
 }
 
-const END = '\n}';
-/** Behind the last element there are no more than a bracket and some space. */
-const LAST_BYTES = 64;
+/** Where an element begins, in which a place stands; `from` begins one. */
+function beginBefore(text: string, place: number, from: number): number {
+  for (let at = text.lastIndexOf(END, place); at >= from; at = text.lastIndexOf(END, at - 1)) {
+    const begin = behindSeparator(text, at);
+    if (begin !== null) return begin;
+  }
+  return from;
+}
+
+/** Where the end stands of the element in which a place stands. */
+function endBehind(text: string, place: number, last: number): number {
+  for (let at = text.indexOf(END, place); at < last; at = text.indexOf(END, at + 1))
+    if (behindSeparator(text, at) !== null) return at;
+  return last;
+}
+
+/** Null: the element does not end there. */
+function behindSeparator(text: string, end: number): number | null {
+  BETWEEN.lastIndex = end;
+  return BETWEEN.test(text) ? BETWEEN.lastIndex : null;
+}

@@ -42,6 +42,15 @@ const STREAMS: Record<string, fc.Arbitrary<string>> = {
       'event: error\ndata: {"type":"error"}\n\n',
     ),
   ),
+  'openai /v1/audio/speech': fc.oneof(
+    fc.constantFrom('aGk', 'x'.repeat(500)).map((audio) => `data: {"type":"delta","audio":"${audio}"}\n\n`),
+    fc.constantFrom(
+      ': ping\r\r\n',
+      'data: {"type":"done","usage":{"input_tokens":5,"output_tokens":7}}\n\n',
+      'data: {"type":"error"}\n\n',
+      'event: error\ndata: {"x":1}\n\n',
+    ),
+  ),
   'openai /v1/audio/transcriptions': fc.oneof(
     word.map((text) => `data: {"type":"transcript.text.delta","delta":"${text}"}\r\n\r\n`),
     fc.constant('data: {"error":{}}\n\n'),
@@ -58,10 +67,11 @@ const STREAMS: Record<string, fc.Arbitrary<string>> = {
         '"x":1',
       ),
       fc.constantFrom('', '"finishReason":"STOP",', '"groundingMetadata":{"webSearchQueries":["q w"]},'),
+      fc.constantFrom('\r\n\r\n', '\n\n'),
     )
     .map(
-      ([text, rest, more]) =>
-        `data: {"candidates": [{${more}"content":{"parts":[{"text":"${text}"}]}}],${rest}}\r\n\r\n`,
+      ([text, rest, more, end]) =>
+        `data: {"candidates": [{${more}"content":{"parts":[{"text":"${text}"}]}}],${rest}}${end}`,
     ),
   'gemini /v1beta/interactions': fc.oneof(
     word.map(
@@ -84,14 +94,15 @@ const STREAMS: Record<string, fc.Arbitrary<string>> = {
 };
 
 const BODY = { model: 'm', max_tokens: 9, stream: true, messages: [], input: 'x' };
+const SPEECH = { ...BODY, model: 'gpt-4o-mini-tts', stream_format: 'sse' };
 
 async function meterOf(route: string): Promise<UsageMeter> {
   const [slug = '', target = ''] = route.split(' ');
   const provider = providerBySlug(slug);
   if (!provider) throw new Error(slug);
-  const request = target.includes('/audio/')
+  const request = target.endsWith('/transcriptions')
     ? await readFormRequest(provider, target, { model: 'gpt-4o-transcribe', stream: 'true' })
-    : readRequest(provider, target, BODY);
+    : readRequest(provider, target, target.endsWith('/speech') ? SPEECH : BODY);
   return request.meter();
 }
 
@@ -132,7 +143,7 @@ it.each(Object.keys(STREAMS))('waiting changes nothing for %s, cut anywhere', as
         const whole = Buffer.from(events.join(''));
         const bytes = whole.subarray(0, Math.max(0, whole.length - missing));
         const atOnce = await meterOf(route);
-        Object.defineProperty(atOnce, 'signs', { value: null });
+        Object.defineProperty(atOnce, 'signs', { value: undefined });
         expect(read(await meterOf(route), cut(bytes, cuts), mayDrop)).toEqual(read(atOnce, [bytes], mayDrop));
       },
     ),

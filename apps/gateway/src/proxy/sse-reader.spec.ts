@@ -88,7 +88,7 @@ interface Told {
 
 function read(route: string, stream: string, options: { skipping: boolean }): Told {
   const meter = meterOf(route);
-  if (!options.skipping) Object.defineProperty(meter, 'signs', { value: null });
+  if (!options.skipping) Object.defineProperty(meter, 'signs', { value: undefined });
   const reader = new SseReader(meter);
   const kept = new KeptBytes();
   reader.feed(Buffer.from(stream), kept);

@@ -1,5 +1,5 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
-import type { EventVerdict, UsageMeter } from '../providers/provider.js';
+import type { EventVerdict, SseEvent, UsageMeter } from '../providers/provider.js';
 import { endOfBulk, IN_BULK, NO_SIGN, type Signs } from '../providers/signs.js';
 import { BACKLOG_BYTES, Backlog } from './backlog.js';
 import { EventSplitter } from './event-splitter.js';
@@ -13,13 +13,22 @@ const STEP_BYTES_MAX = 16_384;
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** Bytes `[at, to)` of a chunk, which stand in the backlog from `from` to its end. */
+interface Added {
+  chunk: Buffer;
+  at: number;
+  to: number;
+  from: number;
+}
+
 /**
  * Folds the bytes of an event stream into a meter; bytes may be cut anywhere. Never throws.
  *
- * Most events have no sign that they count (`UsageMeter.signs`): such a chunk is looked at once and copied into a
- * backlog. The event in which a sign is found is cut out and read before the chunk goes on, and so are all others while
- * the meter has no signs. What the backlog holds is counted when somebody asks for the lower bound of an answer that
- * broke off, or when there is too much of it.
+ * Most events have no sign that they count (`UsageMeter.signs`): a chunk is copied into a backlog and looked at once. An
+ * event in which a sign is found is read where it lies, before the chunk goes on. Only what cannot be read so is cut out
+ * (`careful`): an event that is not whole yet, one whose lines end in another way, and all of them where the meter has no
+ * signs. What the backlog holds is counted when somebody asks for the lower bound of an answer that broke off, or when
+ * there is too much of it.
  */
 export class SseReader {
   /** An event so far was the last that counts. */
@@ -28,12 +37,11 @@ export class SseReader {
   private verdict: EventVerdict | null = null;
   private signs: Signs | null | undefined;
   private inBulk = false;
-  /** Events are cut out and read. */
   private isCareful: boolean;
   private hasEnded = false;
   private readonly splitter = new EventSplitter();
   private readonly backlog = new Backlog();
-  /** Up to where the backlog has been read, where each event takes the place of the one before it. */
+  /** Up to where the backlog has been read. */
   private readTo = 0;
   /** Of the event that is not whole yet, where some may be taken out. */
   private held: Buffer[] = [];
@@ -41,18 +49,19 @@ export class SseReader {
 
   constructor(private readonly meter: UsageMeter) {
     this.signs = meter.signs;
-    this.isCareful = !this.signs;
+    this.isCareful = this.signs === undefined;
     meter.output?.behind(() => this.countWhole());
   }
 
   /** Reads the events that are whole with these bytes. @param kept takes those that are not to be taken out. */
   feed(chunk: Buffer, kept: KeptBytes | null = null): void {
-    if (kept === null && this.saysNothing(chunk)) return;
+    const { backlog } = this;
     let at = 0;
-    while (at < chunk.length && !this.broken) {
-      if (this.signs && !this.isCareful) at = this.pass(chunk, at, this.signs, kept);
-      else at = this.readOn(chunk, at, kept);
-    }
+    // Nearly every chunk goes in as it is.
+    if (!this.isCareful && backlog.addWhole(chunk))
+      at = this.pass({ chunk, at, to: chunk.length, from: backlog.length - chunk.length }, kept);
+    while (at < chunk.length && !this.broken)
+      at = this.isCareful ? this.readOn(chunk, at, kept) : this.passStep(chunk, at, kept);
     if (at < chunk.length) kept?.add(chunk, at);
   }
 
@@ -77,38 +86,61 @@ export class SseReader {
     this.backlog.release();
   }
 
-  /** Takes a chunk without any sign, in as few steps as can be: it is what nearly every chunk is. */
-  private saysNothing(chunk: Buffer): boolean {
-    const { signs, backlog } = this;
-    if (!signs || this.isCareful) return false;
-    const from = backlog.length;
-    if (!backlog.addWhole(chunk)) return false;
-    const { inBulk } = this;
-    if (this.look(signs, from) === NO_SIGN) return true;
-    this.inBulk = inBulk;
-    backlog.cut(from);
-    return false;
-  }
-
-  /** Looks at bytes that may say nothing. @returns up to where they are done with. */
-  private pass(chunk: Buffer, at: number, signs: Signs, kept: KeptBytes | null): number {
+  /** @returns up to where the chunk is done with. */
+  private passStep(chunk: Buffer, at: number, kept: KeptBytes | null): number {
     const { backlog } = this;
-    const end = Math.min(chunk.length, at + STEP_BYTES_MAX);
-    this.makeRoom(end - at, kept);
+    const to = Math.min(chunk.length, at + STEP_BYTES_MAX);
+    this.makeRoom(to - at, kept);
     if (this.broken) return at;
     const from = backlog.length;
-    backlog.add(chunk, at, end);
-    const sign = this.look(signs, from);
-    const isOdd = kept !== null && sign === NO_SIGN && !this.keep(chunk, at, end, from, kept);
-    if (sign === NO_SIGN && !isOdd) return end;
+    backlog.add(chunk, at, to);
+    return this.pass({ chunk, at, to, from }, kept);
+  }
 
-    // What has been read is never cut out again, whatever ends its lines.
-    const start = Math.max(this.readTo, backlog.startBefore(isOdd ? backlog.length : sign));
+  /** Looks at what was added, which may say nothing. @returns up to where the chunk is done with. */
+  private pass(added: Added, kept: KeptBytes | null): number {
+    const { backlog } = this;
+    /** Up to there it has gone on, or was taken out. */
+    let passed = added.from;
+    for (let looked = added.from; looked < backlog.length; looked = this.readTo) {
+      const sign = this.signs ? this.look(this.signs, looked) : looked;
+      if (sign === NO_SIGN) break;
+      // What has been read is not read again, whatever ends its lines.
+      const start = Math.max(this.readTo, backlog.startBefore(sign));
+      const end = backlog.endOfEvent(start);
+      if (end <= sign || !this.readInPlace(start, end)) return this.cutOut(start, added, passed, kept);
+      if (this.verdict?.drop && kept !== null) {
+        if (start < added.from) this.held = [];
+        else this.keepUpTo(start, added, passed, kept);
+        passed = end;
+      }
+      if (this.broken) return this.cutOut(end, added, passed, kept);
+    }
+    if (kept === null || this.keepWhole(added, passed, kept)) return added.to;
+    const start = Math.max(this.readTo, backlog.startBefore(backlog.length));
+    return this.cutOut(start, added, passed, kept);
+  }
+
+  /** @returns false: it is not read, because its lines end in another way. */
+  private readInPlace(start: number, end: number): boolean {
+    const text = this.backlog.bytes.toString('utf8', start, end);
+    if (text.includes('\r')) return false;
+    this.readNewest(start);
+    this.parse(text);
+    this.readTo = end;
+    return true;
+  }
+
+  /** From `start` on, where an event begins, events are cut out. @returns up to where the chunk is done with. */
+  private cutOut(start: number, added: Added, passed: number, kept: KeptBytes | null): number {
+    const { backlog } = this;
+    const { at, from } = added;
     this.readNewest(start);
     this.isCareful = true;
+    this.inBulk = false;
     if (start >= from) {
       backlog.cut(start);
-      this.keepAll(chunk, at, at + start - from, kept);
+      if (kept !== null) this.keepUpTo(start, added, passed, kept);
       return at + start - from;
     }
     // The event began in an earlier chunk.
@@ -135,20 +167,21 @@ export class SseReader {
   }
 
   /** Lets whole events go on. @returns false: it cannot be seen where the last of them ends. */
-  private keep(chunk: Buffer, at: number, end: number, from: number, kept: KeptBytes): boolean {
+  private keepWhole(added: Added, passed: number, kept: KeptBytes): boolean {
     const { backlog } = this;
+    const { chunk, at, to, from } = added;
     const start = backlog.startBefore(backlog.length);
     const isWhole = start === backlog.length;
     if (!isWhole && backlog.bytes.subarray(start, backlog.length).includes(CR)) return false;
-    if (start > from) this.keepAll(chunk, at, at + start - from, kept);
-    if (!isWhole) this.held.push(chunk.subarray(start > from ? at + start - from : at, end));
+    if (start > passed) this.keepUpTo(start, added, passed, kept);
+    if (!isWhole) this.held.push(chunk.subarray(at + Math.max(start, passed) - from, to));
     return true;
   }
 
-  private keepAll(chunk: Buffer, at: number, end: number, kept: KeptBytes | null): void {
-    for (const piece of this.held) kept?.add(piece);
+  private keepUpTo(place: number, { chunk, at, from }: Added, passed: number, kept: KeptBytes): void {
+    for (const piece of this.held) kept.add(piece);
     this.held = [];
-    kept?.add(chunk, at, end);
+    kept.add(chunk, at + passed - from, at + place - from);
   }
 
   /** Cuts events out and reads them. @returns up to where: behind an event those that follow may be passed. */
@@ -161,7 +194,7 @@ export class SseReader {
       start = eventEnd;
     }
     if (this.splitter.heldBytes > MAX_EVENT) this.breakOff(kept);
-    this.isCareful = !this.signs || this.broken || !this.splitter.isBetweenEvents;
+    this.isCareful = this.signs === undefined || this.broken || !this.splitter.isBetweenEvents;
     return end;
   }
 
@@ -173,9 +206,10 @@ export class SseReader {
 
   /** An event that is read now waits to be counted behind the others. */
   private addRead(bytes: Buffer, start: number, end: number, kept: KeptBytes | null): void {
-    if (!this.meter.output) return;
-    this.makeRoom(end - start, kept);
-    this.backlog.add(bytes, start, end);
+    if (this.meter.output) {
+      this.makeRoom(end - start, kept);
+      this.backlog.add(bytes, start, end);
+    }
     this.readTo = this.backlog.length;
   }
 
@@ -229,21 +263,47 @@ export class SseReader {
   private parse(text: string): EventVerdict | null {
     this.verdict = null;
     if (this.broken) return null;
-    this.parser ??= createParser({
-      onEvent: ({ event = '', data }) => {
-        this.verdict = this.meter.onEvent({ event, data });
-        this.terminal ||= this.verdict.terminal;
-      },
-    });
     try {
-      this.parser.feed(text);
+      const event = plainEventOf(text);
+      if (event) this.take(event);
+      else this.parserOfAll().feed(text);
     } catch {
       this.broken = true;
     }
     this.signs = this.meter.signs;
     return this.verdict;
   }
+
+  private take(event: SseEvent): void {
+    this.verdict = this.meter.onEvent(event);
+    this.terminal ||= this.verdict.terminal;
+  }
+
+  private parserOfAll(): EventSourceParser {
+    this.parser ??= createParser({ onEvent: ({ event = '', data }) => this.take({ event, data }) });
+    return this.parser;
+  }
 }
+
+/** An event of one line of data, and one with its name at most, as nearly all are; null: it may be any other. */
+function plainEventOf(text: string): SseEvent | null {
+  let event = '';
+  let start = 0;
+  if (text.startsWith(NAME)) {
+    const nameEnd = text.indexOf('\n');
+    event = text.slice(NAME.length, nameEnd);
+    start = nameEnd + 1;
+  }
+  const end = text.length - BLANK_LINE.length;
+  const data = start + DATA.length;
+  // Where the first line end is that of the blank line, there is no other line.
+  const isPlain = text.startsWith(DATA, start) && data < end && text.indexOf('\n', start) === end;
+  return isPlain ? { event, data: text.slice(data, end) } : null;
+}
+
+const NAME = 'event: ';
+const DATA = 'data: ';
+const BLANK_LINE = '\n\n';
 
 /** Behind the next blank line, lines ending with LF or CRLF; without one the end of the chunk. */
 function endOfBlankLine(chunk: Buffer, from: number): number {

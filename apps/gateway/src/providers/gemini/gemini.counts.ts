@@ -1,6 +1,6 @@
 import { countOf, type Foreign, listOf, nameOf, objectOf } from '../foreign-json.js';
 import type { Reading } from '../provider.js';
-import { type Counts, quantitiesOf } from '../quantities.js';
+import { type Counts, isSound, quantitiesOf, type ReportedCounts, soundOnes } from '../quantities.js';
 import { billedTier } from './gemini.models.js';
 
 /** Header names are lower case. */
@@ -16,7 +16,7 @@ export class Answer {
   model: string | null = null;
   private id: string | null = null;
   private tier: string | null = null;
-  private counts: Record<string, number | null> | null = null;
+  private counts: ReportedCounts | null = null;
   private contextTokens = 0;
 
   identify(id: unknown, model: unknown): void {
@@ -36,14 +36,14 @@ export class Answer {
     this.reportCounts(countsOf(usage), usage.prompt);
   }
 
-  reportCounts(counts: Record<string, number | null>, prompt: number | null): void {
+  reportCounts(counts: ReportedCounts, prompt: number | null): void {
     this.counts = counts;
     this.contextTokens = prompt ?? 0;
   }
 
   reading(): Reading {
     const { id: upstreamId, model, tier, counts, contextTokens, failed, openEnded } = this;
-    const quantities = quantitiesOf(soundOnes(counts));
+    const quantities = quantitiesOf(soundOnes(counts ?? {}));
     return { upstreamId, model, tier, quantities, contextTokens, state: this.state(), openEnded, failed };
   }
 
@@ -51,7 +51,7 @@ export class Answer {
   counted(floor: Counts): Reading {
     const reading = this.reading();
     if (reading.state === 'final' && !this.openEnded) return reading;
-    const counts = { ...floor, ...soundOnes(this.counts) };
+    const counts = { ...floor, ...soundOnes(this.counts ?? {}) };
     const output = Math.max(counts.output_tokens ?? 0, floor.output_tokens ?? 0);
     return {
       ...reading,
@@ -64,12 +64,8 @@ export class Answer {
 
   private state(): Reading['state'] {
     if (this.counts === null) return 'none';
-    return this.ended && !Object.values(this.counts).includes(null) ? 'final' : 'partial';
+    return this.ended && isSound(this.counts) ? 'final' : 'partial';
   }
-}
-
-function soundOnes(counts: Record<string, number | null> | null): Counts {
-  return Object.fromEntries(Object.entries(counts ?? {}).filter(([, count]) => count !== null)) as Counts;
 }
 
 /** What Gemini's kinds of usage objects say, in one form. Null: it was reported as something that is no count. */
@@ -92,7 +88,7 @@ interface Usage {
  * Disjoint counts that sum to what Google bills: cached tokens are part of the prompt, results of tools are input
  * beside it, thoughts are output. Of the details only sound and pictures are taken, each at most what is left.
  */
-function countsOf(usage: Usage): Record<string, number | null> {
+function countsOf(usage: Usage): ReportedCounts {
   const { prompt, toolUse, output, thoughts } = usage;
   const cached = Math.min(usage.cached, prompt ?? 0);
   const audioIn = Math.min(Math.max(0, usage.audioIn - usage.cachedAudio), (prompt ?? 0) - cached);

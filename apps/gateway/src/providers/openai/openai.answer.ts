@@ -1,11 +1,8 @@
 import type { Quantity } from '@vendo/pricing';
 import { countOf, type Foreign, nameOf, objectOf } from '../foreign-json.js';
 import type { Reading } from '../provider.js';
-import { type Counts, quantitiesOf } from '../quantities.js';
+import { type Counts, isSound, quantitiesOf, type ReportedCounts, soundOnes } from '../quantities.js';
 import { billedTier } from './openai.models.js';
-
-/** Counts of one report; null: reported as nonsense. */
-export type ReportedCounts = Readonly<Record<string, number | null>>;
 
 /** What an answer has said of itself so far; the newest word counts. */
 export class Answer {
@@ -30,11 +27,11 @@ export class Answer {
    * @param others what has a price of its own: other models, other kinds.
    */
   report(counts: ReportedCounts, contextTokens: unknown, others: readonly Quantity[] = []): void {
-    this.sound = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== null)) as Counts;
+    this.sound = soundOnes(counts);
     this.others = others;
     this.quantities = [...quantitiesOf(this.sound), ...others];
     this.contextTokens = countOf(contextTokens) ?? 0;
-    this.state = Object.values(counts).includes(null) ? 'partial' : 'final';
+    this.state = isSound(counts) ? 'final' : 'partial';
   }
 
   reading(): Reading {

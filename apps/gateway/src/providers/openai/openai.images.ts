@@ -20,12 +20,12 @@ import type {
   SseEvent,
   UsageMeter,
 } from '../provider.js';
-import { type Counts, quantitiesOf } from '../quantities.js';
+import { type Counts, quantitiesOf, type ReportedCounts } from '../quantities.js';
 import { readRequestBody } from '../request-body.js';
 import { ERRORS, Signs } from '../signs.js';
 import { tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
-import { Answer, imageCounts, type ReportedCounts } from './openai.answer.js';
+import { Answer, imageCounts } from './openai.answer.js';
 import { Count, countIn, Flag, flagIn, Model, modelIn, notTaken, Word } from './openai.fields.js';
 import { isPerImage, rateKeys, sizedModel } from './openai.models.js';
 

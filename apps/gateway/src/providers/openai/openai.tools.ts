@@ -1,7 +1,7 @@
 import { Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 import { countOf, type Foreign, isObject, listOf, nameOf, objectOf } from '../foreign-json.js';
-import { type Counts, quantitiesOf } from '../quantities.js';
+import { quantitiesOf, soundOnes } from '../quantities.js';
 import { imageCounts } from './openai.answer.js';
 import { rateKeys } from './openai.models.js';
 
@@ -47,8 +47,7 @@ function imageFees(images: unknown, tools: readonly Foreign[]): Quantity[] {
   if (!Object.values(counts).some((count) => count !== null && count > 0)) return [];
   const tool = tools.find(({ type }) => type === 'image_generation');
   const model = nameOf(tool?.model) ?? IMAGE_TOOL_MODEL;
-  const sound = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== null)) as Counts;
-  return quantitiesOf(sound, { model, rateKeys: rateKeys(model) });
+  return quantitiesOf(soundOnes(counts), { model, rateKeys: rateKeys(model) });
 }
 
 /** Opening a page and finding in it are not billed; calls of before the actions had names are. */

@@ -3,7 +3,7 @@ import type { Quantity } from '@vendo/pricing';
 import { exactNumber } from '../exact-number.js';
 import { countOf, type Foreign, isObject, listOf, nameOf, objectOf, parseObject } from '../foreign-json.js';
 import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
-import { type Counts, quantitiesOf } from '../quantities.js';
+import { type Counts, isSound, quantitiesOf, type ReportedCounts, soundOnes } from '../quantities.js';
 import { CHAT_SIGNS, type Signs } from '../signs.js';
 import { OutputFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
@@ -19,7 +19,7 @@ export interface OutputFields {
 
 /** What of a usage object can be billed; null: not said, or no count. */
 interface Report {
-  counts: Record<string, number | null>;
+  counts: ReportedCounts;
   prompt: number;
   cost: Rational | null;
   /** A cost was said that is none. */
@@ -112,7 +112,7 @@ export class CostMeter implements UsageMeter {
     if (!isObject(body.usage)) return;
     const { counts, prompt } = countsOf(body.usage);
     const said = body.usage.cost ?? null;
-    const cost = isAmount(said) ? (exactNumber(source, path) ?? Rational.parse(String(said))) : null;
+    const cost = isAmount(said) ? (exactNumber(source, path, said) ?? Rational.parse(String(said))) : null;
     this.report = { counts, prompt, cost, isCostOdd: said !== null && cost === null };
   }
 
@@ -132,7 +132,7 @@ export class CostMeter implements UsageMeter {
 
 /** A cost alone is complete: the counts beside it charge nothing. */
 function isFinal({ counts, cost, isCostOdd }: Report): boolean {
-  return cost !== null || (!isCostOdd && !Object.values(counts).includes(null));
+  return cost !== null || (!isCostOdd && isSound(counts));
 }
 
 /** A zero is real: models that are free, keys of one's own. */
@@ -143,10 +143,6 @@ function isAmount(value: unknown): value is number {
 function isFailed(choice: unknown): boolean {
   const { error, finish_reason } = objectOf(choice);
   return isObject(error) || finish_reason === 'error';
-}
-
-function soundOnes(counts: Report['counts']): Counts {
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== null)) as Counts;
 }
 
 /**
