@@ -23,11 +23,6 @@ const ONLY_ON = {
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
-/** Hold on either log. CI has the time to tell them on one. */
-const IN_CI_ON = {
-  postgres: ['rolling-restart', 'killed-at', 'rebuild', 'jobs', 'outage'],
-  kafka: ['kill'],
-};
 /** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
 const NOT_IN_CI = ['shared-spool', 'slow-clients'];
 /**
@@ -36,19 +31,19 @@ const NOT_IN_CI = ['shared-spool', 'slow-clients'];
  */
 export const AT_ONCE = [
   'kill-on-kafka',
+  'kafka-outage',
+  'kill',
+  'sdks',
   'kafka',
   'npm-start',
-  'sdks',
-  'kafka-outage',
   'rolling-restart',
-  'kill',
   'rebuild',
-  'fuzz',
-  'takeover',
   'outage',
+  'takeover',
   'projectors',
   'jobs',
   'killed-at',
+  'fuzz',
   'race',
   'status-table',
   'isolation',
@@ -56,21 +51,21 @@ export const AT_ONCE = [
   'first-call',
   'tools',
 ];
-/** How many: on Kafka each has a broker, KAFKA_BROKERS and KAFKA_BROKERS_2. */
-const WORKERS = { postgres: 3, kafka: 2 };
+/** On Kafka each has a broker: KAFKA_BROKERS, KAFKA_BROKERS_2, KAFKA_BROKERS_3. */
+const WORKERS = 3;
 
 /** `at_once` runs those of AT_ONCE, `in_turn` the others one after the other; unset, all run in turn. */
 const which = process.env.VENDO_JOURNEYS || '';
 if (!['', 'in_turn', 'at_once'].includes(which))
   throw new Error(`VENDO_JOURNEYS: ${which} is not at_once or in_turn`);
 const atOnce = which === 'at_once';
-if (atOnce && log === 'kafka' && !process.env.KAFKA_BROKERS_2)
-  throw new Error('two products at once need a Kafka each: KAFKA_BROKERS_2 is unset');
+if (atOnce && log === 'kafka' && !process.env.KAFKA_BROKERS_3)
+  throw new Error('three products at once need a Kafka each: KAFKA_BROKERS_2 or _3 is unset');
 
 const elsewhere = (places) => Object.entries(places).flatMap(([only, names]) => (only === log ? [] : names));
 const left = [
   ...elsewhere(ONLY_ON),
-  ...(process.env.CI ? [...elsewhere(IN_CI_ON), ...NOT_IN_CI] : []),
+  ...(process.env.CI ? NOT_IN_CI : []),
   ...(which === 'in_turn' ? AT_ONCE : []),
 ];
 const run = AT_ONCE.filter((name) => !left.includes(name));
@@ -91,7 +86,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/test/chaos/', ...left.map(fileOf)],
   reporters: ['default', '<rootDir>/test/harness/times-reporter.mjs'],
   ...(atOnce
-    ? { testSequencer: '<rootDir>/test/harness/longest-first.mjs', maxWorkers: WORKERS[log] }
+    ? { testSequencer: '<rootDir>/test/harness/longest-first.mjs', maxWorkers: WORKERS }
     : { maxWorkers: 1 }),
   testTimeout: 180_000,
 };

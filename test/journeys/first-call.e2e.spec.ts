@@ -4,7 +4,8 @@ import OpenAI from 'openai';
 import { type Customer, type ProductUnderTest, productForTests } from '../harness/index.js';
 
 const CREDIT_MICROS = 25_000_000;
-const LAG_MS_MAX = 1_000;
+/** Others may run beside it; how long it takes alone is what the journey `lag` tells. */
+const SHOWN_WITHIN_MS = 10_000;
 
 /**
  * What a call costs by the public price lists and the default margin of 20 %, worked out here by hand:
@@ -43,8 +44,8 @@ describe('a newcomer points an unmodified SDK at the gateway', () => {
 
   afterAll(() => product?.stop());
 
-  /** The charge shows in balance and usage, to the micro, within a second. */
-  async function showsWithinASecond(charge: number): Promise<void> {
+  /** The charge shows in balance and usage, to the micro. */
+  async function shows(charge: number): Promise<void> {
     spent += charge;
     calls += 1;
     expect(charge).toBeGreaterThan(0);
@@ -54,7 +55,7 @@ describe('a newcomer points an unmodified SDK at the gateway', () => {
         return now.credits_remaining_micros === CREDIT_MICROS - spent && now;
       },
       `a balance of ${CREDIT_MICROS - spent} micros`,
-      LAG_MS_MAX,
+      SHOWN_WITHIN_MS,
     );
     expect(balance.currency).toBe('USD');
     await product.waitUntil(
@@ -63,7 +64,7 @@ describe('a newcomer points an unmodified SDK at the gateway', () => {
         return usage.total_micros === spent && usage.calls === calls;
       },
       `a usage of ${spent} micros in ${calls} calls`,
-      LAG_MS_MAX,
+      SHOWN_WITHIN_MS,
     );
   }
 
@@ -74,7 +75,7 @@ describe('a newcomer points an unmodified SDK at the gateway', () => {
     });
     expect(answer.choices[0]?.message.content).toEqual(expect.any(String));
     const { prompt_tokens = 0, completion_tokens = 0 } = answer.usage ?? {};
-    await showsWithinASecond(CHARGE['gpt-4o-mini'](prompt_tokens, completion_tokens));
+    await shows(CHARGE['gpt-4o-mini'](prompt_tokens, completion_tokens));
   });
 
   it('is charged exactly for a stream of the openai SDK that asked for its usage', async () => {
@@ -91,7 +92,7 @@ describe('a newcomer points an unmodified SDK at the gateway', () => {
       usage = chunk.usage ?? usage;
     }
     expect(text.length).toBeGreaterThan(0);
-    await showsWithinASecond(CHARGE['gpt-4o-mini'](usage?.prompt_tokens ?? 0, usage?.completion_tokens ?? 0));
+    await shows(CHARGE['gpt-4o-mini'](usage?.prompt_tokens ?? 0, usage?.completion_tokens ?? 0));
   });
 
   it('sees no usage chunk in a stream that did not ask for one, and is charged all the same', async () => {
@@ -107,21 +108,19 @@ describe('a newcomer points an unmodified SDK at the gateway', () => {
       const [newest, ...older] = await product.admin.usageEvents(customer.tenantId);
       return older.length === calls && newest?.cost_micros;
     }, 'the usage event');
-    await showsWithinASecond(charge);
+    await shows(charge);
   });
 
   it('is charged exactly for a message of the Anthropic SDK, whole and streamed', async () => {
     const messages = [{ role: 'user' as const, content: 'Say hello from the other side' }];
     const whole = await anthropic.messages.create({ model: 'claude-haiku-4-5', max_tokens: 100, messages });
-    await showsWithinASecond(CHARGE['claude-haiku-4-5'](whole.usage.input_tokens, whole.usage.output_tokens));
+    await shows(CHARGE['claude-haiku-4-5'](whole.usage.input_tokens, whole.usage.output_tokens));
 
     const streamed = await anthropic.messages
       .stream({ model: 'claude-haiku-4-5', max_tokens: 100, messages })
       .finalMessage();
     expect(streamed.content[0]).toMatchObject({ type: 'text' });
-    await showsWithinASecond(
-      CHARGE['claude-haiku-4-5'](streamed.usage.input_tokens, streamed.usage.output_tokens),
-    );
+    await shows(CHARGE['claude-haiku-4-5'](streamed.usage.input_tokens, streamed.usage.output_tokens));
   });
 
   it('finds the sum of its calls in every roll-up, and no hold open', async () => {

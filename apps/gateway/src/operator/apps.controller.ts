@@ -61,7 +61,9 @@ export class AppsController {
   })
   @Post('apps/:id/keys')
   async issueKey(@Param('id') id: string, @Body() body: unknown) {
-    return { key: await this.apps.issueKey(readId(id), read(NewAppKey, body ?? {}).display_name) };
+    return {
+      key: await this.apps.issueKey(readId(id), read(NewAppKey, body === undefined ? {} : body).display_name),
+    };
   }
 
   @Documented({

@@ -52,7 +52,12 @@ export class ConnectionsController {
   })
   @Post('connections/:id/keys')
   async issueKey(@Param('id') id: string, @Body() body: unknown) {
-    return { key: await this.connections.issueKey(readId(id), read(NewConnectionKey, body ?? {})) };
+    return {
+      key: await this.connections.issueKey(
+        readId(id),
+        read(NewConnectionKey, body === undefined ? {} : body),
+      ),
+    };
   }
 
   @Documented({

@@ -213,12 +213,18 @@ export function operatorStand() {
     ledger.away = false;
   });
 
-  async function call(method: Method, path: string, payload?: object, headers: Record<string, string> = {}) {
+  async function call(
+    method: Method,
+    path: string,
+    payload?: object | null,
+    headers: Record<string, string> = {},
+  ) {
+    const json = payload === undefined ? {} : { 'content-type': 'application/json' };
     const answer = await app.inject({
       method,
       url: `/api/admin${path}`,
-      headers: { authorization: `Bearer ${ADMIN}`, ...headers },
-      ...(payload ? { payload } : {}),
+      headers: { authorization: `Bearer ${ADMIN}`, ...json, ...headers },
+      ...(payload === undefined ? {} : { payload: JSON.stringify(payload) }),
     });
     expect(unexpected).toEqual([]);
     const body = answer.body ? (JSON.parse(answer.body) as unknown) : null;

@@ -221,6 +221,7 @@ describe('apps, caps and keys', () => {
     const app = await newApp(await newTenant());
     const { status, body } = await call('POST', `/apps/${app}/keys`);
     expect(status).toBe(201);
+    expect((await call('POST', `/apps/${app}/keys`, null)).status).toBe(400);
     const { key } = body as { key: { id: string; plaintext: string } };
     expect(key.plaintext).toMatch(PLAINTEXT);
     const first = await call('DELETE', `/keys/${key.id}`);
