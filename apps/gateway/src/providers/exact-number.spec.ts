@@ -27,6 +27,7 @@ it.each([
 it.each([
   ['{"usage":{"cost":0.12345678901234567891}}', '0.12345678901234567891'],
   ['{"a":"\\"cost\\":9","usage":{"cost" : 0.1e1\n}}', '1'],
+  ['{"usage":{"cost":-1e-400}}', undefined],
   // Another one of that name, and one that reads otherwise.
   ['{"x":{"cost":9},"usage":{"cost":0.12345678901234567891}}', '0.12345678901234567891'],
   ['{"x":{"cost":9},"usage":{"co\\u0073t":0.12345678901234567891}}', '0.12345678901234567891'],

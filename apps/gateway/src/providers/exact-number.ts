@@ -33,4 +33,4 @@ function onlyNumber(json: string, name: string): string | null {
   return NUMBER.exec(json)?.[1] ?? null;
 }
 
-const NUMBER = /\s*:\s*([\d.eE+-]+)\s*[,}]/y;
+const NUMBER = /\s*:\s*(\d[\d.eE+-]*)\s*[,}]/y;

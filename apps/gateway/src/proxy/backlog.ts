@@ -53,13 +53,13 @@ export class Backlog {
     return 0;
   }
 
-  /** Behind the blank line that ends the event which begins there, lines ending with LF; -1: it is not whole. */
+  /** Behind the blank line that ends the event which begins there, lines ending with LF; -1: it is not whole, or written otherwise. */
   endOfEvent(start: number): number {
     const { bytes, length } = this;
     let line = start;
     for (;;) {
       const lf = bytes.indexOf(LF, line);
-      if (lf < 0 || lf >= length) return -1;
+      if (lf < 0 || lf >= length || bytes[lf - 1] === CR) return -1;
       if (lf === line) return lf + 1;
       line = lf + 1;
     }

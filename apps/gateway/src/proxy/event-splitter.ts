@@ -81,6 +81,8 @@ export class EventSplitter {
       if (byte === LF && this.afterCr) {
         this.afterCr = false;
         this.seenCrLf = true;
+        // The event that it belongs to did not wait for it: it does not belong to the next one either.
+        if (at === 0 && this.heldBytes === 0) ends.push(1);
       } else if (byte === LF || byte === CR) {
         this.afterCr = byte === CR;
         if (this.lineIsEmpty && byte === LF) ends.push(at + 1);

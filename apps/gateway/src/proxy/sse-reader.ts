@@ -172,7 +172,8 @@ export class SseReader {
     const { chunk, at, to, from } = added;
     const start = backlog.startBefore(backlog.length);
     const isWhole = start === backlog.length;
-    if (!isWhole && backlog.bytes.subarray(start, backlog.length).includes(CR)) return false;
+    // What came before was looked at when it came.
+    if (!isWhole && backlog.bytes.subarray(Math.max(start, from), backlog.length).includes(CR)) return false;
     if (start > passed) this.keepUpTo(start, added, passed, kept);
     if (!isWhole) this.held.push(chunk.subarray(at + Math.max(start, passed) - from, to));
     return true;
@@ -266,7 +267,8 @@ export class SseReader {
     try {
       const event = plainEventOf(text);
       if (event) this.take(event);
-      else this.parserOfAll().feed(text);
+      // Events are not read in their order, and the mark of UTF-8 stands before the first.
+      else this.parserOfAll().feed(text.startsWith('\ufeff') ? text.slice(1) : text);
     } catch {
       this.broken = true;
     }
@@ -287,6 +289,7 @@ export class SseReader {
 
 /** An event of one line of data, and one with its name at most, as nearly all are; null: it may be any other. */
 function plainEventOf(text: string): SseEvent | null {
+  if (text.includes('\r')) return null;
   let event = '';
   let start = 0;
   if (text.startsWith(NAME)) {

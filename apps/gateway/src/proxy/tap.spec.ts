@@ -104,6 +104,12 @@ function streamOf(end: string, { bom = false, lastBlank = true, without = '' } =
   return Buffer.from(lastBlank ? text : text.slice(0, -end.length));
 }
 
+it('takes nothing of a line end out with the event behind it, whose first byte came before', async () => {
+  const chunks = ['data: a\n\r', '\ndata: counts drop\n\n'].map((text) => Buffer.from(text));
+  const { released } = await run({ mayDrop: true }, chunks);
+  expect(released.toString()).toBe('data: a\n\r\n');
+});
+
 describe('a stream, cut anywhere, with any line ending', () => {
   it('is released byte for byte and read event for event', () =>
     fc.assert(

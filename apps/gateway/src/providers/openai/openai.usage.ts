@@ -40,12 +40,10 @@ export class ChatMeter implements UsageMeter {
 
   onEvent({ data }: SseEvent): EventVerdict {
     if (data.trim() === '[DONE]') return TERMINAL;
-    const first = !this.begun;
-    this.begun = true;
-    const reports = hasObjectMember(data, 'usage');
-    if (!first && !reports && !hasObjectMember(data, 'error')) return PASS;
+    if (this.begun && !hasObjectMember(data, 'usage') && !hasObjectMember(data, 'error')) return PASS;
     const chunk = parseObject(data);
     if (!chunk) return PASS;
+    this.begun = true;
     this.onBody(chunk);
     return this.asked && isUsageChunk(chunk) ? DROP : PASS;
   }

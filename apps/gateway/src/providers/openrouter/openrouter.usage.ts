@@ -59,9 +59,9 @@ export class CostMeter implements UsageMeter {
   /** `[DONE]` ends every stream, also those of responses. */
   onEvent({ data }: SseEvent): EventVerdict {
     if (data.trim() === '[DONE]') return TERMINAL;
-    this.begun = true;
     const chunk = parseObject(data);
     if (!chunk) return PASS;
+    this.begun = true;
     if (chunk.type === 'error') this.failed = true;
     const source = Buffer.from(data);
     if (isObject(chunk.response)) this.read(chunk.response, source, ['response', 'usage', 'cost']);
