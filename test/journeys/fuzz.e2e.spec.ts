@@ -5,7 +5,7 @@ import { type IdentityProvider, identityProvider } from '../harness/identity-pro
 import { type Customer, type ProductUnderTest, productForTests } from '../harness/index.js';
 
 const VAR = path.join(import.meta.dirname, '..', '..', 'var');
-const EXAMPLES = 8;
+const EXAMPLES = 4;
 
 // Installed before the suites are declared, so that a machine without Python says so and runs nothing.
 const command = await installSchemathesis(VAR);
