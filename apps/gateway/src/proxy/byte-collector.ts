@@ -1,6 +1,4 @@
 const NOTHING = Buffer.alloc(0);
-/** Of the first copy: room for what small chunks bring. */
-const SMALLEST = 8_192;
 
 /**
  * Puts bytes together that come in chunks. Costs at most about three times their number in memory, however small the
@@ -32,7 +30,7 @@ export class ByteCollector {
   private makeRoomFor(more: number): void {
     const needed = this.length + more;
     if (needed <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.length, SMALLEST));
+    const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.length));
     this.buffer.copy(larger, 0, 0, this.length);
     this.buffer = larger;
   }
