@@ -13,8 +13,8 @@ export interface KafkaForTests {
 
 /**
  * The broker of a spec or journey: KAFKA_BROKERS when set (`node tools/kafka/kafka.mjs` starts one), for Jest's second
- * and third worker KAFKA_BROKERS_2 and _3 where those are set, else a container when Docker answers. Else null, with one
- * line that says what was not tested; in CI (`CI=true`) that is an error.
+ * worker KAFKA_BROKERS_2 when that is set as well, else a container when Docker answers. Else null, with one line that
+ * says what was not tested; in CI (`CI=true`) that is an error.
  */
 export async function kafkaForTests(): Promise<KafkaForTests | null> {
   const { KAFKA_BROKERS, JEST_WORKER_ID } = process.env;
