@@ -105,6 +105,7 @@ describe('connections and bindings', () => {
     const { key } = body as { key: { id: string; plaintext: string } };
     expect(key.plaintext).toMatch(PLAINTEXT);
     expect(ledger.caps.get(key.id)).toEqual({ daily_micros: 2_000_000, monthly_micros: null });
+    expect((await call('POST', `/connections/${id}/keys`, null)).status).toBe(400);
     const caps = { spend_cap_micros_daily: 2_000_000, spend_cap_micros_monthly: null };
     expect(await audit(key.id)).toMatchObject([
       { action: 'caps.asked', after: { daily_micros: 2_000_000 } },
