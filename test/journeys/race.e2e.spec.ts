@@ -125,9 +125,24 @@ describe('64 clients on two apps that share credit for 20 holds, each app with a
     expect([...answers.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(CALLS);
   });
 
-  it('never have more settled and held than the credit, at any moment that was looked at', () => {
+  /** By the journal, which has every moment: looks now and then miss it on a busy machine. Refused calls end no hold. */
+  async function mostHeld(): Promise<number> {
+    const { rows } = await pool.query<{ holds: number }>(
+      `select max(open)::int as holds from (
+         select sum(case when kind = 'opened' then 1 else -1 end) over (order by seq) as open
+         from ledger.journal where kind in ('opened', 'settled', 'released', 'expired')
+           and hold_id in (select hold_id from ledger.journal where tenant_id = $1 and kind = 'opened')) moments`,
+      [tenantId],
+    );
+    return (rows[0]?.holds ?? 0) * HOLD_MICROS;
+  }
+
+  it('never have more settled and held than the credit, at any moment that was looked at', async () => {
     expect(samples.length).toBeGreaterThan(10);
-    expect(Math.max(...samples.map(({ held }) => Number(held)))).toBeGreaterThan(CAP_MICROS);
+    // Both apps held at once: otherwise the credit was never what refused.
+    const held = await mostHeld();
+    expect(held).toBeGreaterThan(CAP_MICROS);
+    expect(held).toBeLessThanOrEqual(CREDIT_MICROS);
     expect(samples.filter(({ balance, held }) => BigInt(held) > BigInt(balance))).toEqual([]);
   });
 
