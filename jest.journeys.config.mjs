@@ -4,27 +4,23 @@ const log = process.env.VENDO_TEST_LOG || 'postgres';
 
 /** Journeys that say the same on either log, or have the logs that they need themselves: they run once. */
 const ONLY_ON = {
-  // What providers, SDKs and callers see, and what APIs and admission let in: the log has no part in it. A spool is
-  // adopted at the ledger, and a client is slow at the gateway.
   postgres: [
+    // The embedded default, which is on Postgres.
     'npm-start',
+    // What SDKs and made-up requests see at the gateway: the two longest journeys in which the log has no part.
     'sdks',
     'fuzz',
-    'isolation',
-    'race',
-    'burst',
-    'status-table',
+    // Nothing can be shipped without Postgres, and so much is left to adopt; on Kafka all has been shipped.
     'shared-spool',
     'slow-clients',
-    'tools',
     // On Postgres, and on a Kafka of its own.
     'kill',
     'kill-on-kafka',
   ],
   kafka: ['kafka', 'kafka-outage'],
 };
-/** CI has no time for them, and what they tell is told once more by hand (CONTRIBUTING.md). */
-const NOT_IN_CI = ['shared-spool', 'slow-clients'];
+/** CI has no time for it; its long form is told by hand (CONTRIBUTING.md). */
+const NOT_IN_CI = ['slow-clients'];
 /**
  * Journeys that a busy machine does not break: some of them run beside each other, where each product has a log of its
  * own. They begin in this order, the longest first, so that none is left to run alone.
@@ -39,6 +35,7 @@ export const AT_ONCE = [
   'rolling-restart',
   'rebuild',
   'outage',
+  'shared-spool',
   'takeover',
   'projectors',
   'jobs',

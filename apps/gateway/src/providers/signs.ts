@@ -108,8 +108,9 @@ function pairAt(bytes: Buffer, at: number): number {
 
 function isAt({ text, unless, opensBulk }: Place, bytes: Buffer, start: number, to: number): boolean {
   const end = start + text.length;
-  if (start < 0 || (opensBulk && end > to) || !standsAt(bytes, start, to, text)) return false;
-  return unless === null || end + unless.length > to || !standsAt(bytes, end, to, unless);
+  // First what makes a sign none: of those that stand in every event, such as a usage of null, no more is compared.
+  if (unless !== null && end + unless.length <= to && standsAt(bytes, end, to, unless)) return false;
+  return start >= 0 && (!opensBulk || end <= to) && standsAt(bytes, start, to, text);
 }
 
 /**
@@ -117,8 +118,9 @@ function isAt({ text, unless, opensBulk }: Place, bytes: Buffer, start: number, 
  * event, in which a sign that has a quote is still found.
  */
 export function endOfBulk(bytes: Buffer, from: number, to: number): number {
-  const quote = bytes.subarray(from, to).indexOf(QUOTE);
-  return quote < 0 ? IN_BULK : from + quote + 1;
+  // Without a view of what is looked at, which costs more than looking on: behind it a quote is near.
+  const quote = bytes.indexOf(QUOTE, from);
+  return quote < 0 || quote >= to ? IN_BULK : quote + 1;
 }
 
 /** Whether these bytes stand there, as far as there are bytes. */
