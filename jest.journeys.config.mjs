@@ -2,14 +2,11 @@ import base from './jest.config.mjs';
 
 const log = process.env.VENDO_TEST_LOG || 'postgres';
 
-/** Journeys that say the same on either log, or have the logs that they need themselves: they run once. */
+/** Journeys that are about one log, or have the logs that they need themselves: they run once. */
 const ONLY_ON = {
   postgres: [
     // The embedded default, which is on Postgres.
     'npm-start',
-    // What SDKs and made-up requests see at the gateway: the two longest journeys in which the log has no part.
-    'sdks',
-    'fuzz',
     // Nothing can be shipped without Postgres, and so much is left to adopt; on Kafka all has been shipped.
     'shared-spool',
     'slow-clients',

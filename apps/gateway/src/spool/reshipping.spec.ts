@@ -85,7 +85,8 @@ describe('a stream', () => {
     lose(3, 1);
     await world.ship(spool);
     appendAll(spool, ['a'], 3);
-    await world.until(() => world.log.records.length === 1, 'in the log');
+    // Or more already: a beat may come before the next look.
+    await world.until(() => world.log.records.length >= 1, 'in the log');
     world.log.slow = true;
     appendAll(spool, ['b', 'c'], 3);
     await world.until(() => world.applied(spool.id).length === 3, 'applied');
