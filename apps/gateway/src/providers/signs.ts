@@ -118,9 +118,9 @@ function isAt({ text, unless, opensBulk }: Place, bytes: Buffer, start: number, 
  * event, in which a sign that has a quote is still found.
  */
 export function endOfBulk(bytes: Buffer, from: number, to: number): number {
-  // Without a view of what is looked at, which costs more than looking on: behind it a quote is near.
-  const quote = bytes.indexOf(QUOTE, from);
-  return quote < 0 || quote >= to ? IN_BULK : quote + 1;
+  // In a view, because behind it may lie megabytes that are not used yet, in which no quote is found.
+  const quote = bytes.subarray(from, to).indexOf(QUOTE);
+  return quote < 0 ? IN_BULK : from + quote + 1;
 }
 
 /** Whether these bytes stand there, as far as there are bytes. */
