@@ -1,61 +1,96 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { NO_SIGN, Signs } from './signs.js';
+import { IN_BULK, NO_SIGN, paired, Signs } from './signs.js';
 
-const TEXTS = ['[DONE]', '"usage"', '.completed'];
-const SIGNS = new Signs(TEXTS.map((text) => (text === '"usage"' ? { text, unless: ':null' } : { text })));
-const piece = fc.oneof(
-  fc.constantFrom(...TEXTS, '"usage":null', '[DON', 'E]', '"usag', 'e"', '.complete', 'd', '[', '"', ':nul'),
-  fc.string({ maxLength: 12 }),
-  fc.constantFrom('é', '🌍'),
-);
+/** Of six bytes at least, of seven and of nine: the shortest says how many pairs are passed over. */
+const SETS = [
+  ['[DONE]', '"usage"', '.completed'],
+  [' [DONE]', '"usage"', '.completed'],
+  ['"usage":{', 'data: [DONE]', 'se.completed'],
+];
 
-/** Where the first of them stands, searched for in the whole; -1: there is none. */
-function placeIn(bytes: Buffer): number {
-  const found = /\[DONE\]|"usage"(?!:null)|\.completed/.exec(bytes.toString('latin1'));
-  return found?.index ?? NO_SIGN;
+function signsOf(texts: readonly string[]): Signs {
+  return new Signs(texts.map((text) => (text === '"usage"' ? { text, unless: ':null' } : { text })));
 }
 
-/** Looked for in each chunk when it comes, as a stream is read. */
-function placeInChunks(bytes: Buffer, sizes: readonly number[]): number {
+/** Signs, what may become one or has been one, and anything else. */
+function piecesOf(texts: readonly string[]): fc.Arbitrary<string[]> {
+  const torn = texts.flatMap((text) =>
+    Array.from({ length: text.length - 1 }, (_, at) => [text.slice(0, at + 1), text.slice(at + 1)]).flat(),
+  );
+  const piece = fc.oneof(
+    fc.constantFrom(...texts),
+    fc.constantFrom(...torn),
+    fc.constantFrom('"usage":null', ':nul', 'é', '🌍'),
+    fc.string({ maxLength: 12 }),
+  );
+  return fc.array(piece, { maxLength: 20 });
+}
+
+/** Where the first of them stands, searched for in the whole; -1: there is none. */
+function placeIn(bytes: Buffer, texts: readonly string[]): number {
+  const text = bytes.toString('latin1');
+  const counts = (place: number): boolean =>
+    texts.some(
+      (sign) =>
+        text.startsWith(sign, place) &&
+        !(sign === '"usage"' && text.startsWith(':null', place + sign.length)),
+    );
+  return Array.from(text, (_, place) => place).find(counts) ?? NO_SIGN;
+}
+
+/** Looked for in each chunk when it comes, as a stream is read: behind a chunk stands what was there before. */
+function placeInChunks(signs: Signs, bytes: Buffer, sizes: readonly number[]): number {
+  const room = paired(Buffer.alloc(bytes.length + 64, 'se."DOme'));
   let from = 0;
   for (const size of [...sizes, bytes.length]) {
     const to = Math.min(from + size, bytes.length);
-    const place = SIGNS.find(bytes, from, to);
+    bytes.copy(room.bytes, from, from, to);
+    const place = signs.find(room, from, to);
     if (place !== NO_SIGN) return place;
     from = to;
   }
   return NO_SIGN;
 }
 
-it('a sign is found, and nothing else, in bytes that come at once', () =>
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
-      const bytes = Buffer.from(`${pieces.join('')} behind it`);
-      expect(SIGNS.find(bytes, 0, bytes.length)).toBe(placeIn(bytes));
-    }),
-    { numRuns: 2_000 },
-  ));
+describe.each(SETS.map((texts) => ({ texts, signs: signsOf(texts) })))('$texts', ({ texts, signs }) => {
+  it('a sign is found, and nothing else, in bytes that come at once, wherever they lie in memory', () =>
+    fc.assert(
+      fc.property(piecesOf(texts), fc.integer({ min: 0, max: 3 }), (pieces, offset) => {
+        const bytes = Buffer.from(`${' '.repeat(offset)}${pieces.join('')} behind it`).subarray(offset);
+        expect(signs.find(paired(bytes), 0, bytes.length)).toBe(placeIn(bytes, texts));
+      }),
+      { numRuns: 2_000 },
+    ));
 
-it('a sign is not missed, wherever the bytes are cut', () =>
-  fc.assert(
-    fc.property(
-      fc.array(piece, { maxLength: 20 }),
-      fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 60 }),
-      (pieces, sizes) => {
-        const bytes = Buffer.from(`${pieces.join('')} behind it`);
-        const place = placeIn(bytes);
-        const found = placeInChunks(bytes, sizes);
-        // What may become a sign counts as one, so it may be found earlier.
-        if (place !== NO_SIGN) expect(found).toBeGreaterThan(NO_SIGN);
-        if (place !== NO_SIGN) expect(found).toBeLessThanOrEqual(place);
-      },
-    ),
-    { numRuns: 2_000 },
-  ));
+  it('a sign is not missed, wherever the bytes are cut', () =>
+    fc.assert(
+      fc.property(
+        piecesOf(texts),
+        fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 60 }),
+        (pieces, sizes) => {
+          const bytes = Buffer.from(`${pieces.join('')} behind it`);
+          const place = placeIn(bytes, texts);
+          const found = placeInChunks(signs, bytes, sizes);
+          // What may become a sign counts as one, so it may be found earlier.
+          if (place !== NO_SIGN) expect(found).toBeGreaterThan(NO_SIGN);
+          if (place !== NO_SIGN) expect(found).toBeLessThanOrEqual(place);
+        },
+      ),
+      { numRuns: 2_000 },
+    ));
+});
 
-it('what stands in a string of bulk is passed over', () => {
+describe('a string of bulk', () => {
   const signs = new Signs([{ text: '[DONE]' }, { text: '"audio":"', opensBulk: true }]);
-  const bytes = Buffer.from('{"audio":"AAAA[DONE]AAAA","x":1} [DONE]');
-  expect(signs.find(bytes, 0, bytes.length)).toBe(bytes.lastIndexOf('[DONE]'));
+
+  it('what stands in it is passed over', () => {
+    const bytes = Buffer.from('{"audio":"AAAA[DONE]AAAA","x":1} [DONE]');
+    expect(signs.find(paired(bytes), 0, bytes.length)).toBe(bytes.lastIndexOf('[DONE]'));
+  });
+
+  it.each([40, 200_000])('its end is not looked for in what stands behind, %i bytes of it', (behind) => {
+    const bytes = Buffer.from(`{"audio":"AAAA${'"[DONE]'.repeat(behind / 7)}`);
+    expect(signs.find(paired(bytes), 0, 14)).toBe(IN_BULK);
+  });
 });

@@ -1,18 +1,21 @@
+import { type PairedBytes, paired } from '../providers/signs.js';
+
 const LF = 0x0a;
 const CR = 0x0d;
 /** With the end of the line before it. */
 const BLANK_LINE_MAX = '\n\r\n'.length;
-const NOTHING = Buffer.alloc(0);
+const NOTHING = paired(Buffer.alloc(0));
 
 /** So much of a stream waits at most, unless one event is larger. */
 export const BACKLOG_BYTES = 65_536;
 /** Blocks of that size that were used and are free: memory that is new costs more than what is done with it. */
-const SPARE: Buffer[] = [];
+const SPARE: PairedBytes[] = [];
 const SPARE_MAX = 64;
 
 /** The latest bytes of a stream, one behind the other; the first of them begins an event. */
-export class Backlog {
-  bytes: Buffer = NOTHING;
+export class Backlog implements PairedBytes {
+  bytes: Buffer = NOTHING.bytes;
+  pairs: Uint16Array = NOTHING.pairs;
   length = 0;
   /** So far no event ends. */
   private blankless = 0;
@@ -33,11 +36,16 @@ export class Backlog {
     this.length = length;
   }
 
+  /** Whether a blank line ends there, with the line ends that nearly all write. */
+  endsAt(place: number): boolean {
+    const { bytes } = this;
+    return place > 1 && bytes[place - 1] === LF && bytes[place - 2] === LF;
+  }
+
   /** Behind the last blank line that ends before a place, lines ending with LF or CRLF; 0: there is none. */
   startBefore(place: number): number {
     const { bytes, blankless } = this;
-    // The usual case, without calling into Node.
-    if (place > 1 && bytes[place - 1] === LF && bytes[place - 2] === LF) return place;
+    if (this.endsAt(place)) return place;
     if (place <= blankless) return 0;
     const searched = blankless === 0 ? bytes : bytes.subarray(blankless);
     for (
@@ -69,7 +77,7 @@ export class Backlog {
   drop(to: number): void {
     const rest = this.bytes.subarray(to, this.length);
     if (this.bytes.length > BACKLOG_BYTES && rest.length <= BACKLOG_BYTES) {
-      this.bytes = block();
+      this.lieIn(block());
       this.bytes.set(rest);
     } else this.bytes.copyWithin(0, to, this.length);
     this.cut(rest.length);
@@ -77,8 +85,9 @@ export class Backlog {
 
   /** Empties it, for good: its memory is another stream's. */
   release(): void {
-    if (this.bytes.length === BACKLOG_BYTES && SPARE.length < SPARE_MAX) SPARE.push(this.bytes);
-    this.bytes = NOTHING;
+    if (this.bytes.length === BACKLOG_BYTES && SPARE.length < SPARE_MAX)
+      SPARE.push({ bytes: this.bytes, pairs: this.pairs });
+    this.lieIn(NOTHING);
     this.cut(0);
   }
 
@@ -89,13 +98,19 @@ export class Backlog {
   }
 
   private grow(needed: number): void {
-    const larger =
-      needed <= BACKLOG_BYTES ? block() : Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.bytes.length));
-    this.bytes.copy(larger, 0, 0, this.length);
-    this.bytes = larger;
+    const { bytes, length } = this;
+    this.lieIn(
+      needed <= BACKLOG_BYTES ? block() : paired(Buffer.allocUnsafeSlow(Math.max(needed, 2 * bytes.length))),
+    );
+    bytes.copy(this.bytes, 0, 0, length);
+  }
+
+  private lieIn({ bytes, pairs }: PairedBytes): void {
+    this.bytes = bytes;
+    this.pairs = pairs;
   }
 }
 
-function block(): Buffer {
-  return SPARE.pop() ?? Buffer.allocUnsafeSlow(BACKLOG_BYTES);
+function block(): PairedBytes {
+  return SPARE.pop() ?? paired(Buffer.allocUnsafeSlow(BACKLOG_BYTES));
 }

@@ -4,7 +4,7 @@ export class KeptBytes {
 
   add(bytes: Buffer, from = 0, to = bytes.length): void {
     if (from >= to) return;
-    const last = this.pieces.at(-1);
+    const last = this.pieces.length > 0 ? this.pieces[this.pieces.length - 1] : undefined;
     const start = bytes.byteOffset + from;
     if (last && last.buffer === bytes.buffer && last.byteOffset + last.length === start)
       this.pieces[this.pieces.length - 1] = Buffer.from(

@@ -1,4 +1,4 @@
-import type { Signs } from '../providers/signs.js';
+import { paired, type Signs } from '../providers/signs.js';
 
 /** Between elements of a list that are spread over lines, as Google writes them; and behind the last. */
 const BETWEEN = /\n\}\s*,\s*(?=\{)/y;
@@ -21,12 +21,13 @@ export function elementsThatCount(bytes: Buffer, signs: Signs, report: string): 
   if (first === undefined || !ENDS.test(text.slice(-LAST_BYTES))) return null;
   const last = text.lastIndexOf(END);
   const newest = text.lastIndexOf(report);
+  const pairs = paired(bytes);
   const kept: unknown[] = [];
   const keep = (from: number, end: number): unknown =>
     kept.push(JSON.parse(bytes.toString('utf8', from, end + END.length)));
   let from = first;
   for (;;) {
-    const sign = signs.find(bytes, from, last);
+    const sign = signs.find(pairs, from, last);
     const place = sign < 0 || (newest >= from && newest < sign) ? newest : sign;
     const end = place < from ? last : endBehind(text, place, last);
     if (end === last) break;

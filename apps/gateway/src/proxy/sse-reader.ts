@@ -57,9 +57,16 @@ export class SseReader {
   feed(chunk: Buffer, kept: KeptBytes | null = null): void {
     const { backlog } = this;
     let at = 0;
-    // Nearly every chunk goes in as it is.
-    if (!this.isCareful && backlog.addWhole(chunk))
-      at = this.pass({ chunk, at, to: chunk.length, from: backlog.length - chunk.length }, kept);
+    // Nearly every chunk goes in as it is, and says nothing.
+    if (!this.isCareful && backlog.addWhole(chunk)) {
+      const from = backlog.length - chunk.length;
+      const sign = this.look(from);
+      if (sign === NO_SIGN && (kept === null || (this.held.length === 0 && backlog.endsAt(backlog.length)))) {
+        kept?.add(chunk);
+        return;
+      }
+      at = this.pass({ chunk, at, to: chunk.length, from }, sign, kept);
+    }
     while (at < chunk.length && !this.broken)
       at = this.isCareful ? this.readOn(chunk, at, kept) : this.passStep(chunk, at, kept);
     if (at < chunk.length) kept?.add(chunk, at);
@@ -94,17 +101,15 @@ export class SseReader {
     if (this.broken) return at;
     const from = backlog.length;
     backlog.add(chunk, at, to);
-    return this.pass({ chunk, at, to, from }, kept);
+    return this.pass({ chunk, at, to, from }, this.look(from), kept);
   }
 
-  /** Looks at what was added, which may say nothing. @returns up to where the chunk is done with. */
-  private pass(added: Added, kept: KeptBytes | null): number {
+  /** @param found the first sign in what was added. @returns up to where the chunk is done with. */
+  private pass(added: Added, found: number, kept: KeptBytes | null): number {
     const { backlog } = this;
     /** Up to there it has gone on, or was taken out. */
     let passed = added.from;
-    for (let looked = added.from; looked < backlog.length; looked = this.readTo) {
-      const sign = this.signs ? this.look(this.signs, looked) : looked;
-      if (sign === NO_SIGN) break;
+    for (let sign = found; sign !== NO_SIGN; sign = this.look(this.readTo)) {
       // What has been read is not read again, whatever ends its lines.
       const start = Math.max(this.readTo, backlog.startBefore(sign));
       const end = backlog.endOfEvent(start);
@@ -153,15 +158,18 @@ export class SseReader {
     return at;
   }
 
-  /** @returns where a sign stands in the backlog, of which some is new. */
-  private look(signs: Signs, from: number): number {
-    const { bytes, length } = this.backlog;
+  /** @returns where a sign stands in the backlog, of which some lies behind `from`. */
+  private look(from: number): number {
+    const { backlog, signs } = this;
+    const { length } = backlog;
+    if (from === length) return NO_SIGN;
+    if (!signs) return from;
     let start = from;
     if (this.inBulk) {
-      start = endOfBulk(bytes, from, length);
+      start = endOfBulk(backlog.bytes, from, length);
       if (start === IN_BULK) return NO_SIGN;
     }
-    const found = signs.find(bytes, start, length);
+    const found = signs.find(backlog, start, length);
     this.inBulk = found === IN_BULK;
     return found === IN_BULK ? NO_SIGN : found;
   }

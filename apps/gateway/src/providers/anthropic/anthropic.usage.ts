@@ -18,10 +18,7 @@ import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
 import { hasSoundIterations, metersOf, type Spent, spentOf } from './anthropic.spent.js';
 
 const OUTPUT = ['text', 'thinking', 'partial_json'];
-const SIGNS = new Signs([
-  ...['message_', '_start"', '_start\n', '_start\r'].map((text) => ({ text })),
-  ...ERRORS,
-]);
+const SIGNS = new Signs([...['message_', 'k_start'].map((text) => ({ text })), ...ERRORS]);
 const DELTAS: Speaking = { sign: 'block_delta' };
 
 /** Messages: `usage` in the body; in a stream the input side in message_start, then cumulative in message_delta. */

@@ -56,7 +56,7 @@ abstract class TextMeter {
 
 /** No event ends a stream, and each says all that has been used so far. */
 const GENERATE_SIGNS = new Signs(
-  ['"finishReason"', '"blockReason"', '"groundingMetadata"', '"error"'].map((text) => ({ text })),
+  ['hReason"', 'kReason"', 'ndingMetadata"', '"error"'].map((text) => ({ text })),
 );
 
 /** generateContent and streamGenerateContent, as one object, as events, or as a list of objects. */
@@ -132,7 +132,7 @@ function wholeElements(text: string): readonly unknown[] {
 }
 
 const INTERACTION_SIGNS = new Signs([
-  ...['"total_usage"', '"interaction"', 'interaction.completed'].map((text) => ({ text })),
+  ...['l_usage"', 'action"', 'n.completed'].map((text) => ({ text })),
   ...ERRORS,
 ]);
 /** What a tool said is input, though it stands in the answer. */

@@ -197,7 +197,7 @@ function containersOf(tools: unknown): string[] {
 
 /** Deltas are most of a stream; sound is no text. */
 const SIGNS = new Signs([
-  ...['.created', '.completed', '.incomplete', '.failed'].map((text) => ({ text })),
+  ...['se.created', 'se.completed', 'se.incomplete', 'se.failed'].map((text) => ({ text })),
   ...ERRORS,
 ]);
 const AUDIO_DELTA = /^event: response\.(?:output_)?audio\.delta\n/;
