@@ -72,7 +72,7 @@ describe.each(SETS.map((texts) => ({ texts, signs: signsOf(texts) })))('$texts',
           const bytes = Buffer.from(`${pieces.join('')} behind it`);
           const place = placeIn(bytes, texts);
           const found = placeInChunks(signs, bytes, sizes);
-          // What may become a sign counts as one, so it may be found earlier.
+          // What may become a sign can count as one, so it may be found earlier.
           if (place !== NO_SIGN) expect(found).toBeGreaterThan(NO_SIGN);
           if (place !== NO_SIGN) expect(found).toBeLessThanOrEqual(place);
         },

@@ -17,6 +17,8 @@ interface Place {
   readonly text: Buffer;
   readonly unless: Buffer | null;
   readonly opensBulk: boolean;
+  /** So many bytes of it must be there. */
+  readonly needed: number;
   /** Of the pair that was looked at, from the sign's beginning. */
   readonly offset: number;
 }
@@ -52,12 +54,14 @@ export class Signs {
   private readonly places: Place[][] = [[]];
 
   /**
-   * @param signs the shortest decides what a look costs: seven bytes or more should be found for each. Of a longer one as
+   * @param signs the shortest decides what a look costs: seven bytes or more should be found for each. Of longer ones as
    * many are searched for, the first; the rarer they are, the better.
    */
   constructor(signs: readonly Sign[]) {
     const shortest = Math.min(...signs.map(({ text }) => text.length));
     this.step = (shortest - 1) >> 1;
+    // With fewer of them, a pair of what is there is looked at again when more has come.
+    const searched = this.step * PAIR_BYTES + 1;
     for (const { text, unless, opensBulk = false } of signs) {
       const bytes = Buffer.from(text, 'latin1');
       for (let offset = 0; offset < this.step * PAIR_BYTES; offset += 1)
@@ -65,14 +69,15 @@ export class Signs {
           text: bytes,
           unless: unless ? Buffer.from(unless, 'latin1') : null,
           opensBulk,
+          needed: opensBulk ? bytes.length : searched,
           offset,
         });
     }
   }
 
   /**
-   * Where a sign stands, of which something lies in `bytes[from, to)`: before that, nothing was found. Bytes that end in
-   * what may become a sign count as one.
+   * Where a sign stands, of which something lies in `bytes[from, to)`: before that, nothing was found. Of a long one that
+   * is cut off, the beginning counts as one.
    */
   find({ bytes, pairs }: PairedBytes, from: number, to: number): number {
     const { step, known } = this;
@@ -144,11 +149,11 @@ function pairAt(bytes: Buffer, offset: number): number {
   return new Uint16Array(Uint8Array.of(bytes[offset] ?? 0, bytes[offset + 1] ?? 0).buffer)[0] ?? 0;
 }
 
-function isAt({ text, unless, opensBulk }: Place, bytes: Buffer, start: number, to: number): boolean {
+function isAt({ text, unless, needed }: Place, bytes: Buffer, start: number, to: number): boolean {
   const end = start + text.length;
   // First what makes a sign none: of those that stand in every event, such as a usage of null, no more is compared.
   if (unless !== null && end + unless.length <= to && standsAt(bytes, end, to, unless)) return false;
-  return start >= 0 && (!opensBulk || end <= to) && standsAt(bytes, start, to, text);
+  return start >= 0 && start + needed <= to && standsAt(bytes, start, to, text);
 }
 
 /**
@@ -156,10 +161,16 @@ function isAt({ text, unless, opensBulk }: Place, bytes: Buffer, start: number, 
  * event, in which a sign that has a quote is still found.
  */
 export function endOfBulk(bytes: Buffer, from: number, to: number): number {
+  const quote = placeOf(QUOTE, bytes, from, to);
+  return quote < 0 ? IN_BULK : quote + 1;
+}
+
+/** Where a byte stands first in `bytes[from, to)`; -1: nowhere. */
+export function placeOf(byte: number, bytes: Buffer, from: number, to: number): number {
   // A view costs more than to search on a little; but behind it may lie megabytes that are not used yet.
   const searched = bytes.length - to > UNUSED_MAX ? bytes.subarray(0, to) : bytes;
-  const quote = searched.indexOf(QUOTE, from);
-  return quote < 0 || quote >= to ? IN_BULK : quote + 1;
+  const place = searched.indexOf(byte, from);
+  return place < to ? place : -1;
 }
 
 /** Whether these bytes stand there, as far as there are bytes. */

@@ -1,4 +1,4 @@
-import { type PairedBytes, paired } from '../providers/signs.js';
+import { type PairedBytes, paired, placeOf } from '../providers/signs.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -11,6 +11,11 @@ export const BACKLOG_BYTES = 65_536;
 /** Blocks of that size that were used and are free: memory that is new costs more than what is done with it. */
 const SPARE: PairedBytes[] = [];
 const SPARE_MAX = 64;
+
+/** The event does not end yet. */
+export const NOT_WHOLE = -1;
+/** Its lines end in another way. */
+const NOT_OF_LF = -2;
 
 /** The latest bytes of a stream, one behind the other; the first of them begins an event. */
 export class Backlog implements PairedBytes {
@@ -61,16 +66,17 @@ export class Backlog implements PairedBytes {
     return 0;
   }
 
-  /** Behind the blank line that ends the event which begins there, lines ending with LF; -1: it is not whole, or written otherwise. */
-  endOfEvent(start: number): number {
+  /**
+   * Behind the blank line that ends the event which begins at `start`, lines ending with LF; `NOT_WHOLE`, or
+   * `NOT_OF_LF`. @param from before it, no blank line ends.
+   */
+  endOfEvent(start: number, from: number): number {
     const { bytes, length } = this;
-    let line = start;
-    for (;;) {
-      const lf = bytes.indexOf(LF, line);
-      if (lf < 0 || lf >= length || bytes[lf - 1] === CR) return -1;
-      if (lf === line) return lf + 1;
-      line = lf + 1;
+    for (let lf = placeOf(LF, bytes, from, length); lf >= 0; lf = placeOf(LF, bytes, lf + 1, length)) {
+      if (lf === start || bytes[lf - 1] === LF) return lf + 1;
+      if (bytes[lf - 1] === CR) return NOT_OF_LF;
     }
+    return NOT_WHOLE;
   }
 
   /** Takes out what stands before a place, and the room that one very large event needed. */

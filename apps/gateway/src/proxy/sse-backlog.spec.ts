@@ -114,6 +114,7 @@ function read(meter: UsageMeter, chunks: readonly Buffer[], mayDrop = true) {
   const kept = mayDrop ? new KeptBytes() : null;
   for (const chunk of chunks) reader.feed(chunk, kept);
   reader.end(kept);
+  reader.end(kept);
   const bytes = kept && Buffer.concat(kept.pieces).toString('latin1');
   return { reading: meter.reading(), counted: meter.counted(), kept: bytes };
 }
@@ -244,3 +245,56 @@ it('a chat of which most can wait is told as one that is read event by event', a
   expect(kept).toBe(bytes.toString('latin1'));
   expect(counted.quantities.at(-1)?.quantity.toDecimal()).toBe('4000');
 });
+
+it.each([true, false])(
+  'an event with a sign that comes in pieces is read when it is whole, though what waits is counted meanwhile; taking out: %s',
+  async (mayDrop) => {
+    const deltas = Array.from(
+      { length: 640 },
+      (_, index) => `data: ${CHAT},"choices":[{"delta":{"content":" word${index}"}}],"usage":null}\n\n`,
+    );
+    for (const [more, size] of [
+      [5_000, 100],
+      [5_000, 1_400],
+      [90_000, 1_400],
+      [90_000, 20_000],
+    ] as const) {
+      const usage = `data: ${CHAT},"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7},"x":"${'y'.repeat(more)}"}\n\n`;
+      const bytes = Buffer.from([...deltas, usage, 'data: [DONE]\n\n'].join(''));
+      const cuts = Array.from({ length: Math.ceil(bytes.length / size) }, () => size);
+      expect(read(await meterOf('openai /v1/chat/completions'), cut(bytes, cuts), mayDrop)).toEqual(
+        readByParser(await meterOf('openai /v1/chat/completions'), bytes, mayDrop),
+      );
+    }
+  },
+);
+
+it('an event without its blank line is read once, though the end comes twice', async () => {
+  const meter = await meterOf('anthropic /v1/messages');
+  const events: string[] = [];
+  const onEvent = meter.onEvent.bind(meter);
+  meter.onEvent = (each) => {
+    events.push(each.event);
+    return onEvent(each);
+  };
+  read(meter, [
+    Buffer.from('event: message_start\ndata: {"message":{"id":"m","usage":{"input_tokens":5}}}\n'),
+  ]);
+  expect(events).toEqual(['message_start']);
+});
+
+/** Searched from its beginning at each piece, the last would take half a minute. */
+it.each([
+  ['with a sign', 'openai /v1/responses', 'event: response.created\ndata: {"response":{"id":"', '"}}\n\n'],
+  ['of output', 'openai /v1/responses', 'event: response.output_text.delta\ndata: {"delta":"', '"}\n\n'],
+  ['of sound', 'openai /v1/audio/speech', 'data: {"type":"delta","audio":"', '"}\n\n'],
+])(
+  'a very large event %s that comes in small pieces costs no more for each of them',
+  async (_, route, begin, end) => {
+    const piece = Buffer.alloc(1_024, 'a');
+    const pieces = Array.from({ length: 60_000 }, () => piece);
+    const startedMs = performance.now();
+    read(await meterOf(route), [Buffer.from(begin), ...pieces, Buffer.from(end)], false);
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+  },
+);

@@ -1,7 +1,7 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import type { EventVerdict, SseEvent, UsageMeter } from '../providers/provider.js';
 import { endOfBulk, IN_BULK, NO_SIGN, type Signs } from '../providers/signs.js';
-import { BACKLOG_BYTES, Backlog } from './backlog.js';
+import { BACKLOG_BYTES, Backlog, NOT_WHOLE } from './backlog.js';
 import { EventSplitter } from './event-splitter.js';
 import type { KeptBytes } from './kept-bytes.js';
 
@@ -25,9 +25,8 @@ interface Added {
  * Folds the bytes of an event stream into a meter; bytes may be cut anywhere. Never throws.
  *
  * Most events have no sign that they count (`UsageMeter.signs`): a chunk is copied into a backlog and looked at once. An
- * event in which a sign is found is read where it lies, before the chunk goes on. Only what cannot be read so is cut out
- * (`careful`): an event that is not whole yet, one whose lines end in another way, and all of them where the meter has no
- * signs. What the backlog holds is counted when somebody asks for the lower bound of an answer that broke off, or when
+ * event in which a sign is found is read where it lies, before the chunk with its end goes on. Only what cannot be read so
+ * is cut out (`careful`): an event whose lines end in another way, and all of them where the meter has no signs. What the backlog holds is counted when somebody asks for the lower bound of an answer that broke off, or when
  * there is too much of it.
  */
 export class SseReader {
@@ -43,6 +42,8 @@ export class SseReader {
   private readonly backlog = new Backlog();
   /** Up to where the backlog has been read. */
   private readTo = 0;
+  /** Where an event begins that has a sign and is not whole yet; -1: there is none. */
+  private awaited = -1;
   /** Of the event that is not whole yet, where some may be taken out. */
   private held: Buffer[] = [];
   private parser: EventSourceParser | null = null;
@@ -75,12 +76,15 @@ export class SseReader {
   /** Reads an event whose final blank line is missing. May come twice. @param kept takes it, unless it is to be taken out. */
   end(kept: KeptBytes | null = null): void {
     const { backlog } = this;
+    if (this.hasEnded) return;
     this.hasEnded = true;
-    const whole = this.isCareful ? backlog.length : backlog.startBefore(backlog.length);
+    const whole = this.isCareful
+      ? backlog.length
+      : Math.max(this.readTo, backlog.startBefore(backlog.length));
     this.readNewest(whole);
-    if (whole < backlog.length && this.meter.newestOnly)
-      this.parse(`${backlog.bytes.toString('utf8', whole, backlog.length)}\n\n`);
-    for (const piece of this.held) kept?.add(piece);
+    const isRead = whole < backlog.length && (this.meter.newestOnly !== undefined || this.awaited >= 0);
+    const last = isRead ? this.parse(`${backlog.bytes.toString('utf8', whole, backlog.length)}\n\n`) : null;
+    if (!last?.drop) for (const piece of this.held) kept?.add(piece);
     this.held = [];
     const rest = this.splitter.rest();
     if (rest.length === 0) return;
@@ -112,7 +116,12 @@ export class SseReader {
     for (let sign = found; sign !== NO_SIGN; sign = this.look(this.readTo)) {
       // What has been read is not read again, whatever ends its lines.
       const start = Math.max(this.readTo, backlog.startBefore(sign));
-      const end = backlog.endOfEvent(start);
+      const end = backlog.endOfEvent(start, this.awaited < 0 ? start : added.from);
+      if (end === NOT_WHOLE) {
+        this.awaited = start;
+        break;
+      }
+      this.awaited = -1;
       if (end <= sign || !this.readInPlace(start, end)) return this.cutOut(start, added, passed, kept);
       if (this.verdict?.drop && kept !== null) {
         if (start < added.from) this.held = [];
@@ -143,6 +152,7 @@ export class SseReader {
     this.readNewest(start);
     this.isCareful = true;
     this.inBulk = false;
+    this.awaited = -1;
     if (start >= from) {
       backlog.cut(start);
       if (kept !== null) this.keepUpTo(start, added, passed, kept);
@@ -163,6 +173,7 @@ export class SseReader {
     const { backlog, signs } = this;
     const { length } = backlog;
     if (from === length) return NO_SIGN;
+    if (this.awaited >= 0) return this.awaited;
     if (!signs) return from;
     let start = from;
     if (this.inBulk) {
@@ -178,7 +189,7 @@ export class SseReader {
   private keepWhole(added: Added, passed: number, kept: KeptBytes): boolean {
     const { backlog } = this;
     const { chunk, at, to, from } = added;
-    const start = backlog.startBefore(backlog.length);
+    const start = Math.max(this.readTo, backlog.startBefore(backlog.length));
     const isWhole = start === backlog.length;
     // What came before was looked at when it came.
     if (!isWhole && backlog.bytes.subarray(Math.max(start, from), backlog.length).includes(CR)) return false;
@@ -253,6 +264,7 @@ export class SseReader {
     this.meter.output?.takeEvents(this.backlog.bytes.subarray(0, to));
     this.backlog.drop(to);
     this.readTo = Math.max(0, this.readTo - to);
+    this.awaited = Math.max(-1, this.awaited - to);
   }
 
   /** Of the events up to a place; one that cannot be read does not take the place of the one before it. */
