@@ -56,18 +56,23 @@ export class SseReader {
 
   /** Reads the events that are whole with these bytes. @param kept takes those that are not to be taken out. */
   feed(chunk: Buffer, kept: KeptBytes | null = null): void {
-    const { backlog } = this;
-    let at = 0;
     // Nearly every chunk goes in as it is, and says nothing.
-    if (!this.isCareful && backlog.addWhole(chunk)) {
-      const from = backlog.length - chunk.length;
+    if (this.isCareful || !this.backlog.addWhole(chunk)) this.feedOn(chunk, 0, kept);
+    else {
+      const from = this.backlog.length - chunk.length;
       const sign = this.look(from);
-      if (sign === NO_SIGN && (kept === null || (this.held.length === 0 && backlog.endsAt(backlog.length)))) {
-        kept?.add(chunk);
-        return;
-      }
-      at = this.pass({ chunk, at, to: chunk.length, from }, sign, kept);
+      if (sign !== NO_SIGN || kept !== null) this.passWhole(chunk, from, sign, kept);
     }
+  }
+
+  private passWhole(chunk: Buffer, from: number, sign: number, kept: KeptBytes | null): void {
+    const { backlog } = this;
+    if (sign === NO_SIGN && this.held.length === 0 && backlog.endsAt(backlog.length)) kept?.add(chunk);
+    else this.feedOn(chunk, this.pass({ chunk, at: 0, to: chunk.length, from }, sign, kept), kept);
+  }
+
+  private feedOn(chunk: Buffer, begin: number, kept: KeptBytes | null): void {
+    let at = begin;
     while (at < chunk.length && !this.broken)
       at = this.isCareful ? this.readOn(chunk, at, kept) : this.passStep(chunk, at, kept);
     if (at < chunk.length) kept?.add(chunk, at);
