@@ -1,17 +1,43 @@
-/** Bytes that go on to the client, in as few pieces as they can. */
-export class KeptBytes {
-  readonly pieces: Buffer[] = [];
+/** Bytes `[from, to)` of a chunk. */
+interface Range {
+  chunk: Buffer;
+  from: number;
+  to: number;
+}
 
-  add(bytes: Buffer, from = 0, to = bytes.length): void {
+/** Bytes that go on to the client, in as few pieces as they can. A piece is made when it goes: each costs a call's worth. */
+export class KeptBytes {
+  private ranges: Range[] = [];
+
+  get isEmpty(): boolean {
+    return this.ranges.length === 0;
+  }
+
+  add(chunk: Buffer, from = 0, to = chunk.length): void {
     if (from >= to) return;
-    const last = this.pieces.length > 0 ? this.pieces[this.pieces.length - 1] : undefined;
-    const start = bytes.byteOffset + from;
-    if (last && last.buffer === bytes.buffer && last.byteOffset + last.length === start)
-      this.pieces[this.pieces.length - 1] = Buffer.from(
-        bytes.buffer,
-        last.byteOffset,
-        last.length + to - from,
-      );
-    else this.pieces.push(to - from === bytes.length ? bytes : bytes.subarray(from, to));
+    const { ranges } = this;
+    const last = ranges.length > 0 ? ranges[ranges.length - 1] : undefined;
+    if (last && last.chunk === chunk && last.to === from) last.to = to;
+    else ranges.push({ chunk, from, to });
+  }
+
+  /** Takes over what another one has. */
+  addAll(other: KeptBytes): void {
+    if (other.isEmpty) return;
+    for (const { chunk, from, to } of other.ranges) this.add(chunk, from, to);
+    other.clear();
+  }
+
+  clear(): void {
+    if (!this.isEmpty) this.ranges = [];
+  }
+
+  /** All of them; it is empty afterwards. */
+  take(): Buffer[] {
+    const pieces = this.ranges.map(({ chunk, from, to }) =>
+      to - from === chunk.length ? chunk : chunk.subarray(from, to),
+    );
+    this.clear();
+    return pieces;
   }
 }

@@ -112,10 +112,10 @@ async function meterOf(route: string): Promise<UsageMeter> {
 function read(meter: UsageMeter, chunks: readonly Buffer[], mayDrop = true) {
   const reader = new SseReader(meter);
   const kept = mayDrop ? new KeptBytes() : null;
-  for (const chunk of chunks) reader.feed(chunk, kept);
+  for (const chunk of chunks) if (reader.feed(chunk, kept)) kept?.add(chunk);
   reader.end(kept);
   reader.end(kept);
-  const bytes = kept && Buffer.concat(kept.pieces).toString('latin1');
+  const bytes = kept && Buffer.concat(kept.take()).toString('latin1');
   return { reading: meter.reading(), counted: meter.counted(), kept: bytes };
 }
 
@@ -145,7 +145,7 @@ function readByParser(meter: UsageMeter, whole: Buffer, mayDrop: boolean) {
   return {
     reading: meter.reading(),
     counted: meter.counted(),
-    kept: mayDrop ? Buffer.concat(kept.pieces).toString('latin1') : null,
+    kept: mayDrop ? Buffer.concat(kept.take()).toString('latin1') : null,
   };
 }
 

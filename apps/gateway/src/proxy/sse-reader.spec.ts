@@ -91,12 +91,13 @@ function read(route: string, stream: string, options: { skipping: boolean }): To
   if (!options.skipping) Object.defineProperty(meter, 'signs', { value: undefined });
   const reader = new SseReader(meter);
   const kept = new KeptBytes();
-  reader.feed(Buffer.from(stream), kept);
+  const whole = Buffer.from(stream);
+  if (reader.feed(whole, kept)) kept.add(whole);
   reader.end(kept);
   return {
     reading: meter.reading(),
     terminal: reader.terminal,
-    kept: Buffer.concat(kept.pieces).toString(),
+    kept: Buffer.concat(kept.take()).toString(),
   };
 }
 

@@ -1,9 +1,9 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import type { EventVerdict, SseEvent, UsageMeter } from '../providers/provider.js';
-import { endOfBulk, IN_BULK, NO_SIGN, type Signs } from '../providers/signs.js';
+import { endOfBulk, IN_BULK, NO_SIGN, placeOf, type Signs } from '../providers/signs.js';
 import { BACKLOG_BYTES, Backlog, NOT_WHOLE } from './backlog.js';
 import { EventSplitter } from './event-splitter.js';
-import type { KeptBytes } from './kept-bytes.js';
+import { KeptBytes } from './kept-bytes.js';
 
 /** Largest event that is read, bytes. A larger one ends the reading, never the answer. */
 const MAX_EVENT = 67_108_864;
@@ -45,7 +45,7 @@ export class SseReader {
   /** Where an event begins that has a sign and is not whole yet; -1: there is none. */
   private awaited = -1;
   /** Of the event that is not whole yet, where some may be taken out. */
-  private held: Buffer[] = [];
+  private readonly held = new KeptBytes();
   private parser: EventSourceParser | null = null;
 
   constructor(private readonly meter: UsageMeter) {
@@ -54,21 +54,24 @@ export class SseReader {
     meter.output?.behind(() => this.countWhole());
   }
 
-  /** Reads the events that are whole with these bytes. @param kept takes those that are not to be taken out. */
-  feed(chunk: Buffer, kept: KeptBytes | null = null): void {
-    // Nearly every chunk goes in as it is, and says nothing.
-    if (this.isCareful || !this.backlog.addWhole(chunk)) this.feedOn(chunk, 0, kept);
-    else {
-      const from = this.backlog.length - chunk.length;
-      const sign = this.look(from);
-      if (sign !== NO_SIGN || kept !== null) this.passWhole(chunk, from, sign, kept);
-    }
-  }
-
-  private passWhole(chunk: Buffer, from: number, sign: number, kept: KeptBytes | null): void {
+  /**
+   * Reads the events that are whole with these bytes.
+   * @param kept takes what is not to be taken out.
+   * @returns true: all of the chunk goes on as it is, and nothing of it is in `kept`.
+   */
+  feed(chunk: Buffer, kept: KeptBytes | null = null): boolean {
     const { backlog } = this;
-    if (sign === NO_SIGN && this.held.length === 0 && backlog.endsAt(backlog.length)) kept?.add(chunk);
-    else this.feedOn(chunk, this.pass({ chunk, at: 0, to: chunk.length, from }, sign, kept), kept);
+    if (this.isCareful || !backlog.addWhole(chunk)) {
+      this.feedOn(chunk, 0, kept);
+      return false;
+    }
+    const from = backlog.length - chunk.length;
+    const sign = this.look(from);
+    // Nearly every chunk says nothing, and ends an event.
+    if (sign === NO_SIGN && (kept === null || (this.held.isEmpty && backlog.endsAt(backlog.length))))
+      return true;
+    this.feedOn(chunk, this.pass({ chunk, at: 0, to: chunk.length, from }, sign, kept), kept);
+    return false;
   }
 
   private feedOn(chunk: Buffer, begin: number, kept: KeptBytes | null): void {
@@ -89,8 +92,8 @@ export class SseReader {
     this.readNewest(whole);
     const isRead = whole < backlog.length && (this.meter.newestOnly !== undefined || this.awaited >= 0);
     const last = isRead ? this.parse(`${backlog.bytes.toString('utf8', whole, backlog.length)}\n\n`) : null;
-    if (!last?.drop) for (const piece of this.held) kept?.add(piece);
-    this.held = [];
+    if (!last?.drop) kept?.addAll(this.held);
+    this.held.clear();
     const rest = this.splitter.rest();
     if (rest.length === 0) return;
     this.addRead(rest, 0, rest.length, kept);
@@ -129,7 +132,7 @@ export class SseReader {
       this.awaited = -1;
       if (end <= sign || !this.readInPlace(start, end)) return this.cutOut(start, added, passed, kept);
       if (this.verdict?.drop && kept !== null) {
-        if (start < added.from) this.held = [];
+        if (start < added.from) this.held.clear();
         else this.keepUpTo(start, added, passed, kept);
         passed = end;
       }
@@ -166,7 +169,7 @@ export class SseReader {
     // The event began in an earlier chunk.
     const begun = Buffer.from(backlog.bytes.subarray(start, from));
     backlog.cut(start);
-    this.held = [];
+    this.held.clear();
     this.readOn(begun, 0, kept);
     // Also where what had begun turned out to be whole: these bytes are not looked at twice.
     this.isCareful = true;
@@ -197,15 +200,14 @@ export class SseReader {
     const start = Math.max(this.readTo, backlog.startBefore(backlog.length));
     const isWhole = start === backlog.length;
     // What came before was looked at when it came.
-    if (!isWhole && backlog.bytes.subarray(Math.max(start, from), backlog.length).includes(CR)) return false;
+    if (!isWhole && placeOf(CR, backlog.bytes, Math.max(start, from), backlog.length) >= 0) return false;
     if (start > passed) this.keepUpTo(start, added, passed, kept);
-    if (!isWhole) this.held.push(chunk.subarray(at + Math.max(start, passed) - from, to));
+    if (!isWhole) this.held.add(chunk, at + Math.max(start, passed) - from, to);
     return true;
   }
 
   private keepUpTo(place: number, { chunk, at, from }: Added, passed: number, kept: KeptBytes): void {
-    for (const piece of this.held) kept.add(piece);
-    this.held = [];
+    kept.addAll(this.held);
     kept.add(chunk, at + passed - from, at + place - from);
   }
 
@@ -251,8 +253,8 @@ export class SseReader {
   private breakOff(kept: KeptBytes | null): void {
     this.broken = true;
     this.isCareful = true;
-    for (const piece of [...this.held, this.splitter.rest()]) kept?.add(piece);
-    this.held = [];
+    kept?.addAll(this.held);
+    kept?.add(this.splitter.rest());
     this.count(this.backlog.length);
   }
 

@@ -109,6 +109,7 @@ class PlainTap implements Tap {
 class DroppingTap implements Tap {
   readonly rewrites = true;
   private readonly reader: SseReader;
+  private readonly kept = new KeptBytes();
 
   constructor(
     meter: UsageMeter,
@@ -118,9 +119,8 @@ class DroppingTap implements Tap {
   }
 
   push(chunk: Buffer): void {
-    const kept = new KeptBytes();
-    this.reader.feed(chunk, kept);
-    this.pass(kept);
+    if (this.reader.feed(chunk, this.kept)) this.sink.release(chunk);
+    else this.pass();
   }
 
   giveUp(): void {
@@ -128,16 +128,16 @@ class DroppingTap implements Tap {
   }
 
   finish(done: () => void): void {
-    const kept = new KeptBytes();
-    this.reader.end(kept);
-    this.pass(kept);
+    this.reader.end(this.kept);
+    this.pass();
     done();
     this.reader.close();
   }
 
-  private pass({ pieces }: KeptBytes): void {
-    if (pieces.length > 0 && this.reader.terminal) this.sink.terminal();
-    for (const bytes of pieces) this.sink.release(bytes);
+  private pass(): void {
+    if (this.kept.isEmpty) return;
+    if (this.reader.terminal) this.sink.terminal();
+    for (const bytes of this.kept.take()) this.sink.release(bytes);
   }
 }
 
