@@ -200,7 +200,7 @@ export class SseReader {
     const start = Math.max(this.readTo, backlog.startBefore(backlog.length));
     const isWhole = start === backlog.length;
     // What came before was looked at when it came.
-    if (!isWhole && placeOf(CR, backlog.bytes, Math.max(start, from), backlog.length) >= 0) return false;
+    if (!isWhole && placeOf(CR, chunk, at + Math.max(start, from) - from, to) >= 0) return false;
     if (start > passed) this.keepUpTo(start, added, passed, kept);
     if (!isWhole) this.held.add(chunk, at + Math.max(start, passed) - from, to);
     return true;
