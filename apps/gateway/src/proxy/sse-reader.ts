@@ -8,7 +8,7 @@ import { KeptBytes } from './kept-bytes.js';
 /** Largest event that is read, bytes. A larger one ends the reading, never the answer. */
 const MAX_EVENT = 67_108_864;
 /** So much is looked at in one step. */
-const STEP_BYTES_MAX = 16_384;
+const STEP_BYTES_MAX = 32_768;
 
 const LF = 0x0a;
 const CR = 0x0d;
