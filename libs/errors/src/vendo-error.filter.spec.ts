@@ -33,6 +33,28 @@ describe('VendoErrorFilter', () => {
     expect(caught(thrown)).toEqual({ status, code, reported: [] }),
   );
 
+  it.each([
+    ['no connection in time', new Error('timeout exceeded when trying to connect')],
+    ['a connection that broke', new Error('Connection terminated unexpectedly')],
+    ['a server that is not there', Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })],
+    ['a server that stops', Object.assign(new Error('terminating connection'), { code: '57P01' })],
+    ['a server that is full', Object.assign(new Error('too many clients'), { code: '53300' })],
+  ])('reports %s of Postgres and answers 503, so that callers try again', (_, thrown) =>
+    expect(caught(thrown)).toEqual({ status: 503, code: 'billing_unavailable', reported: [thrown] }),
+  );
+
+  it('takes no other error of Postgres for one that passes', () => {
+    const thrown = Object.assign(new Error('duplicate key'), { code: '23505' });
+    expect(caught(thrown)).toEqual({ status: 500, code: 'internal_error', reported: [thrown] });
+  });
+
+  it('reports no refusal that was meant', () =>
+    expect(caught(new VendoError('billing_unavailable'))).toEqual({
+      status: 503,
+      code: 'billing_unavailable',
+      reported: [],
+    }));
+
   it('reports what it does not know and answers 500', () => {
     const bug = new Error('bug');
     expect(caught(bug)).toEqual({ status: 500, code: 'internal_error', reported: [bug] });

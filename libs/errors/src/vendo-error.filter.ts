@@ -15,7 +15,7 @@ export class VendoErrorFilter implements ExceptionFilter {
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const known = toVendoError(thrown);
-    if (known.code === 'internal_error') this.report(thrown);
+    if (known !== thrown && errorResponse(known).status >= 500) this.report(thrown);
     const { status, headers, body } = errorResponse(known);
     host.switchToHttp().getResponse<Reply>().code(status).headers(headers).send(body);
   }
@@ -36,8 +36,25 @@ function toVendoError(thrown: unknown): VendoError {
     case 413:
       return new VendoError('body_too_large');
     default:
-      return new VendoError('internal_error');
+      return new VendoError(isDatabaseAway(thrown) ? 'billing_unavailable' : 'internal_error');
   }
+}
+
+/** SQLSTATE of connection exceptions, of a server that stops or starts, of too many connections; and Node's own. */
+const AWAY = /^(?:08...|57P0[123]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
+/** What `pg` says without a code. */
+const AWAY_TEXTS = [
+  'timeout exceeded when trying to connect',
+  'Connection terminated',
+  'Query read timeout',
+  'Client has encountered a connection error',
+];
+
+/** Whether Postgres could not be asked. Providers and ledgers that are away are told by their clients. */
+function isDatabaseAway(thrown: unknown): boolean {
+  if (!(thrown instanceof Error)) return false;
+  if ('code' in thrown && AWAY.test(String(thrown.code))) return true;
+  return AWAY_TEXTS.some((text) => thrown.message.startsWith(text));
 }
 
 function statusOf(thrown: unknown): number | undefined {

@@ -32,7 +32,7 @@ export class AppsController {
     path: IdPath,
     body: NewApp,
     answer: { status: 201, body: NewAppAnswer },
-    refuses: ['invalid_request', 'not_found', 'billing_unavailable'],
+    refuses: ['invalid_request', 'not_found'],
   })
   @Post('tenants/:id/apps')
   create(@Param('id') id: string, @Body() body: unknown) {
@@ -45,7 +45,7 @@ export class AppsController {
     path: IdPath,
     body: AppChange,
     answer: { status: 200, body: AppAnswer },
-    refuses: ['invalid_request', 'not_found', 'billing_unavailable'],
+    refuses: ['invalid_request', 'not_found'],
   })
   @Patch('apps/:id')
   async change(@Param('id') id: string, @Body() body: unknown) {

@@ -48,7 +48,7 @@ export class ConnectionsController {
     path: IdPath,
     body: NewConnectionKey,
     answer: { status: 201, body: KeyAnswer },
-    refuses: ['invalid_request', 'not_found', 'billing_unavailable'],
+    refuses: ['invalid_request', 'not_found'],
   })
   @Post('connections/:id/keys')
   async issueKey(@Param('id') id: string, @Body() body: unknown) {

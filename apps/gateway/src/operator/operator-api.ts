@@ -10,5 +10,5 @@ export const OPERATOR_API: ApiDoc = {
   },
   errorBody: (codes: readonly [ErrorCode, ...ErrorCode[]]) =>
     z.strictObject({ error: z.strictObject({ code: z.enum(codes), message: z.string() }) }),
-  refuses: ['unauthorized', 'internal_error'],
+  refuses: ['unauthorized', 'billing_unavailable', 'internal_error'],
 };

@@ -20,7 +20,7 @@ export class RepairsController {
     path: IdPath,
     body: NewWriteOff,
     answer: { status: 200, body: z.strictObject({ spool: SpoolState }) },
-    refuses: ['invalid_request', 'not_found', 'spool_in_use', 'billing_unavailable'],
+    refuses: ['invalid_request', 'not_found', 'spool_in_use'],
   })
   @Post('spools/:id/write-off')
   @HttpCode(200)
@@ -37,7 +37,7 @@ export class RepairsController {
     path: z.strictObject({ id: z.string() }),
     answer: { status: 200, body: z.strictObject({ replayed: z.string() }) },
     // Asks for nothing but its path; a body that is no JSON is refused all the same.
-    refuses: ['invalid_body', 'not_found', 'still_parked', 'billing_unavailable'],
+    refuses: ['invalid_body', 'not_found', 'still_parked'],
   })
   @Post('parked/:id/replay')
   @HttpCode(200)

@@ -79,7 +79,6 @@ export class ReportsController {
   @Documented({
     summary: 'Spools, with what expired under them without a report.',
     answer: { status: 200, body: SpoolsAnswer },
-    refuses: ['billing_unavailable'],
   })
   @Get('spools')
   async spools() {
@@ -91,7 +90,6 @@ export class ReportsController {
     description:
       'The provider may bill them. The gateway asks for a report for 7 days; one that comes, also later by a poll of the client, is charged late. Those that were given up are listed for another 30 days.',
     answer: { status: 200, body: OverdueJobsAnswer },
-    refuses: ['billing_unavailable'],
   })
   @Get('overdue-jobs')
   async overdueJobs() {
@@ -102,7 +100,6 @@ export class ReportsController {
   @Documented({
     summary: 'Records that the ledger or a projection has set aside.',
     answer: { status: 200, body: ParkedAnswer },
-    refuses: ['billing_unavailable'],
   })
   @Get('parked')
   async parked() {

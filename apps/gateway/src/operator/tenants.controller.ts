@@ -38,7 +38,7 @@ export class TenantsController {
     headers: z.object({ 'idempotency-key': IdempotencyKey }),
     body: NewCredit,
     answer: { status: 201, body: CreditAnswer },
-    refuses: ['invalid_request', 'not_found', 'idempotency_conflict', 'billing_unavailable'],
+    refuses: ['invalid_request', 'not_found', 'idempotency_conflict'],
   })
   @Post(':id/credits')
   async credit(@Param('id') id: string, @Headers('idempotency-key') key: unknown, @Body() body: unknown) {
@@ -54,7 +54,7 @@ export class TenantsController {
     summary: 'The open holds of a tenant.',
     path: IdPath,
     answer: { status: 200, body: HoldsAnswer },
-    refuses: ['not_found', 'billing_unavailable'],
+    refuses: ['not_found'],
   })
   @Get(':id/holds')
   async holds(@Param('id') id: string) {
