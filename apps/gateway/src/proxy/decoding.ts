@@ -26,7 +26,8 @@ export function readableCodings(acceptEncoding: string): string {
 
 /** Null: not compressed. Undefined: in a way that the tap cannot read. */
 export function codingOf(contentEncoding: string | undefined): Coding | null | undefined {
-  const names = (contentEncoding ?? '')
+  if (contentEncoding === undefined) return null;
+  const names = contentEncoding
     .split(',')
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '' && name !== 'identity');
