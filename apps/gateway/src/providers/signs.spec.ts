@@ -81,6 +81,10 @@ describe.each(SETS.map((texts) => ({ texts, signs: signsOf(texts) })))('$texts',
     ));
 });
 
+it('refuses signs that are too short to be found', () => {
+  expect(() => new Signs([{ text: 'data' }])).toThrow(RangeError);
+});
+
 describe('a string of bulk', () => {
   const signs = new Signs([{ text: '[DONE]' }, { text: '"audio":"', opensBulk: true }]);
 

@@ -13,6 +13,9 @@ export interface Sign {
   readonly opensBulk?: true;
 }
 
+/** With fewer bytes, a pair of a sign would have no neighbour in it. */
+const SHORTEST = 5;
+
 interface Place {
   readonly text: Buffer;
   readonly unless: Buffer | null;
@@ -55,10 +58,11 @@ export class Signs {
 
   /**
    * @param signs the shortest decides what a look costs: seven bytes or more should be found for each. Of longer ones as
-   * many are searched for, the first; the rarer they are, the better.
+   * many are searched for, the first; the rarer they are, the better. Throws RangeError for one of under five.
    */
   constructor(signs: readonly Sign[]) {
     const shortest = Math.min(...signs.map(({ text }) => text.length));
+    if (shortest < SHORTEST) throw new RangeError(`a sign is of ${SHORTEST} bytes at least`);
     this.step = (shortest - 1) >> 1;
     // With fewer of them, a pair of what is there is looked at again when more has come.
     const searched = this.step * PAIR_BYTES + 1;

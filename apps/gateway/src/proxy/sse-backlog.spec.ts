@@ -269,6 +269,58 @@ it.each([true, false])(
   },
 );
 
+const USAGE_EVENTS: Record<string, readonly string[]> = {
+  'openai /v1/chat/completions': [
+    `data: ${CHAT},"choices":[{"delta":{"content":"one"}}]}`,
+    `data: ${CHAT},"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7}}`,
+    'data: [DONE]',
+  ],
+  'openai /v1/responses': [
+    'event: response.output_text.delta\ndata: {"delta":"one"}',
+    'event: response.completed\ndata: {"response":{"id":"r","usage":{"input_tokens":5,"output_tokens":7}}}',
+  ],
+  'anthropic /v1/messages': [
+    'event: message_start\ndata: {"message":{"id":"m","usage":{"input_tokens":5,"output_tokens":1}}}',
+    'event: message_delta\ndata: {"delta":{},"usage":{"output_tokens":7}}',
+    'event: message_stop\ndata: {}',
+  ],
+};
+
+it.each(
+  Object.entries(USAGE_EVENTS).flatMap(([route, events]) =>
+    ['\n', '\r\n', '\r'].flatMap((lineEnd) =>
+      [true, false].flatMap((mayDrop) =>
+        [1, 7, 1_000].map((size) => ({ route, events, lineEnd, mayDrop, size })),
+      ),
+    ),
+  ),
+)(
+  '$route, lines ending with $lineEnd, in pieces of $size: read before the last of it goes on, taking out: $mayDrop',
+  async ({ route, events, lineEnd, mayDrop, size }) => {
+    const meter = await meterOf(route);
+    const reader = new SseReader(meter);
+    const kept = mayDrop ? new KeptBytes() : null;
+    for (const event of events) {
+      const bytes = Buffer.from(`${event}\n\n`.replaceAll('\n', lineEnd));
+      for (const piece of cut(
+        bytes,
+        Array.from({ length: bytes.length / size }, () => size),
+      )) {
+        expect(reader.terminal).toBe(false);
+        reader.feed(piece, kept);
+      }
+    }
+    expect(reader.terminal).toBe(true);
+    expect(meter.reading().state).toBe('final');
+  },
+);
+
+it.each([true, false])('the name of an error that is cut off is read, taking out: %s', async (mayDrop) => {
+  const bytes = Buffer.from('data: {"x":1}\nevent: error');
+  const { reading } = read(await meterOf('anthropic /v1/messages'), [bytes], mayDrop);
+  expect(reading.failed).toBe(true);
+});
+
 it('an event without its blank line is read once, though the end comes twice', async () => {
   const meter = await meterOf('anthropic /v1/messages');
   const events: string[] = [];

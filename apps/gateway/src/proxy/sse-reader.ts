@@ -90,8 +90,8 @@ export class SseReader {
       ? backlog.length
       : Math.max(this.readTo, backlog.startBefore(backlog.length));
     this.readNewest(whole);
-    const isRead = whole < backlog.length && (this.meter.newestOnly !== undefined || this.awaited >= 0);
-    const last = isRead ? this.parse(`${backlog.bytes.toString('utf8', whole, backlog.length)}\n\n`) : null;
+    const isCutOff = whole < backlog.length;
+    const last = isCutOff ? this.parse(`${backlog.bytes.toString('utf8', whole, backlog.length)}\n\n`) : null;
     if (!last?.drop) kept?.addAll(this.held);
     this.held.clear();
     const rest = this.splitter.rest();
@@ -124,8 +124,10 @@ export class SseReader {
     for (let sign = found; sign !== NO_SIGN; sign = this.look(this.readTo)) {
       // What has been read is not read again, whatever ends its lines.
       const start = Math.max(this.readTo, backlog.startBefore(sign));
-      const end = backlog.endOfEvent(start, this.awaited < 0 ? start : added.from);
-      if (end === NOT_WHOLE) {
+      const searched = this.awaited < 0 ? start : added.from;
+      const end = backlog.endOfEvent(start, searched);
+      // A CR may be what ends its lines.
+      if (end === NOT_WHOLE && placeOf(CR, backlog.bytes, searched, backlog.length) < 0) {
         this.awaited = start;
         break;
       }
@@ -284,7 +286,7 @@ export class SseReader {
       if (verdict !== null && !verdict.unread) break;
       end = start;
     }
-    this.readTo = to;
+    this.readTo = Math.max(readTo, to);
   }
 
   /** @returns what the meter says; null: it was no event, or could not be read. */
