@@ -48,6 +48,11 @@ describe('VendoErrorFilter', () => {
     expect(caught(thrown)).toEqual({ status: 500, code: 'internal_error', reported: [thrown] });
   });
 
+  it('reports a bug that somebody has named as such', () => {
+    const thrown = new VendoError('internal_error');
+    expect(caught(thrown)).toEqual({ status: 500, code: 'internal_error', reported: [thrown] });
+  });
+
   it('reports no refusal that was meant', () =>
     expect(caught(new VendoError('billing_unavailable'))).toEqual({
       status: 503,

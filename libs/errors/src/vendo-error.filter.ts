@@ -10,13 +10,14 @@ interface Reply {
 /** The one exception filter of every app: codes in, the table's status, headers and body out. */
 @Catch()
 export class VendoErrorFilter implements ExceptionFilter {
-  /** @param report is told of errors that are no VendoError, with their text, for the log; the caller never sees it. */
+  /** @param report is told of bugs and of a Postgres that is away, with their text, for the log; the caller never sees it. */
   constructor(private readonly report: (thrown: unknown) => void) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const known = toVendoError(thrown);
-    if (known !== thrown && errorResponse(known).status >= 500) this.report(thrown);
     const { status, headers, body } = errorResponse(known);
+    // What was thrown as it is answered was meant, but for a bug that somebody has seen.
+    if (known.code === 'internal_error' || (known !== thrown && status >= 500)) this.report(thrown);
     host.switchToHttp().getResponse<Reply>().code(status).headers(headers).send(body);
   }
 }

@@ -26,8 +26,9 @@ interface Added {
  *
  * Most events have no sign that they count (`UsageMeter.signs`): a chunk is copied into a backlog and looked at once. An
  * event in which a sign is found is read where it lies, before the chunk with its end goes on. Only what cannot be read so
- * is cut out (`careful`): an event whose lines end in another way, and all of them where the meter has no signs. What the backlog holds is counted when somebody asks for the lower bound of an answer that broke off, or when
- * there is too much of it.
+ * is cut out (`careful`): an event whose lines end in another way, and all of them where the meter has no signs. What the
+ * backlog holds is counted when somebody asks for the lower bound of an answer that broke off, or when there is too much
+ * of it.
  */
 export class SseReader {
   /** An event so far was the last that counts. */

@@ -18,6 +18,7 @@ import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
 import { hasSoundIterations, metersOf, type Spent, spentOf } from './anthropic.spent.js';
 
 const OUTPUT = ['text', 'thinking', 'partial_json'];
+/** All of a message's own events, and `content_block_start`, of which deltas have the beginning as well. */
 const SIGNS = new Signs([...['message_', 'k_start'].map((text) => ({ text })), ...ERRORS]);
 const DELTAS: Speaking = { sign: 'block_delta' };
 

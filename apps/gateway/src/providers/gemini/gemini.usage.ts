@@ -54,7 +54,10 @@ abstract class TextMeter {
   }
 }
 
-/** No event ends a stream, and each says all that has been used so far. */
+/**
+ * No event ends a stream, and each says all that has been used so far. Of `finishReason`, `blockReason` and
+ * `groundingMetadata` the parts that are rare elsewhere.
+ */
 const GENERATE_SIGNS = new Signs(
   ['hReason"', 'kReason"', 'ndingMetadata"', '"error"'].map((text) => ({ text })),
 );
@@ -131,6 +134,7 @@ function wholeElements(text: string): readonly unknown[] {
   }
 }
 
+/** Of `total_usage`, `interaction` and `interaction.completed` the parts that are rare elsewhere. */
 const INTERACTION_SIGNS = new Signs([
   ...['l_usage"', 'action"', 'n.completed'].map((text) => ({ text })),
   ...ERRORS,
