@@ -5,13 +5,14 @@ import { topLevelMembers } from './json-members.js';
  * The number at a path of keys in a JSON object, with every digit that it is written with: what JSON.parse gives has
  * been through a float. Where a key is repeated the last one counts, as everywhere. Null: none is there, it is
  * negative, or has more digits than any price.
+ * @param text of the object; what is beyond ASCII in it may be read in any way.
  * @param said what JSON.parse gave: then the only number under the last of the keys that reads so is the one.
  */
-export function exactNumber(source: Buffer, path: readonly string[], said?: number): Rational | null {
+export function exactNumber(text: string, path: readonly string[], said?: number): Rational | null {
   try {
-    const only = said === undefined ? null : onlyNumber(source.toString('latin1'), path.at(-1) ?? '');
+    const only = said === undefined ? null : onlyNumber(text, path.at(-1) ?? '');
     if (only !== null && Number(only) === said) return Rational.parse(only);
-    let value = source;
+    let value = Buffer.from(text);
     for (const name of path) {
       const member = topLevelMembers(value, (key) => key === name).at(-1);
       if (!member) return null;

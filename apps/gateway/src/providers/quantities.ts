@@ -41,8 +41,11 @@ export function decimalOf(value: unknown): Rational | null {
 /** A zero of these is still said: the basic lines of a call. Any other meter at zero would only ask for a price in vain. */
 const SAID_AT_ZERO: ReadonlySet<string> = new Set<Meter>(['input_tokens', 'output_tokens']);
 
-/** Counts as quantities, in the order given. `of` names the model where it is not the event's. */
-export function quantitiesOf(counts: Counts, of: Pick<Quantity, 'model' | 'rateKeys'> = {}): Quantity[] {
+/** Counts as quantities, in the order given. `of`: what all of them say besides, such as the model where it is not the event's. */
+export function quantitiesOf(
+  counts: Counts,
+  of: Pick<Quantity, 'model' | 'rateKeys' | 'included'> = {},
+): Quantity[] {
   const quantities: Quantity[] = [];
   for (const meter in counts) {
     const count = counts[meter as Meter];

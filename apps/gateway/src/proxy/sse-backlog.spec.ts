@@ -172,7 +172,16 @@ const written = fc.oneof(
     (event: string) => event.replace(/(\r?\n)/, '$1id: 7$1'),
   ),
 );
-const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 20 });
+/** So many bytes a piece; a large one is looked at where it lies. */
+const sizes = fc
+  .tuple(
+    fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 20 }),
+    fc.array(fc.integer({ min: 4_096, max: 40_000 }), { maxLength: 3 }),
+    fc.boolean(),
+  )
+  .map(([small, large, isLargeFirst]) => (isLargeFirst ? [...large, ...small] : [...small, ...large]));
+/** Short streams, and such as are more than what waits. */
+const times = fc.oneof({ weight: 5, arbitrary: fc.constant(1) }, fc.constantFrom(10, 40));
 
 it.each(Object.keys(STREAMS))('waiting changes nothing for %s, cut anywhere', async (route) => {
   await fc.assert(
@@ -189,16 +198,20 @@ it.each(Object.keys(STREAMS))('waiting changes nothing for %s, cut anywhere', as
         ),
         { maxLength: 30 },
       ),
+      times,
       sizes,
       fc.integer({ min: 0, max: 40 }),
       fc.boolean(),
       fc.constantFrom('', '\ufeff'),
-      async (events, cuts, missing, mayDrop, mark) => {
-        const whole = Buffer.from(mark + events.join(''));
+      async (events, repeats, cuts, missing, mayDrop, mark) => {
+        const text = mark + events.join('').repeat(repeats);
+        const whole = Buffer.from(text);
         const bytes = whole.subarray(0, Math.max(0, whole.length - missing));
         expect(read(await meterOf(route), cut(bytes, cuts), mayDrop)).toEqual(
           readByParser(await meterOf(route), bytes, mayDrop),
         );
+        // They are on their way to the client meanwhile.
+        expect(whole.equals(Buffer.from(text))).toBe(true);
       },
     ),
     { numRuns: 300 },

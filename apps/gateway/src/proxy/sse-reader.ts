@@ -62,7 +62,7 @@ export class SseReader {
    */
   feed(chunk: Buffer, kept: KeptBytes | null = null): boolean {
     const { backlog } = this;
-    if (this.isCareful || !backlog.addWhole(chunk)) {
+    if (this.isCareful || !(backlog.addWhole(chunk) || this.lieOn(chunk))) {
       this.feedOn(chunk, 0, kept);
       return false;
     }
@@ -73,6 +73,12 @@ export class SseReader {
       return true;
     this.feedOn(chunk, this.pass({ chunk, at: 0, to: chunk.length, from }, sign, kept), kept);
     return false;
+  }
+
+  /** Looks at a chunk where it lies. @returns false: it is copied in steps, as what waits to be counted has its bounds. */
+  private lieOn(chunk: Buffer): boolean {
+    const { backlog, meter } = this;
+    return (meter.output === undefined || chunk.length <= BACKLOG_BYTES) && backlog.lieOn(chunk);
   }
 
   private feedOn(chunk: Buffer, begin: number, kept: KeptBytes | null): void {

@@ -16,7 +16,7 @@ export function readGeneration(json: unknown, { upstream_id }: StartedJob, sourc
   const data = objectOf(objectOf(json).data);
   const usd = typeof data.total_cost === 'number' ? decimalOf(data.total_cost) : null;
   if (data.id !== upstream_id || usd === null) return { state: 'running' };
-  const cost: Quantity = { meter: 'usd', quantity: exactNumber(source, COST) ?? usd };
+  const cost: Quantity = { meter: 'usd', quantity: exactNumber(source.toString('latin1'), COST) ?? usd };
   const prompt = countOf(data.native_tokens_prompt) ?? countOf(data.tokens_prompt) ?? 0;
   const cached = Math.min(countOf(data.native_tokens_cached) ?? 0, prompt);
   const counts: Counts = {

@@ -9,6 +9,9 @@ import { OutputFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { rateKeys } from './openrouter.models.js';
 
+/** The text of an answer or an event, as it was written. */
+type Source = () => string;
+
 const NO_SOURCE = Buffer.alloc(0);
 
 /** Names of the JSON strings that are output. */
@@ -63,14 +66,14 @@ export class CostMeter implements UsageMeter {
     if (!chunk) return PASS;
     this.begun = true;
     if (chunk.type === 'error') this.failed = true;
-    const source = Buffer.from(data);
+    const source = (): string => data;
     if (isObject(chunk.response)) this.read(chunk.response, source, ['response', 'usage', 'cost']);
     else this.read(chunk, source, ['usage', 'cost']);
     return PASS;
   }
 
   onBody(json: unknown, source = NO_SOURCE): void {
-    this.read(objectOf(json), source, ['usage', 'cost']);
+    this.read(objectOf(json), () => source.toString('latin1'), ['usage', 'cost']);
   }
 
   onTornBody(text: string): void {
@@ -104,7 +107,7 @@ export class CostMeter implements UsageMeter {
     };
   }
 
-  private read(body: Foreign, source: Buffer, path: readonly string[]): void {
+  private read(body: Foreign, source: Source, path: readonly string[]): void {
     this.id = nameOf(body.id) ?? this.id;
     this.model = nameOf(body.model) ?? this.model;
     if (isObject(body.error) || body.status === 'failed' || listOf(body.choices).some(isFailed))
@@ -112,14 +115,13 @@ export class CostMeter implements UsageMeter {
     if (!isObject(body.usage)) return;
     const { counts, prompt } = countsOf(body.usage);
     const said = body.usage.cost ?? null;
-    const cost = isAmount(said) ? (exactNumber(source, path, said) ?? Rational.parse(String(said))) : null;
+    const cost = isAmount(said) ? (exactNumber(source(), path, said) ?? Rational.parse(String(said))) : null;
     this.report = { counts, prompt, cost, isCostOdd: said !== null && cost === null };
   }
 
   private quantities({ counts, cost }: Report): Quantity[] {
     if (cost === null) return this.byTokens(soundOnes(counts));
-    const told = quantitiesOf(soundOnes(counts)).map((quantity) => ({ ...quantity, included: true }));
-    return [...told, { meter: 'usd', quantity: cost }];
+    return [...quantitiesOf(soundOnes(counts), { included: true }), { meter: 'usd', quantity: cost }];
   }
 
   /** Only where no cost is named. */
