@@ -1,13 +1,10 @@
-import { chmod, mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 // Jest loads its global setup outside of its own transformer, so this file reads what `npm run build` made.
-import { startEmbeddedPostgres } from '../../dist/libs/testing/src/index.js';
+import { makeSuiteFolder, startEmbeddedPostgres } from '../../dist/libs/testing/src/index.js';
 
 /** One real Postgres for all specs of a run; each spec makes a database of its own in it. */
 export default async function setup() {
-  const folder = await mkdtemp(path.join('/var/tmp', 'vendo-test-'));
-  // As root the server runs as another user, who must get through; else the cluster would move and stay behind.
-  await chmod(folder, 0o711);
+  const folder = await makeSuiteFolder('test');
   const server = await startEmbeddedPostgres({ folder: path.join(folder, 'postgres') });
   process.env.TEST_POSTGRES_URL = server.url;
   globalThis.testPostgres = { server, folder };

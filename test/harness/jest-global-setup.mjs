@@ -1,4 +1,3 @@
-import { chmod, mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
 // Jest loads its global setup outside of its own transformer, so this file reads what `npm run build` made.
 import { migrateLedger } from '../../dist/apps/ledger/src/migrate-ledger.js';
@@ -11,15 +10,14 @@ import {
   seedCatalogue,
 } from '../../dist/libs/registry/src/index.js';
 import { createPool } from '../../dist/libs/runtime/src/index.js';
-import { startEmbeddedPostgres } from '../../dist/libs/testing/src/index.js';
+import { makeSuiteFolder, startEmbeddedPostgres } from '../../dist/libs/testing/src/index.js';
 
 /**
  * A database as the first start of a product leaves it, made once for all products of a run: each begins with a copy
  * (product-under-test.ts). The journey of `npm start` makes its own, as a newcomer does.
  */
 export default async function setup() {
-  const folder = await mkdtemp(path.join('/var/tmp', 'vendo-journeys-'));
-  await chmod(folder, 0o711); // as root, Postgres runs as another user, who must get through
+  const folder = await makeSuiteFolder('journeys');
   globalThis.journeysFolder = folder;
   const server = await startEmbeddedPostgres({ folder: path.join(folder, 'postgres') });
   try {

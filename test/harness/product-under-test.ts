@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { GATEWAY_TOPIC, LEDGER_TOPIC } from '@vendo/events';
-import { kafkaForTests } from '@vendo/testing';
+import { diskFolder, kafkaForTests, testFolder } from '@vendo/testing';
 import type { LocalKafka } from '../../tools/kafka/kafka.mjs';
 import {
   type ProductOptions as LauncherOptions,
@@ -61,6 +61,8 @@ export interface ProductOptions extends Pick<LauncherOptions, 'instances' | 'sha
    * one product uses it at a time; `own kafka` a broker that can be killed, which needs Java, and Maven the first time.
    */
   log?: LogKind | 'own kafka';
+  /** Its files are on the disk although those of the suite may be in memory: where times are measured. */
+  onDisk?: boolean;
 }
 
 export interface CustomerOptions extends AppCaps {
@@ -76,12 +78,13 @@ export interface Customer {
 }
 
 /**
- * The whole product, one process per app, in a folder of its own under /var/tmp and on free ports. Of the shell's
+ * The whole product, one process per app, in a folder of its own and on free ports. Of the shell's
  * environment it gets PATH, HOME and TZ, nothing else.
  * `VENDO_TEST_VERBOSE=1` prints what the supervisor says, `VENDO_TEST_KEEP=1` keeps the folder with its logs.
  */
 export async function productForTests(options: ProductOptions = {}): Promise<ProductUnderTest> {
-  const folder = await mkdtemp('/var/tmp/vendo-product-');
+  const { onDisk = Boolean(process.env.VENDO_TEST_KEEP) } = options;
+  const folder = await mkdtemp(path.join(onDisk ? diskFolder() : testFolder(), 'vendo-product-'));
   await chmod(folder, 0o711); // as root, Postgres runs as another user, who must get through
   const log = options.log ?? logOfSuite();
   let broker: LocalKafka | null = null;

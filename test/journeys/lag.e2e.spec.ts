@@ -15,7 +15,7 @@ describe('from the last byte of an answer to its charge in the read models', () 
   let lags: number[];
 
   beforeAll(async () => {
-    product = await productForTests();
+    product = await productForTests({ onDisk: true });
     pool = createPool(product.urls.database, { app: 'lag', max: 2 });
     customer = await product.customer();
     await product.ratesAreIn('openai', 'gpt-4o-mini', (await product.customer()).key);

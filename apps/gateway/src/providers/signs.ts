@@ -38,14 +38,9 @@ export interface PairedBytes {
   readonly pairs: Uint16Array;
 }
 
-/** Whether bytes can be looked at in twos where they lie. */
-export function isPaired(bytes: Buffer): boolean {
-  return bytes.byteOffset % PAIR_BYTES === 0;
-}
-
 /** @param bytes those at an odd place in memory are copied. */
 export function paired(bytes: Buffer): PairedBytes {
-  const even = isPaired(bytes) ? bytes : Buffer.from(Uint8Array.from(bytes).buffer);
+  const even = bytes.byteOffset % PAIR_BYTES === 0 ? bytes : Buffer.from(Uint8Array.from(bytes).buffer);
   return { bytes: even, pairs: new Uint16Array(even.buffer, even.byteOffset, even.length >> 1) };
 }
 

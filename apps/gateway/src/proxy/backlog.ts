@@ -1,4 +1,4 @@
-import { isPaired, type PairedBytes, paired, placeOf } from '../providers/signs.js';
+import { type PairedBytes, paired, placeOf } from '../providers/signs.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -8,8 +8,6 @@ const NOTHING = paired(Buffer.alloc(0));
 
 /** So much of a stream waits at most, unless one event is larger. */
 export const BACKLOG_BYTES = 65_536;
-/** To make views of a smaller chunk costs more than to copy it. */
-const LENT_BYTES_MIN = 4_096;
 /** Blocks of that size that were used and are free: memory that is new costs more than what is done with it. */
 const SPARE: PairedBytes[] = [];
 const SPARE_MAX = 64;
@@ -26,18 +24,6 @@ export class Backlog implements PairedBytes {
   length = 0;
   /** So far no event ends. */
   private blankless = 0;
-  /** The bytes are those of a chunk that has gone on: they are never written to, and `length` is all of them. */
-  private isLent = false;
-
-  /** Begins with a chunk as it lies, where that costs less than to copy it. @returns false: it does not, or it is not empty. */
-  lieOn(chunk: Buffer): boolean {
-    if (this.length > 0 || chunk.length < LENT_BYTES_MIN || !isPaired(chunk)) return false;
-    this.giveBack();
-    this.lieIn(paired(chunk));
-    this.isLent = true;
-    this.length = chunk.length;
-    return true;
-  }
 
   /** @returns false: there is no room for it yet. */
   addWhole(chunk: Buffer): boolean {
@@ -95,56 +81,42 @@ export class Backlog implements PairedBytes {
 
   /** Takes out what stands before a place, and the room that one very large event needed. */
   drop(to: number): void {
-    const { bytes, length } = this;
-    const rest = length - to;
-    if (this.isLent || (bytes.length > BACKLOG_BYTES && rest <= BACKLOG_BYTES)) this.move(to, length);
-    else bytes.copyWithin(0, to, length);
-    this.length = rest;
-    this.blankless = 0;
-  }
-
-  /** Takes out what stands behind a place. */
-  cut(length: number): void {
-    if (this.isLent) this.move(0, length);
-    this.length = length;
-    this.blankless = 0;
+    const rest = this.bytes.subarray(to, this.length);
+    if (this.bytes.length > BACKLOG_BYTES && rest.length <= BACKLOG_BYTES) {
+      this.lieIn(block());
+      this.bytes.set(rest);
+    } else this.bytes.copyWithin(0, to, this.length);
+    this.cut(rest.length);
   }
 
   /** Empties it, for good: its memory is another stream's. */
   release(): void {
-    this.giveBack();
+    if (this.bytes.length === BACKLOG_BYTES && SPARE.length < SPARE_MAX)
+      SPARE.push({ bytes: this.bytes, pairs: this.pairs });
     this.lieIn(NOTHING);
-    this.length = 0;
+    this.cut(0);
+  }
+
+  /** Takes out what stands behind a place. */
+  cut(length: number): void {
+    this.length = length;
     this.blankless = 0;
   }
 
   private grow(needed: number): void {
     const { bytes, length } = this;
-    this.lieIn(roomFor(needed <= BACKLOG_BYTES ? needed : Math.max(needed, 2 * bytes.length)));
+    this.lieIn(
+      needed <= BACKLOG_BYTES ? block() : paired(Buffer.allocUnsafeSlow(Math.max(needed, 2 * bytes.length))),
+    );
     bytes.copy(this.bytes, 0, 0, length);
-  }
-
-  /** Lies in memory of its own again, with `[from, to)` of what it had. */
-  private move(from: number, to: number): void {
-    const { bytes } = this;
-    this.lieIn(roomFor(to - from));
-    bytes.copy(this.bytes, 0, from, to);
-  }
-
-  private giveBack(): void {
-    const { bytes, pairs } = this;
-    if (!this.isLent && bytes.length === BACKLOG_BYTES && SPARE.length < SPARE_MAX)
-      SPARE.push({ bytes, pairs });
   }
 
   private lieIn({ bytes, pairs }: PairedBytes): void {
     this.bytes = bytes;
     this.pairs = pairs;
-    this.isLent = false;
   }
 }
 
-function roomFor(bytes: number): PairedBytes {
-  if (bytes > BACKLOG_BYTES) return paired(Buffer.allocUnsafeSlow(bytes));
+function block(): PairedBytes {
   return SPARE.pop() ?? paired(Buffer.allocUnsafeSlow(BACKLOG_BYTES));
 }

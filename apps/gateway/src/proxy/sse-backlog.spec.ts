@@ -218,6 +218,18 @@ it.each(Object.keys(STREAMS))('waiting changes nothing for %s, cut anywhere', as
   );
 });
 
+it('of events that are read together, one that cannot be read does not take the place of the one before it', async () => {
+  const said = (tokens: number, end: string) =>
+    `data: {"candidates":[],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":${tokens}}}${end}`;
+  const bytes = Buffer.from(
+    [said(7, '\r\n\r\n'), said(9, '\r\r'), 'data: {"candidates":[],"x":}\r\n\r\n'].join(''),
+  );
+  const route = 'gemini /v1beta/models/m:streamGenerateContent?alt=sse';
+  const { counted } = read(await meterOf(route), [bytes], false);
+  expect(counted.quantities.at(-1)?.quantity.toDecimal()).toBe('9');
+  expect({ counted }).toMatchObject({ counted: readByParser(await meterOf(route), bytes, false).counted });
+});
+
 it.each(['\n', '\r\n', ': ping\r\r\n', 'event: message_start\rdata: {}\r\r\n'])(
   'goes on behind %j in a packet of its own',
   async (first) => {

@@ -35,6 +35,8 @@ export class SseReader {
   terminal = false;
   private broken = false;
   private verdict: EventVerdict | null = null;
+  /** Of the text that was parsed last, an event could be read. */
+  private couldRead = false;
   private signs: Signs | null | undefined;
   private inBulk = false;
   private isCareful: boolean;
@@ -62,7 +64,7 @@ export class SseReader {
    */
   feed(chunk: Buffer, kept: KeptBytes | null = null): boolean {
     const { backlog } = this;
-    if (this.isCareful || !(backlog.addWhole(chunk) || this.lieOn(chunk))) {
+    if (this.isCareful || !backlog.addWhole(chunk)) {
       this.feedOn(chunk, 0, kept);
       return false;
     }
@@ -73,12 +75,6 @@ export class SseReader {
       return true;
     this.feedOn(chunk, this.pass({ chunk, at: 0, to: chunk.length, from }, sign, kept), kept);
     return false;
-  }
-
-  /** Looks at a chunk where it lies. @returns false: it is copied in steps, as what waits to be counted has its bounds. */
-  private lieOn(chunk: Buffer): boolean {
-    const { backlog, meter } = this;
-    return (meter.output === undefined || chunk.length <= BACKLOG_BYTES) && backlog.lieOn(chunk);
   }
 
   private feedOn(chunk: Buffer, begin: number, kept: KeptBytes | null): void {
@@ -289,8 +285,8 @@ export class SseReader {
     const { backlog, readTo } = this;
     for (let end = to; end > readTo; ) {
       const start = backlog.startBefore(end - 1);
-      const verdict = this.parse(backlog.bytes.toString('utf8', start, end));
-      if (verdict !== null && !verdict.unread) break;
+      this.parse(backlog.bytes.toString('utf8', start, end));
+      if (this.couldRead) break;
       end = start;
     }
     this.readTo = Math.max(readTo, to);
@@ -299,6 +295,7 @@ export class SseReader {
   /** @returns what the meter says; null: it was no event, or could not be read. */
   private parse(text: string): EventVerdict | null {
     this.verdict = null;
+    this.couldRead = false;
     if (this.broken) return null;
     try {
       const event = plainEventOf(text);
@@ -315,6 +312,7 @@ export class SseReader {
   private take(event: SseEvent): void {
     this.verdict = this.meter.onEvent(event);
     this.terminal ||= this.verdict.terminal;
+    this.couldRead ||= !this.verdict.unread;
   }
 
   private parserOfAll(): EventSourceParser {

@@ -14,9 +14,13 @@ export function generationPath(id: string): string {
 /** What a generation cost, as OpenRouter tells it afterwards; until then it answers 404. A zero is real. */
 export function readGeneration(json: unknown, { upstream_id }: StartedJob, source = NO_SOURCE): JobReport {
   const data = objectOf(objectOf(json).data);
-  const usd = typeof data.total_cost === 'number' ? decimalOf(data.total_cost) : null;
-  if (data.id !== upstream_id || usd === null) return { state: 'running' };
-  const cost: Quantity = { meter: 'usd', quantity: exactNumber(source.toString('latin1'), COST) ?? usd };
+  const said = data.total_cost;
+  const usd = typeof said === 'number' ? decimalOf(said) : null;
+  if (data.id !== upstream_id || typeof said !== 'number' || usd === null) return { state: 'running' };
+  const cost: Quantity = {
+    meter: 'usd',
+    quantity: exactNumber(source.toString('latin1'), COST, said) ?? usd,
+  };
   const prompt = countOf(data.native_tokens_prompt) ?? countOf(data.tokens_prompt) ?? 0;
   const cached = Math.min(countOf(data.native_tokens_cached) ?? 0, prompt);
   const counts: Counts = {
@@ -29,7 +33,7 @@ export function readGeneration(json: unknown, { upstream_id }: StartedJob, sourc
     reading: {
       model: nameOf(data.model),
       tier: null,
-      quantities: [...quantitiesOf(counts).map((told) => ({ ...told, included: true })), cost],
+      quantities: [...quantitiesOf(counts, { included: true }), cost],
       contextTokens: prompt,
       state: 'final',
       failed: false,
