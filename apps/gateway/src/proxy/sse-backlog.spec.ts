@@ -172,7 +172,7 @@ const written = fc.oneof(
     (event: string) => event.replace(/(\r?\n)/, '$1id: 7$1'),
   ),
 );
-/** So many bytes a piece; a large one is looked at where it lies. */
+/** So many bytes a piece; large ones are looked at in steps. */
 const sizes = fc
   .tuple(
     fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 20 }),
