@@ -1,3 +1,4 @@
+// Over 400 lines: what the streams of each route are made of is one list, which nearly every test here cuts in its own way.
 import { expect, it } from '@jest/globals';
 import { createParser } from 'eventsource-parser';
 import fc from 'fast-check';
