@@ -9,9 +9,8 @@ const ONLY_ON = {
     'npm-start',
     // Nothing can be shipped without Postgres, and so much is left to adopt; on Kafka all has been shipped.
     'shared-spool',
-    // Of clients at the gateway, and of what its APIs are sent: the log does not see them.
+    // Of clients at the gateway, which the log does not see.
     'slow-clients',
-    'fuzz',
     // On Postgres, and on a Kafka of its own.
     'kill',
     'kill-on-kafka',
