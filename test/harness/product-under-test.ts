@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { GATEWAY_TOPIC, LEDGER_TOPIC } from '@vendo/events';
-import { diskFolder, kafkaForTests, testFolder } from '@vendo/testing';
+import { DISK, kafkaForTests, testFolder } from '@vendo/testing';
 import type { LocalKafka } from '../../tools/kafka/kafka.mjs';
 import {
   type ProductOptions as LauncherOptions,
@@ -84,7 +84,7 @@ export interface Customer {
  */
 export async function productForTests(options: ProductOptions = {}): Promise<ProductUnderTest> {
   const { onDisk = Boolean(process.env.VENDO_TEST_KEEP) } = options;
-  const folder = await mkdtemp(path.join(onDisk ? diskFolder() : testFolder(), 'vendo-product-'));
+  const folder = await mkdtemp(path.join(onDisk ? DISK : testFolder(), 'vendo-product-'));
   await chmod(folder, 0o711); // as root, Postgres runs as another user, who must get through
   const log = options.log ?? logOfSuite();
   let broker: LocalKafka | null = null;

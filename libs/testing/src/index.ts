@@ -6,4 +6,4 @@ export {
 } from './embedded-postgres.js';
 export { type KafkaForTests, kafkaForTests } from './kafka-broker.js';
 export { createTestDatabase, type TestDatabase } from './test-database.js';
-export { diskFolder, makeSuiteFolder, testFolder } from './test-folder.js';
+export { DISK, makeSuiteFolder, testFolder } from './test-folder.js';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
-import { diskFolder, makeSuiteFolder, testFolder } from './test-folder.js';
+import { DISK, makeSuiteFolder, testFolder } from './test-folder.js';
 
 const ofThisSuite = process.env.VENDO_TEST_FOLDER;
 
@@ -24,5 +24,5 @@ it('is the folder of the suite, which any user may enter and only its owner may 
 
 it('is on the disk without a suite, and where a time is measured', () => {
   delete process.env.VENDO_TEST_FOLDER;
-  expect(testFolder()).toBe(diskFolder());
+  expect(testFolder()).toBe(DISK);
 });

@@ -4,7 +4,8 @@ import path from 'node:path';
 
 /** Making a file there costs a tenth of what it does on some disks, and each database of a spec is hundreds of files. */
 const MEMORY = '/dev/shm';
-const DISK = '/var/tmp';
+/** Where a folder lies that is to be on a disk although its suite may be in memory. */
+export const DISK = '/var/tmp';
 /** A suite of journeys keeps up to three databases and a broker at once. */
 const ROOM_BYTES_MIN = 8 * 2 ** 30;
 
@@ -23,11 +24,6 @@ export async function makeSuiteFolder(name: string): Promise<string> {
 /** Where a spec makes folders of its own: its suite's, else on the disk. */
 export function testFolder(): string {
   return process.env.VENDO_TEST_FOLDER || DISK;
-}
-
-/** Where it does although its suite is in memory. */
-export function diskFolder(): string {
-  return DISK;
 }
 
 async function hasRoomInMemory(): Promise<boolean> {
