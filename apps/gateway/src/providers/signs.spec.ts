@@ -63,6 +63,27 @@ describe.each(SETS.map((texts) => ({ texts, signs: signsOf(texts) })))('$texts',
       { numRuns: 2_000 },
     ));
 
+  it('a sign is found where the bytes lie, at an odd place as well', () =>
+    fc.assert(
+      fc.property(piecesOf(texts), fc.integer({ min: 0, max: 3 }), fc.nat(9), (pieces, offset, from) => {
+        const text = `${pieces.join('')} behind it\n\n`;
+        const bytes = Buffer.from(`${'x'.repeat(offset)}${text}`).subarray(offset);
+        const place = placeIn(bytes, texts);
+        const found = signs.findInPlace(bytes, from, bytes.length);
+        if (place === NO_SIGN || place >= from) expect(found).toBe(place);
+      }),
+      { numRuns: 2_000 },
+    ));
+
+  it('what stands before the bytes hides nothing in them', () => {
+    const [first = ''] = texts;
+    for (const before of [first.slice(0, 1), first]) {
+      const bytes = Buffer.from(`${before}${first.slice(1)} ${first} behind it\n\n`).subarray(before.length);
+      const found = signs.findInPlace(bytes, 0, bytes.length);
+      expect([0, first.length]).toContain(found);
+    }
+  });
+
   it('a sign is not missed, wherever the bytes are cut', () =>
     fc.assert(
       fc.property(
@@ -81,8 +102,8 @@ describe.each(SETS.map((texts) => ({ texts, signs: signsOf(texts) })))('$texts',
     ));
 });
 
-it('refuses signs that are too short to be found', () => {
-  expect(() => new Signs([{ text: 'data' }])).toThrow(RangeError);
+it.each(['data', 'x'.repeat(49)])('refuses a sign that is too short or too long to be found: %s', (text) => {
+  expect(() => new Signs([{ text }])).toThrow(RangeError);
 });
 
 describe('a string of bulk', () => {
@@ -92,6 +113,30 @@ describe('a string of bulk', () => {
     const bytes = Buffer.from('{"audio":"AAAA[DONE]AAAA","x":1} [DONE]');
     expect(signs.find(paired(bytes), 0, bytes.length)).toBe(bytes.lastIndexOf('[DONE]'));
   });
+
+  const events = ['{"audio":"AAAA"}', '{"audio":"BBBBBB","x":1}', '{"x":1,"audio":"[DONE]"}'];
+  const piece = fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom(...events) },
+    fc.constantFrom(
+      '[DONE]',
+      '{"x":"[DONE]","audio":"A"}',
+      '{"audio":"A","x":"[DONE]"}',
+      '{"audio":7,[DONE]"}',
+    ),
+  );
+
+  it('a sign is found behind any row of them, like ones and others', () =>
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), fc.integer({ min: 1, max: 6 }), (pieces, times) => {
+        const text = pieces.flatMap((each) => Array(times).fill(each)).join('\n\n');
+        // Strings of bulk are as long as they were.
+        const seen = text.replaceAll(/"audio":"[^"]*("|$)/g, (all) => 'x'.repeat(all.length));
+        const bytes = Buffer.from(text);
+        const found = signs.find(paired(bytes), 0, bytes.length);
+        expect(found === IN_BULK ? NO_SIGN : found).toBe(seen.indexOf('[DONE]'));
+      }),
+      { numRuns: 5_000 },
+    ));
 
   it.each([40, 200_000])('its end is not looked for in what stands behind, %i bytes of it', (behind) => {
     const bytes = Buffer.from(`{"audio":"AAAA${'"[DONE]'.repeat(behind / 7)}`);

@@ -1,6 +1,7 @@
 const QUOTE = 0x22;
 const PAIRS = 0x1_00_00;
 const PAIR_BYTES = 2;
+const WORD_BYTES = 4;
 /** So many bytes are searched in vain rather than left out. */
 const UNUSED_MAX = 65_536;
 
@@ -15,6 +16,8 @@ export interface Sign {
 
 /** With fewer bytes, a pair of a sign would have no neighbour in it. */
 const SHORTEST = 5;
+/** With what makes it none. */
+export const LONGEST = 48;
 
 interface Place {
   readonly text: Buffer;
@@ -58,11 +61,14 @@ export class Signs {
 
   /**
    * @param signs the shortest decides what a look costs: seven bytes or more should be found for each. Of longer ones as
-   * many are searched for, the first; the rarer they are, the better. Throws RangeError for one of under five.
+   * many are searched for, the first; the rarer they are, the better. Throws RangeError for one of under five, or of over
+   * `LONGEST`.
    */
   constructor(signs: readonly Sign[]) {
     const shortest = Math.min(...signs.map(({ text }) => text.length));
-    if (shortest < SHORTEST) throw new RangeError(`a sign is of ${SHORTEST} bytes at least`);
+    const longest = Math.max(...signs.map(({ text, unless = '' }) => text.length + unless.length));
+    if (shortest < SHORTEST || longest > LONGEST)
+      throw new RangeError(`a sign is of ${SHORTEST} to ${LONGEST} bytes`);
     this.step = (shortest - 1) >> 1;
     // With fewer of them, a pair of what is there is looked at again when more has come.
     const searched = this.step * PAIR_BYTES + 1;
@@ -88,19 +94,36 @@ export class Signs {
     const end = to >> 1;
     // The first pair reaches back over the cut.
     let pair = nextKnown(known, pairs, from > 0 ? (from - 1) >> 1 : 0, end, step);
+    /** Behind the last string of bulk. */
+    let before = NO_SIGN;
     while (pair >= 0) {
       const sign = this.signAt(bytes, pairs, pair, to);
       let next = pair + step;
       if (sign !== null) {
         const start = pair * PAIR_BYTES - sign.offset;
         if (!sign.opensBulk) return start;
-        const behind = endOfBulk(bytes, start + sign.text.length, to);
+        const string = start + sign.text.length;
+        const behind = before < 0 ? endOfBulk(bytes, string, to) : endOfLikeBulk(bytes, before, string, to);
         if (behind === IN_BULK) return IN_BULK;
+        before = behind;
         next = behind >> 1;
       }
       pair = nextKnown(known, pairs, next, end, step);
     }
     return NO_SIGN;
+  }
+
+  /**
+   * As `find`, of bytes that lie in memory as they came. One that would begin in the byte before them may be found at their
+   * beginning. @param to no sign may end there: a blank line is enough.
+   */
+  findInPlace(chunk: Buffer, from: number, to: number): number {
+    // At an odd place, with the byte before them.
+    const odd = chunk.byteOffset % PAIR_BYTES;
+    const bytes = odd === 0 ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset - odd, chunk.length + odd);
+    const pairs = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
+    const found = this.find({ bytes, pairs }, from + odd, to + odd);
+    return found < 0 ? found : Math.max(from, found - odd);
   }
 
   private signAt(bytes: Buffer, pairs: Uint16Array, pair: number, to: number): Place | null {
@@ -167,6 +190,29 @@ function isAt({ text, unless, needed }: Place, bytes: Buffer, start: number, to:
 export function endOfBulk(bytes: Buffer, from: number, to: number): number {
   const quote = placeOf(QUOTE, bytes, from, to);
   return quote < 0 ? IN_BULK : quote + 1;
+}
+
+/**
+ * As `endOfBulk`, of the last string in a row, where what stands between two is what stands in `bytes[before, from)`: that
+ * is how nearly all of a stream is, and to compare it takes half of a look.
+ */
+function endOfLikeBulk(bytes: Buffer, before: number, from: number, to: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, to);
+  const length = from - before;
+  let behind = endOfBulk(bytes, from, to);
+  while (behind !== IN_BULK && isRepeated(view, before, behind, length))
+    behind = endOfBulk(bytes, behind + length, to);
+  return behind;
+}
+
+/** Whether `length` bytes stand at both places. */
+function isRepeated(view: DataView, first: number, second: number, length: number): boolean {
+  if (second + length > view.byteLength) return false;
+  let at = 0;
+  for (; at + WORD_BYTES <= length; at += WORD_BYTES)
+    if (view.getInt32(first + at) !== view.getInt32(second + at)) return false;
+  for (; at < length; at += 1) if (view.getUint8(first + at) !== view.getUint8(second + at)) return false;
+  return true;
 }
 
 /** Where a byte stands first in `bytes[from, to)`; -1: nowhere. */

@@ -12,7 +12,7 @@ export const BACKLOG_BYTES = 65_536;
 const SPARE: PairedBytes[] = [];
 const SPARE_MAX = 64;
 
-/** The event does not end yet. */
+/** No event ends there. */
 export const NOT_WHOLE = -1;
 /** Its lines end in another way. */
 const NOT_OF_LF = -2;
@@ -53,14 +53,8 @@ export class Backlog implements PairedBytes {
     if (this.endsAt(place)) return place;
     if (place <= blankless) return 0;
     const searched = blankless === 0 ? bytes : bytes.subarray(blankless);
-    for (
-      let lf = searched.lastIndexOf(LF, place - blankless - 1);
-      lf > 0;
-      lf = searched.lastIndexOf(LF, lf - 1)
-    ) {
-      const before = searched[lf - 1];
-      if (before === LF || (before === CR && searched[lf - 2] === LF)) return blankless + lf + 1;
-    }
+    const end = endOfEvents(searched, 0, place - blankless);
+    if (end !== NOT_WHOLE) return blankless + end;
     // What has been searched in vain is not searched again: an event may be megabytes.
     if (place === this.length) this.blankless = Math.max(0, place - BLANK_LINE_MAX);
     return 0;
@@ -119,4 +113,13 @@ export class Backlog implements PairedBytes {
 
 function block(): PairedBytes {
   return SPARE.pop() ?? paired(Buffer.allocUnsafeSlow(BACKLOG_BYTES));
+}
+
+/** Behind the last blank line that ends in `bytes(from, to)`, lines ending with LF or CRLF; or `NOT_WHOLE`. */
+export function endOfEvents(bytes: Buffer, from: number, to: number): number {
+  for (let lf = bytes.lastIndexOf(LF, to - 1); lf > from; lf = bytes.lastIndexOf(LF, lf - 1)) {
+    const before = bytes[lf - 1];
+    if (before === LF || (before === CR && bytes[lf - 2] === LF)) return lf + 1;
+  }
+  return NOT_WHOLE;
 }

@@ -1,5 +1,5 @@
 // Over 400 lines: what the streams of each route are made of is one list, which nearly every test here cuts in its own way.
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createParser } from 'eventsource-parser';
 import fc from 'fast-check';
 import type { UsageMeter } from '../providers/provider.js';
@@ -177,12 +177,12 @@ const written = fc.oneof(
 const sizes = fc
   .tuple(
     fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 20 }),
-    fc.array(fc.integer({ min: 4_096, max: 40_000 }), { maxLength: 3 }),
+    fc.array(fc.integer({ min: 4_096, max: 100_000 }), { maxLength: 3 }),
     fc.boolean(),
   )
   .map(([small, large, isLargeFirst]) => (isLargeFirst ? [...large, ...small] : [...small, ...large]));
 /** Short streams, and such as are more than what waits. */
-const times = fc.oneof({ weight: 5, arbitrary: fc.constant(1) }, fc.constantFrom(10, 40));
+const times = fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.constantFrom(10, 100));
 
 it.each(Object.keys(STREAMS))('waiting changes nothing for %s, cut anywhere', async (route) => {
   await fc.assert(
@@ -294,6 +294,46 @@ it.each([true, false])(
     }
   },
 );
+
+/** Of sound, more than one step at either side of what counts. */
+const SOUND = `data: {"type":"delta","audio":"${'x'.repeat(2_000)}"}\n\n`.repeat(20);
+
+describe('an event that counts between many of sound, which are looked at where they lie', () => {
+  const route = 'openai /v1/audio/speech';
+  const expectRead = async (text: string, cuts: readonly number[]) => {
+    const bytes = Buffer.from(text);
+    expect(read(await meterOf(route), cut(bytes, cuts), false)).toEqual(
+      readByParser(await meterOf(route), bytes, false),
+    );
+  };
+
+  it.each([
+    ['usage', 'data: {"type":"done","usage":{"input_tokens":5,"output_tokens":7}}\n\n'],
+    ['a name', 'event: error\ndata: {"x":1}\n\n'],
+    ['a kind, with other line ends', 'data: {"type":"error"}\r\n\r\n'],
+    ['usage, large', `data: {"usage":{"input_tokens":5},"x":"${'y'.repeat(50_000)}"}\n\n`],
+  ])('%s, wherever it is cut', async (_, event) => {
+    for (let missing = 0; missing < Math.min(event.length, 80); missing += 1)
+      await expectRead(SOUND + event + SOUND, [SOUND.length + event.length - missing]);
+    for (let begun = 0; begun < 80; begun += 1)
+      await expectRead(SOUND + event + SOUND, [SOUND.length + begun]);
+    await expectRead(event + SOUND, []);
+    await expectRead(SOUND + event, [1, 2, 3]);
+    await expectRead(`data: {"error":{}}\n\n${SOUND}${event}`, [30, SOUND.length]);
+    await expectRead(SOUND.slice(0, -1_000), [100, 50_000]);
+  });
+});
+
+it('where each event reports all so far, the newest is read, though nothing is counted', async () => {
+  const said = (tokens: number) =>
+    `data: {"candidates":[],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":${tokens}}}\r\n\r\n`;
+  const meter = await meterOf('gemini /v1beta/models/m:streamGenerateContent?alt=sse');
+  const reader = new SseReader(Object.assign(Object.create(meter), { output: undefined }));
+  reader.feed(Buffer.from(said(7).repeat(1_000) + said(9)));
+  reader.end();
+  const reading = meter.reading();
+  expect(reading.quantities.at(-1)?.quantity.toDecimal()).toBe('9');
+});
 
 const USAGE_EVENTS: Record<string, readonly string[]> = {
   'openai /v1/chat/completions': [

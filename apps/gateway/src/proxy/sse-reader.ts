@@ -1,13 +1,13 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import type { EventVerdict, SseEvent, UsageMeter } from '../providers/provider.js';
-import { endOfBulk, IN_BULK, NO_SIGN, placeOf, type Signs } from '../providers/signs.js';
-import { BACKLOG_BYTES, Backlog, NOT_WHOLE } from './backlog.js';
+import { endOfBulk, IN_BULK, LONGEST, NO_SIGN, placeOf, type Signs } from '../providers/signs.js';
+import { BACKLOG_BYTES, Backlog, endOfEvents, NOT_WHOLE } from './backlog.js';
 import { EventSplitter } from './event-splitter.js';
 import { KeptBytes } from './kept-bytes.js';
 
 /** Largest event that is read, bytes. A larger one ends the reading, never the answer. */
 const MAX_EVENT = 67_108_864;
-/** So much is looked at in one step. */
+/** So much is copied and looked at in one step; to copy less costs no more than to look at it where it lies. */
 const STEP_BYTES_MAX = 32_768;
 
 const LF = 0x0a;
@@ -47,6 +47,7 @@ export class SseReader {
   private readTo = 0;
   /** Where an event begins that has a sign and is not whole yet; -1: there is none. */
   private awaited = -1;
+  private readonly isForgetful: boolean;
   /** Of the event that is not whole yet, where some may be taken out. */
   private readonly held = new KeptBytes();
   private parser: EventSourceParser | null = null;
@@ -54,6 +55,7 @@ export class SseReader {
   constructor(private readonly meter: UsageMeter) {
     this.signs = meter.signs;
     this.isCareful = this.signs === undefined;
+    this.isForgetful = meter.output === undefined && meter.newestOnly === undefined;
     meter.output?.behind(() => this.countWhole());
   }
 
@@ -64,7 +66,7 @@ export class SseReader {
    */
   feed(chunk: Buffer, kept: KeptBytes | null = null): boolean {
     const { backlog } = this;
-    if (this.isCareful || !backlog.addWhole(chunk)) {
+    if (this.isCareful || this.canPassInPlace(chunk, 0, kept) || !backlog.addWhole(chunk)) {
       this.feedOn(chunk, 0, kept);
       return false;
     }
@@ -79,8 +81,11 @@ export class SseReader {
 
   private feedOn(chunk: Buffer, begin: number, kept: KeptBytes | null): void {
     let at = begin;
-    while (at < chunk.length && !this.broken)
-      at = this.isCareful ? this.readOn(chunk, at, kept) : this.passStep(chunk, at, kept);
+    while (at < chunk.length && !this.broken) {
+      if (this.isCareful) at = this.readOn(chunk, at, kept);
+      else if (this.canPassInPlace(chunk, at, kept)) at = this.passInPlace(chunk, at);
+      else at = this.passStep(chunk, at, kept);
+    }
     if (at < chunk.length) kept?.add(chunk, at);
   }
 
@@ -108,10 +113,34 @@ export class SseReader {
     this.backlog.release();
   }
 
-  /** @returns up to where the chunk is done with. */
-  private passStep(chunk: Buffer, at: number, kept: KeptBytes | null): number {
+  /** Of events without a sign nothing is asked later: there is no need to keep them. */
+  private canPassInPlace(chunk: Buffer, at: number, kept: KeptBytes | null): boolean {
+    if (chunk.length - at <= STEP_BYTES_MAX) return false;
+    return this.isForgetful && kept === null && this.awaited < 0 && !!this.signs;
+  }
+
+  /** Whole events without a sign are looked at where they lie. @returns up to where the chunk is done with. */
+  private passInPlace(chunk: Buffer, at: number): number {
     const { backlog } = this;
-    const to = Math.min(chunk.length, at + STEP_BYTES_MAX);
+    const whole = endOfEvents(chunk, at + LONGEST, chunk.length);
+    if (whole === NOT_WHOLE) return this.passStep(chunk, at, null);
+    // Behind an event that has begun, a sign over the cut is found in the backlog.
+    const begun = backlog.length === 0 ? at : this.passStep(chunk, at, null, LONGEST);
+    if (!this.signs || this.isCareful || this.awaited >= 0) return begun;
+    const sign = this.signs.findInPlace(chunk, at, whole);
+    const passed = sign < 0 ? whole : endOfEvents(chunk, begun, sign);
+    if (passed === NOT_WHOLE) return this.passStep(chunk, begun, null);
+    // No string goes on behind a blank line.
+    this.inBulk = false;
+    backlog.cut(0);
+    this.readTo = 0;
+    return passed;
+  }
+
+  /** @returns up to where the chunk is done with. */
+  private passStep(chunk: Buffer, at: number, kept: KeptBytes | null, most = STEP_BYTES_MAX): number {
+    const { backlog } = this;
+    const to = Math.min(chunk.length, at + most);
     this.makeRoom(to - at, kept);
     if (this.broken) return at;
     const from = backlog.length;
