@@ -16,7 +16,7 @@ const SETTLED_WITHIN_MS = 60_000;
 
 export interface Outage {
   stoppedMs: number;
-  /** A model of the sandbox whose stream outlasts the outage. */
+  /** A model of the sandbox whose streams wait until they are released, after the outage. */
   longModel: string;
 }
 
@@ -111,6 +111,7 @@ export async function tellKafkaOutage({ stoppedMs, longModel }: Outage): Promise
         process.stderr.write(
           `Kafka away ${stoppedMs / 1_000} s: ${answeredMeanwhile} calls answered meanwhile, settled ${Date.now() - back} ms after it was back\n`,
         );
+        await product.releaseStreams();
         seen.push(...(await Promise.all(long.map(({ over }) => over))), ...(await traffic.stop()));
         expect(seen.filter(({ complete }) => !complete)).toEqual([]);
         await everythingSettled();

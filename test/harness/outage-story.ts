@@ -16,7 +16,7 @@ export interface Outage extends Pick<ProductOptions, 'instances'> {
   /** `stopped`: the process hangs and goes on later with what it was sent, after those who asked have given up. */
   how: 'killed' | 'stopped';
   downMs: number;
-  /** A model whose streams outlast the outage. */
+  /** A model whose streams wait until they are released, after the outage. */
   model: string;
 }
 
@@ -96,6 +96,7 @@ export function tellOutage({ part, how, downMs, model, ...options }: Outage): vo
     });
 
     it('lets every stream go on to its end', async () => {
+      await product.releaseStreams();
       const answers = await Promise.all(open.map(({ over }) => over));
       expect(answers.filter(({ complete }) => !complete)).toEqual([]);
       seen.push(...answers);

@@ -44,6 +44,8 @@ export interface ProductUnderTest extends Omit<Product, 'stop' | 'kill' | 'start
   settled(tenantId: string, withinMs?: number): Promise<void>;
   /** Resolves when the gateway has a price for the model: until then it answers 402 and forwards nothing. */
   ratesAreIn(provider: string, model: string, key: string): Promise<void>;
+  /** The second half of the streams that the sandbox holds. */
+  releaseStreams(): Promise<void>;
   /**
    * Ends everything and deletes its folder. Throws when a part did not end by itself, and when a secret of the product
    * was found in a log, a spool, an event, a table or an answer. Idempotent.
@@ -176,6 +178,10 @@ function underTest(
         async () => (await call(raw, provider, model, key)).status !== 402,
         `a price of ${model}`,
       );
+    },
+    async releaseStreams() {
+      const { status } = await fetch(`${product.urls.sandbox}/release`, { method: 'POST' });
+      if (status !== 204) throw new Error(`the sandbox answered ${status}`);
     },
     stop() {
       stopped ??= endLooking(product, kafkaBrokers, broker).finally(cleanUp);

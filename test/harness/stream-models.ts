@@ -6,8 +6,10 @@ export const STREAM_MODELS = {
   halfASecond: 'sandbox-chunks6-pace100',
   twoSeconds: 'sandbox-chunks8-pace250',
   twelveSeconds: 'sandbox-chunks24-pace500',
-  twentySeconds: 'sandbox-chunks40-pace500',
-  twoMinutes: 'sandbox-chunks240-pace500',
+  /** Five seconds at either side of `ProductUnderTest.releaseStreams`. */
+  untilReleased: 'sandbox-chunks40-pace250-held',
+  /** As that, forty. */
+  untilReleasedLate: 'sandbox-chunks160-pace500-held',
 } as const;
 
 /** USD per million tokens: prices at which no two of these streams cost the same by accident. */

@@ -1,4 +1,4 @@
 import { tellKafkaOutage } from '../harness/kafka-outage-story.js';
 import { STREAM_MODELS } from '../harness/stream-models.js';
 
-await tellKafkaOutage({ stoppedMs: 15_000, longModel: STREAM_MODELS.twentySeconds });
+await tellKafkaOutage({ stoppedMs: 15_000, longModel: STREAM_MODELS.untilReleased });

@@ -42,7 +42,7 @@ describe('two gateways on one volume, of which one dies for good with answers th
       key: customer.key,
       model,
     });
-    const long = await openStreams(CUT, streamsOf(STREAM_MODELS.twentySeconds));
+    const long = await openStreams(CUT, streamsOf(STREAM_MODELS.untilReleased));
     const short = await openStreams(ANSWERED, streamsOf(STREAM_MODELS.twoSeconds));
     await product.kill('postgres', 'SIGKILL');
     answered = await Promise.all(short.map(({ over }) => over));

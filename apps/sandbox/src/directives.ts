@@ -12,6 +12,7 @@ export const DIRECTIVES = {
   dieN: 'closes the socket after N events; in the middle of a JSON answer',
   diebeforeheaders: 'closes the socket before any answer',
   stallN: 'goes silent after N events and keeps the connection',
+  held: 'of a paced stream, the second half waits for a `POST /release`, which lets go on what is open then',
   hang: 'never answers',
 } as const;
 
@@ -35,6 +36,7 @@ const FLAGS = [
   'nousage',
   'diebeforeheaders',
   'hang',
+  'held',
   'refusal',
   'byok',
   'failed',

@@ -244,6 +244,21 @@ describe('sandbox', () => {
       expect(chat.usage).toBeUndefined();
     });
 
+    it('sandbox-held waits in the middle of a stream, until all that are open are released', async () => {
+      const answers = [
+        await stream('sandbox-chunks8-pace10-held'),
+        await stream('sandbox-chunks8-pace10-held'),
+      ];
+      const texts = answers.map((answer) => answer.text());
+      expect(await Promise.race([...texts, delay(500, 'held')])).toBe('held');
+      expect((await fetch(`${url}/release`, { method: 'POST' })).status).toBe(204);
+      for (const text of await Promise.all(texts)) expect(text).toContain('[DONE]');
+      const later = (await stream('sandbox-chunks8-pace10-held')).text();
+      expect(await Promise.race([later, delay(500, 'held')])).toBe('held');
+      await fetch(`${url}/release`, { method: 'POST' });
+      await later;
+    });
+
     it.each(['sandbox-hang', 'sandbox-stall2'])('%s keeps the client waiting', async (model) => {
       const waiting = new AbortController();
       const answer = fetch(`${url}/v1/chat/completions`, {

@@ -1,15 +1,19 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import {
   type BeforeApplicationShutdown,
+  Controller,
   type DynamicModule,
+  HttpCode,
   Inject,
   Injectable,
   Module,
+  Post,
 } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { RuntimeModule, startApp } from '@vendo/runtime';
 import type { SandboxConfig } from './config.js';
 import { answerUpstream, upstreamOf } from './upstreams.js';
+import { releaseStreams } from './wire.js';
 
 const SERVER = Symbol('sandbox server');
 
@@ -24,12 +28,23 @@ class OpenCalls implements BeforeApplicationShutdown {
   }
 }
 
+/** What no provider has: for those who test. */
+@Controller()
+class TestsController {
+  @Post('release')
+  @HttpCode(204)
+  release(): void {
+    releaseStreams();
+  }
+}
+
 @Module({})
 export class SandboxModule {
   static from(logLevel: string, server: { current: Server | null }): DynamicModule {
     return {
       module: SandboxModule,
       imports: [RuntimeModule.forApp('sandbox', logLevel)],
+      controllers: [TestsController],
       providers: [{ provide: SERVER, useValue: server }, OpenCalls],
     };
   }

@@ -96,7 +96,7 @@ export function sendParts(
   };
   if (zip) sendZipped(response, shown, finish);
   else if (behaviour.pace === null) sendAtOnce(response, shown, stopAt === null, finish);
-  else sendPaced(response, shown, behaviour.pace, finish);
+  else sendPaced(exchange, shown, behaviour.pace, finish);
 }
 
 function sendAtOnce(
@@ -118,26 +118,38 @@ function joined(parts: readonly Part[]): Part {
   return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
 }
 
+/** Streams whose second half waits. */
+const held = new Set<ServerResponse>();
+
+/** All streams that are open and held go on to their end. */
+export function releaseStreams(): void {
+  held.clear();
+}
+
 /** One event per tick; a tick is left out while the client does not read. */
 function sendPaced(
-  response: ServerResponse,
+  { response, behaviour }: Exchange,
   events: readonly Part[],
   paceMs: number,
   finish: () => void,
 ): void {
   let next = 0;
   response.flushHeaders();
+  if (behaviour.held) held.add(response);
   const timer = setInterval(() => {
     const event = events[next];
     if (event === undefined) {
       clearInterval(timer);
       finish();
-    } else if (!response.writableNeedDrain) {
+    } else if (!response.writableNeedDrain && !(next >= events.length / 2 && held.has(response))) {
       next += 1;
       response.write(event);
     }
   }, paceMs);
-  response.on('close', () => clearInterval(timer));
+  response.on('close', () => {
+    clearInterval(timer);
+    held.delete(response);
+  });
 }
 
 /** Each event is flushed through the compressor, so that the client can read it at once. */
