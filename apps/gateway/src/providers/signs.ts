@@ -114,16 +114,15 @@ export class Signs {
   }
 
   /**
-   * As `find`, of bytes that lie in memory as they came. One that would begin in the byte before them may be found at their
-   * beginning. @param to no sign may end there: a blank line is enough.
+   * As `find`, of bytes that lie in memory as they came. At an odd place, one that begins with the first of them is not
+   * seen. @param to no sign may end there: a blank line is enough.
    */
   findInPlace(chunk: Buffer, from: number, to: number): number {
-    // At an odd place, with the byte before them.
-    const odd = chunk.byteOffset % PAIR_BYTES;
-    const bytes = odd === 0 ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset - odd, chunk.length + odd);
+    const start = from + ((chunk.byteOffset + from) % PAIR_BYTES);
+    const bytes = chunk.subarray(start, to);
     const pairs = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
-    const found = this.find({ bytes, pairs }, from + odd, to + odd);
-    return found < 0 ? found : Math.max(from, found - odd);
+    const found = this.find({ bytes, pairs }, 0, bytes.length);
+    return found < 0 ? found : start + found;
   }
 
   private signAt(bytes: Buffer, pairs: Uint16Array, pair: number, to: number): Place | null {

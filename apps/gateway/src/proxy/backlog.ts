@@ -117,6 +117,8 @@ function block(): PairedBytes {
 
 /** Behind the last blank line that ends in `bytes(from, to)`, lines ending with LF or CRLF; or `NOT_WHOLE`. */
 export function endOfEvents(bytes: Buffer, from: number, to: number): number {
+  // A place before the first byte would be one from the end.
+  if (to <= from) return NOT_WHOLE;
   for (let lf = bytes.lastIndexOf(LF, to - 1); lf > from; lf = bytes.lastIndexOf(LF, lf - 1)) {
     const before = bytes[lf - 1];
     if (before === LF || (before === CR && bytes[lf - 2] === LF)) return lf + 1;

@@ -307,20 +307,57 @@ describe('an event that counts between many of sound, which are looked at where 
     );
   };
 
+  const done = 'data: {"type":"done","usage":{"input_tokens":6,"output_tokens":9}}\n\n';
+
   it.each([
     ['usage', 'data: {"type":"done","usage":{"input_tokens":5,"output_tokens":7}}\n\n'],
     ['a name', 'event: error\ndata: {"x":1}\n\n'],
     ['a kind, with other line ends', 'data: {"type":"error"}\r\n\r\n'],
     ['usage, large', `data: {"usage":{"input_tokens":5},"x":"${'y'.repeat(50_000)}"}\n\n`],
   ])('%s, wherever it is cut', async (_, event) => {
+    const whole = SOUND + event + SOUND + done + SOUND;
     for (let missing = 0; missing < Math.min(event.length, 80); missing += 1)
-      await expectRead(SOUND + event + SOUND, [SOUND.length + event.length - missing]);
-    for (let begun = 0; begun < 80; begun += 1)
-      await expectRead(SOUND + event + SOUND, [SOUND.length + begun]);
+      await expectRead(whole, [SOUND.length + event.length - missing]);
+    for (let begun = 0; begun < 80; begun += 1) await expectRead(whole, [SOUND.length + begun]);
     await expectRead(event + SOUND, []);
     await expectRead(SOUND + event, [1, 2, 3]);
     await expectRead(`data: {"error":{}}\n\n${SOUND}${event}`, [30, SOUND.length]);
     await expectRead(SOUND.slice(0, -1_000), [100, 50_000]);
+  });
+
+  it.each([':error\n', ' error"\n'])('a sign that is none may be the first of a chunk: %j', async (first) => {
+    await expectRead(first + done + SOUND, []);
+    await expectRead(SOUND + first + done + SOUND, [SOUND.length]);
+  });
+
+  it('what ends with the first bytes of a chunk is read once', async () => {
+    const meter = await meterOf(route);
+    const looks: string[] = [];
+    const onEvent = meter.onEvent.bind(meter);
+    meter.onEvent = (event) => {
+      looks.push(event.data);
+      return onEvent(event);
+    };
+    const event = '{"usage":{"input_tokens":5}}';
+    read(meter, [Buffer.from(': x'), Buffer.from(`\n\ndata:${event}\n\n${SOUND}`)], false);
+    expect(looks).toEqual([event]);
+  });
+
+  it('what one large event needed is given back behind it', async () => {
+    const reader = new SseReader(await meterOf(route));
+    const { backlog } = reader as unknown as { backlog: { bytes: Buffer } };
+    const large = Buffer.from(
+      `data: {"type":"delta","audio":"${'x'.repeat(1_000_000)}"}\n\n${SOUND}${SOUND}`,
+    );
+    for (const chunk of cut(large, Array(20).fill(60_000))) reader.feed(chunk);
+    expect(backlog.bytes.length).toBeLessThan(100_000);
+  });
+
+  it('a chunk of any size is looked at a few times at most', async () => {
+    const lines = Buffer.from(`: x\n\n${'data: x\n'.repeat(200_000)}data: {"type":"error"}\n\n`);
+    const meter = await meterOf(route);
+    const searched = searchedBytes(() => read(meter, [lines], false));
+    expect(searched).toBeLessThan(20 * lines.length);
   });
 });
 

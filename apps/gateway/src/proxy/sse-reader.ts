@@ -122,17 +122,18 @@ export class SseReader {
   /** Whole events without a sign are looked at where they lie. @returns up to where the chunk is done with. */
   private passInPlace(chunk: Buffer, at: number): number {
     const { backlog } = this;
-    const whole = endOfEvents(chunk, at + LONGEST, chunk.length);
+    // Of a chunk of any size no byte is looked at more than a few times.
+    const whole = endOfEvents(chunk, at + LONGEST, Math.min(chunk.length, at + BACKLOG_BYTES));
     if (whole === NOT_WHOLE) return this.passStep(chunk, at, null);
-    // Behind an event that has begun, a sign over the cut is found in the backlog.
-    const begun = backlog.length === 0 ? at : this.passStep(chunk, at, null, LONGEST);
+    // A sign over the cut, and one that begins right behind it, is found in the backlog.
+    const begun = this.passStep(chunk, at, null, LONGEST);
     if (!this.signs || this.isCareful || this.awaited >= 0) return begun;
     const sign = this.signs.findInPlace(chunk, at, whole);
     const passed = sign < 0 ? whole : endOfEvents(chunk, begun, sign);
     if (passed === NOT_WHOLE) return this.passStep(chunk, begun, null);
     // No string goes on behind a blank line.
     this.inBulk = false;
-    backlog.cut(0);
+    backlog.drop(backlog.length);
     this.readTo = 0;
     return passed;
   }
