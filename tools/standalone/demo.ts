@@ -21,6 +21,7 @@ export const DEMO_MODELS = [
   'sandbox-diebeforeheaders',
   'sandbox-errorevent5',
   'sandbox-stall5',
+  'sandbox-chunks20-pace100-held',
   'sandbox-hang',
 ] as const;
 
