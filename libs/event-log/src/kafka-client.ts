@@ -54,8 +54,6 @@ export async function disconnectInTime(
   clock: Clock,
 ): Promise<void> {
   if (client === null) return;
-  const done = new AbortController();
   const disconnected = client.then((connected) => connected.disconnect()).catch(() => undefined);
-  await Promise.race([disconnected, clock.sleep(DISCONNECT_WITHIN_MS, done.signal)]);
-  done.abort();
+  await clock.within(DISCONNECT_WITHIN_MS, disconnected);
 }

@@ -26,10 +26,8 @@ export class Beats {
   /** Throws VendoError `billing_unavailable` when no ledger has answered. */
   async beat(beat: Beat): Promise<BeatAnswer> {
     const question = JSON.stringify(beat);
-    const enough = new AbortController();
     const asked = this.directory.ledgers.map((origin) => this.ask(origin, beat, question));
-    await Promise.race([Promise.all(asked), this.clock.sleep(WAIT_MS, enough.signal)]);
-    enough.abort();
+    await this.clock.within(WAIT_MS, Promise.all(asked));
     // An answer to another question says nothing of the spools that this one asks about.
     const answers = [...this.untold.values()].filter((one) => one.question === question);
     this.untold.clear();

@@ -6,6 +6,12 @@ export abstract class Clock {
   abstract monotonicMs(): number;
   /** Resolves after `ms`, or at once when the signal aborts. Never throws. */
   abstract sleep(ms: number, signal?: AbortSignal): Promise<void>;
+
+  /** Resolves when the work has ended, or after `ms` without it, and leaves no timer behind. Throws what the work throws. */
+  async within(ms: number, work: Promise<unknown>): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([work, this.sleep(ms, over.signal)]).finally(() => over.abort());
+  }
 }
 
 export class SystemClock extends Clock {

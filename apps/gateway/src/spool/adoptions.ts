@@ -101,7 +101,7 @@ export class Adoptions {
   async stop(): Promise<void> {
     this.stopped = true;
     await this.letGo();
-    await Promise.race([this.working, this.parts.clock.sleep(STOP_MS)]);
+    if (this.working !== null) await this.parts.clock.within(STOP_MS, this.working);
     await this.letGo();
   }
 

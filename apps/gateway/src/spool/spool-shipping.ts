@@ -72,7 +72,7 @@ export class SpoolShipping {
     const endMs = clock.monotonicMs() + this.options.flushWithinMs;
     const inTime = (): boolean => clock.monotonicMs() < endMs;
     while (!this.shipper.isDone && inTime()) await clock.sleep(FLUSH_POLL_MS);
-    await Promise.race([this.beats.stop(), clock.sleep(Math.max(0, endMs - clock.monotonicMs()))]);
+    await clock.within(Math.max(0, endMs - clock.monotonicMs()), this.beats.stop());
     while (this.shipper.isDone && !this.spool.writing.isMarked() && inTime() && (await this.beats.beat()))
       await clock.sleep(FLUSH_POLL_MS);
     this.stopping.abort();

@@ -40,9 +40,7 @@ export class Relay {
 
   /** An append that Kafka does not answer is not waited for: the next start looks up how it ended. */
   async stop(): Promise<void> {
-    const ended = new AbortController();
-    await Promise.race([this.loops.stop(), this.clock.sleep(STOP_WITHIN_MS, ended.signal)]);
-    ended.abort();
+    await this.clock.within(STOP_WITHIN_MS, this.loops.stop());
   }
 
   /** Rows of this shard were committed. */
