@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Recording } from './recording.js';
 
 /** A quantity of one meter, and the names under which its model may be priced, in the order to try. */
 export interface PricedLine {
@@ -124,3 +125,34 @@ function roundedHalfEven([numerator, denominator]: Fraction): number {
   const isUp = twice > denominator || (twice === denominator && whole % 2n === 1n);
   return Number(isUp ? whole + 1n : whole);
 }
+
+/** Without a price of this a call is refused. */
+export function neededMeter({ expected_billable }: Recording): string {
+  if (expected_billable?.cost_usd !== undefined) return 'usd';
+  return expected_billable?.calls === undefined ? 'input_tokens' : 'composio.action_call';
+}
+
+/** Prices of ours: where the provider names the cost a dollar is one, else for all that tokens, sounds and pictures are billed by. */
+export function ratesOf(one: Recording) {
+  if (neededMeter(one) === 'usd')
+    return [
+      { meter: 'usd', unit_cost_usd: '1', per: '1' },
+      { meter: 'requests', unit_cost_usd: '0', per: '1', free: true },
+    ];
+  return METERS_OF_ANSWERS.map((meter, n) => ({ meter, unit_cost_usd: String(3 + 12 * n), per: '1000000' }));
+}
+
+const METERS_OF_ANSWERS = [
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'cache_write_1h_tokens',
+  'audio_input_tokens',
+  'audio_output_tokens',
+  'image_input_tokens',
+  'image_tokens',
+  'characters',
+  'audio_seconds',
+  'images',
+];

@@ -166,7 +166,7 @@ function jsonFor(recording: Recording, pathname: string): object {
 export type Lines = Record<string, number>;
 
 /**
- * `expected_billable` in our meters. Audio, which it counts inside input and output, is a meter of its own. Null: only
+ * `expected_billable` in our meters. Sound and pictures, which it counts inside input and output, are meters of their own. Null: only
  * that something is estimated is known.
  */
 export function expectedLines({ expected_billable, expected_usage }: Recording): Lines | null {
@@ -184,11 +184,13 @@ export function linesOf(billable: Billable): Lines {
   const others = (billable.other_models ?? []) as Record<string, number | string>[];
   const tools = (billable.tool_calls ?? {}) as Record<string, number>;
   const lines: Lines = {
-    input_tokens: of('input') - of('of_which_audio_input'),
+    input_tokens: of('input') - of('of_which_audio_input') - of('of_which_image_input'),
     cache_read_tokens: of('cache_read'),
     cache_write_tokens: of('cache_write') + of('cache_write_5m'),
     cache_write_1h_tokens: of('cache_write_1h'),
-    output_tokens: of('output') - of('of_which_audio_output'),
+    output_tokens: of('output') - of('of_which_audio_output') - of('of_which_image_output'),
+    image_input_tokens: of('of_which_image_input'),
+    image_tokens: of('of_which_image_output'),
     audio_input_tokens: of('of_which_audio_input'),
     audio_output_tokens: of('of_which_audio_output'),
     web_searches: of('web_search') + (tools.web_search_calls_action_search ?? 0),
@@ -204,6 +206,23 @@ export function linesOf(billable: Billable): Lines {
   return withoutZeros(lines);
 }
 
+/** Pictures of a mixed answer, where the index does not tell them from the rest. */
+const PICTURES = [
+  ['output_tokens', 'image_tokens', 'of_which_image_output'],
+  ['input_tokens', 'image_input_tokens', 'of_which_image_input'],
+] as const;
+
+/** Lines of ours as finely as the index has them. */
+export function asFineAs(billable: Billable | null, lines: Lines): Lines {
+  const told = { ...lines };
+  for (const [whole, part, name] of PICTURES) {
+    if (billable === null || name in billable || !(part in told)) continue;
+    told[whole] = (told[whole] ?? 0) + (told[part] ?? 0);
+    delete told[part];
+  }
+  return told;
+}
+
 const OTHERS = [
   ['input', 'input_tokens'],
   ['cache_read', 'cache_read_tokens'],
@@ -212,8 +231,8 @@ const OTHERS = [
   ['output', 'output_tokens'],
 ] as const;
 
-/** What the recordings do not count: containers, and the request beside the price that a provider names. */
-const UNCOUNTED = new Set(['code_sessions', 'requests']);
+/** What the recordings do not count: containers, pages that cost nothing, and the request beside a price that is named. */
+export const UNCOUNTED = new Set(['code_sessions', 'web_fetches', 'requests']);
 
 /** Lines as they were billed, in the form of `expectedLines`. */
 export function billedLines(lines: readonly { meter: string; model?: string; quantity: string }[]): Lines {
@@ -231,7 +250,7 @@ function withoutZeros(lines: Lines): Lines {
   return Object.fromEntries(Object.entries(lines).filter(([, count]) => count !== 0));
 }
 
-/** How the recording's cost is known when its answer is whole. */
+/** How the recording's cost is known when its answer is whole; that nothing is billed may also be told, as of a refusal. */
 export function expectedEvidence({ endpoint, expected_billable }: Recording): string {
   if (expected_billable === null) return 'estimated';
   const { billed, needs_estimate, characters, calls } = expected_billable;

@@ -83,6 +83,8 @@ const STREAMS: Record<string, fc.Arbitrary<string>> = {
     ),
     fc.constantFrom(
       'event: step.delta\ndata: {"event_type":"step.delta","delta":{"type":"x_result","text":"a b c"}}\n\n',
+      'event: content.delta\ndata: {"event_type":"content.delta","delta":{"type":"text","text":"a b c"}}\n\n',
+      'data: {"event_type":"interaction.complete","interaction":{"usage":{"total_output_tokens":5}}}\n\n',
       'event: step.delta\ndata: {"event_type":"step.delta","metadata":{"total_usage":{"total_input_tokens":5}}}\n\n',
     ),
   ),

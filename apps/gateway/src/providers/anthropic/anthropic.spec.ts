@@ -242,6 +242,22 @@ describe('anthropic usage', () => {
     });
   });
 
+  it.each([
+    [{ ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 70 }, { cache_write_1h_tokens: 100 }],
+    [
+      { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 60 },
+      { cache_write_tokens: 40, cache_write_1h_tokens: 60 },
+    ],
+    [{ ephemeral_1h_input_tokens: 70 }, { cache_write_tokens: 30, cache_write_1h_tokens: 70 }],
+  ])('bills cache writes that grew in a stream by its first split: %j', (cache_creation, lines) => {
+    const meter = read(plain).meter();
+    const first = { input_tokens: 9, cache_creation_input_tokens: 70, cache_creation };
+    meter.onEvent({ event: 'message_start', data: JSON.stringify({ message: { usage: first } }) });
+    const usage = { output_tokens: 4, cache_creation_input_tokens: 100 };
+    meter.onEvent({ event: 'message_delta', data: JSON.stringify({ usage }) });
+    expect(reported(meter)).toEqual({ input_tokens: 9, output_tokens: 4, ...lines });
+  });
+
   it('never bills less than the top level, whatever the iterations say', () => {
     const usage = { input_tokens: 30, output_tokens: 3, iterations: [{ input_tokens: 1 }, null, 'x', {}] };
     expect(reported(whole({ usage }))).toEqual({ input_tokens: 30, output_tokens: 3 });

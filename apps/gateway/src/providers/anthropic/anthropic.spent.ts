@@ -77,7 +77,10 @@ function countsOf(usage: Foreign): TokenCounts | null {
   return { input: input ?? 0, cacheRead: cacheRead ?? 0, write5m, write1h, output: output ?? 0 };
 }
 
-/** Cache writes by lifetime; what the split does not call one-hour is five minutes, also where an old model sends no split. */
+/**
+ * Cache writes by lifetime; what the split does not call one-hour is five minutes, also where an old model sends no split.
+ * A stream tells its split at the beginning only: where all was of an hour then, so is what was written since.
+ */
 function writesOf(usage: Foreign): Pick<TokenCounts, 'write5m' | 'write1h'> | null {
   const split = objectOf(usage.cache_creation);
   const fiveMinutes = countOf(split.ephemeral_5m_input_tokens);
@@ -85,7 +88,8 @@ function writesOf(usage: Foreign): Pick<TokenCounts, 'write5m' | 'write1h'> | nu
   const total = countOf(usage.cache_creation_input_tokens);
   if (total === null && fiveMinutes === null && oneHour === null) return null;
   if (total === null) return { write5m: fiveMinutes ?? 0, write1h: oneHour ?? 0 };
-  const write1h = Math.min(oneHour ?? 0, total);
+  const isAllOneHour = fiveMinutes === 0 && (oneHour ?? 0) > 0;
+  const write1h = isAllOneHour ? total : Math.min(oneHour ?? 0, total);
   return { write5m: total - write1h, write1h };
 }
 

@@ -180,6 +180,17 @@ describe('gemini usage', () => {
     expect(meter.reading()).toMatchObject({ state: 'final', tier: 'priority', upstreamId: 'v1_1' });
   });
 
+  it('of an interaction may come under the names that its events once had', () => {
+    const stream = fixture('interaction.sse.txt')
+      .replaceAll('interaction.completed', 'interaction.complete')
+      .replaceAll('step.delta', 'content.delta');
+    const meter = read(INTERACTIONS, { model: 'm', stream: true }).meter();
+    expect(feedStream(meter, stream).at(-1)?.terminal).toBe(true);
+    expect(meter.reading().state).toBe('final');
+    const torn = read(INTERACTIONS, { model: 'm', input: 'one', system_instruction: 'two' }).meter();
+    expect(countedAfter(torn, eventsOf(stream).slice(0, 4))).toEqual({ input_tokens: 2, output_tokens: 2 });
+  });
+
   it('of an interaction that goes on is not the end', () => {
     const meter = read(INTERACTIONS, { model: 'm', stream: true }).meter();
     const stream = fixture('interaction.sse.txt').replace(

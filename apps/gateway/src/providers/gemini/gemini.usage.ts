@@ -134,14 +134,17 @@ function wholeElements(text: string): readonly unknown[] {
   }
 }
 
-/** Of `total_usage`, `interaction` and `interaction.completed` the parts that are rare elsewhere. */
+/** How the last event of an interaction is named, and was. */
+const ENDS = new Set<unknown>(['interaction.completed', 'interaction.complete']);
+/** Of `total_usage`, `interaction` and the names of its last event the parts that are rare elsewhere. */
 const INTERACTION_SIGNS = new Signs([
-  ...['l_usage"', 'action"', 'n.completed'].map((text) => ({ text })),
+  ...['l_usage"', 'action"', 'n.complete'].map((text) => ({ text })),
   ...ERRORS,
 ]);
 /** What a tool said is input, though it stands in the answer. */
 const TOOL_RESULT: Hush = { sign: '_result"', spoken: () => '' };
-const DELTAS: Speaking = { sign: '"step.delta"', hush: TOOL_RESULT };
+/** `step.delta`, once `content.delta`. */
+const DELTAS: Speaking = { sign: '.delta"', hush: TOOL_RESULT };
 
 /** Interactions with a model: `usage` in the body, or in the interaction of its last event. */
 export class InteractionMeter extends TextMeter implements UsageMeter {
@@ -159,7 +162,7 @@ export class InteractionMeter extends TextMeter implements UsageMeter {
     const interaction = objectOf(event.interaction);
     this.read(interaction);
     if (event.event_type === 'error') this.answer.failed = true;
-    if (event.event_type !== 'interaction.completed') return PASS;
+    if (!ENDS.has(event.event_type)) return PASS;
     this.answer.ended = true;
     this.answer.openEnded = interaction.status === 'requires_continuation';
     return this.answer.openEnded ? PASS : TERMINAL;
