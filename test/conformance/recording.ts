@@ -166,8 +166,8 @@ function jsonFor(recording: Recording, pathname: string): object {
 export type Lines = Record<string, number>;
 
 /**
- * `expected_billable` in our meters. Sound and pictures, which it counts inside input and output, are meters of their own. Null: only
- * that something is estimated is known.
+ * `expected_billable` in our meters. Sound and pictures, which it counts inside input and output, are meters of their
+ * own. Null: only that something is estimated is known.
  */
 export function expectedLines({ expected_billable, expected_usage }: Recording): Lines | null {
   if (expected_billable === null) {

@@ -145,8 +145,9 @@ if (real.length === 0)
       // What nobody reports is estimated by its time where it has one, and else not charged.
       const { audio_seconds: _seconds, ...unsaid } = lines;
       if ('needs_estimate' in billable) {
-        // How much is estimated, the index does not say.
-        expect(unsaid).toMatchObject(linesOf(billable));
+        // How much is estimated of sounds, or was said before an error, the index does not say.
+        const isOpen = state !== 'none' || one.endpoint.includes('/audio/');
+        if (!isOpen) expect(unsaid).toEqual(linesOf(billable));
         expect(state).not.toBe('final');
       } else {
         expect(lines).toEqual(estimate === null ? linesOf(billable) : { audio_seconds: estimate });
