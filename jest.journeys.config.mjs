@@ -35,8 +35,6 @@ export const AT_ONCE = [
   'rebuild',
   'outage',
   'shared-spool',
-  'takeover',
-  'projectors',
   'jobs',
   'killed-at',
   'race',
