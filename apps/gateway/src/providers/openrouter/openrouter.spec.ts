@@ -245,6 +245,37 @@ describe('openrouter usage', () => {
     expect(meter.reading().state).toBe(cost === 'null' ? 'final' : 'partial');
   });
 
+  it.each([
+    ['', '0.002', 'final'],
+    [',"cost":null', '0.002', 'final'],
+    [',"cost":0.003', '0.003', 'final'],
+    [',"cost":"0.003"', undefined, 'partial'],
+  ])('keeps a cost unless another is said after it (%s)', (later, cost, state) => {
+    const meter = chat();
+    for (const said of [',"cost":0.002', later])
+      meter.onEvent({
+        event: '',
+        data: `{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2${said}}}`,
+      });
+    expect(costOf(meter)).toBe(cost);
+    expect(meter.reading().state).toBe(state);
+  });
+
+  it.each<[object, object]>([
+    [{ prompt_tokens_details: { cached_tokens: '3' } }, { input_tokens: 5, output_tokens: 2 }],
+    [{ prompt_tokens_details: { cache_write_tokens: -3 } }, { input_tokens: 5, output_tokens: 2 }],
+    [{ prompt_tokens_details: { audio_tokens: {} } }, { input_tokens: 5, output_tokens: 2 }],
+    [{ completion_tokens_details: { image_tokens: 0.5 } }, { input_tokens: 5, output_tokens: 2 }],
+  ])('whose shares are no counts (%j) is final only where the cost is said', (odd, tokens) => {
+    const usage = { prompt_tokens: 5, completion_tokens: 2, ...odd };
+    const meter = chat();
+    bodyInto(meter, JSON.stringify({ usage }));
+    expect(reported(meter)).toEqual(tokens);
+    expect(meter.reading().state).toBe('partial');
+    bodyInto(meter, JSON.stringify({ usage: { ...usage, cost: 0.002 } }));
+    expect(meter.reading().state).toBe('final');
+  });
+
   it('of a cost without tokens is final, of tokens that are none partial', () => {
     const rerank = read('/api/v1/rerank', { model: 'a/b' }).meter();
     bodyInto(rerank, '{"usage":{"search_units":1,"cost":0.002}}');

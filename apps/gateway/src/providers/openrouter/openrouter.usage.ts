@@ -2,7 +2,7 @@ import { Rational } from '@vendo/money';
 import type { Quantity } from '@vendo/pricing';
 import { exactNumber } from '../exact-number.js';
 import { countOf, type Foreign, isObject, listOf, nameOf, objectOf, parseObject } from '../foreign-json.js';
-import type { EventVerdict, Reading, SseEvent, UsageMeter } from '../provider.js';
+import type { EventVerdict, Headers, Reading, SseEvent, UsageMeter } from '../provider.js';
 import { type Counts, isSound, quantitiesOf, type ReportedCounts, soundOnes } from '../quantities.js';
 import { CHAT_SIGNS, type Signs } from '../signs.js';
 import { OutputFloor } from '../token-floor.js';
@@ -52,6 +52,11 @@ export class CostMeter implements UsageMeter {
     private readonly inputFloor: () => number,
   ) {
     this.output = new OutputFloor(fields.inEvents);
+  }
+
+  /** The head names the answer before its first chunk does, which may be long in coming. */
+  onHead(headers: Headers): void {
+    this.id = nameOf(headers['x-generation-id']);
   }
 
   /** The first chunk names the answer; after it most say nothing of usage. */
@@ -116,7 +121,9 @@ export class CostMeter implements UsageMeter {
     const { counts, prompt } = countsOf(body.usage);
     const said = body.usage.cost ?? null;
     const cost = isAmount(said) ? (exactNumber(source(), path, said) ?? Rational.parse(String(said))) : null;
-    this.report = { counts, prompt, cost, isCostOdd: said !== null && cost === null };
+    // A later report that does not speak of the cost takes nothing back.
+    const known = said === null ? this.report?.cost : null;
+    this.report = { counts, prompt, cost: cost ?? known ?? null, isCostOdd: said !== null && cost === null };
   }
 
   private quantities({ counts, cost }: Report): Quantity[] {
@@ -158,8 +165,9 @@ function countsOf(usage: Foreign): Pick<Report, 'counts' | 'prompt'> {
   const outputDetails = objectOf(usage.completion_tokens_details ?? usage.output_tokens_details);
   const input = new Share(prompt);
   const read = input.take(inputDetails.cached_tokens);
-  const written = countOf(inputDetails.cache_write_tokens) ?? 0;
-  const write = input.take(read + written > (prompt ?? 0) ? Math.max(0, written - read) : written);
+  const written = countOf(inputDetails.cache_write_tokens);
+  const areSame = read !== null && written !== null && read + written > (prompt ?? 0);
+  const write = input.take(areSame ? Math.max(0, written - read) : inputDetails.cache_write_tokens);
   const output = new Share(completion);
   return {
     prompt: prompt ?? 0,
@@ -183,8 +191,11 @@ class Share {
     this.rest = whole ?? 0;
   }
 
-  take(subset: unknown): number {
-    const share = Math.min(countOf(subset) ?? 0, this.rest);
+  /** Null: it was said and is no count. */
+  take(subset: unknown): number | null {
+    const count = countOf(subset ?? 0);
+    if (count === null) return null;
+    const share = Math.min(count, this.rest);
     this.rest -= share;
     return share;
   }
