@@ -165,6 +165,19 @@ describe('an assemblyai report', () => {
     expect(said).toMatchObject({ reading: { state: 'partial', model: null } });
   });
 
+  it.each<[unknown, string, string]>([
+    [null, 'final', '10'],
+    [0, 'final', '10'],
+    [2, 'final', '20'],
+    ['2', 'partial', '10'],
+    [-2, 'partial', '10'],
+    [1.5, 'partial', '10'],
+  ])('of %j channels is %s', (audio_channels, state, seconds) => {
+    const said = report({ id: 'a', status: 'completed', audio_duration: 10, audio_channels }, 'a');
+    expect(said).toMatchObject({ reading: { state } });
+    expect(linesOf(said)).toEqual([[undefined, undefined, seconds]]);
+  });
+
   it('says nothing of seconds where there is no word either', () =>
     expect(report({ id: 'a', status: 'completed', words: [] }, 'a')).toMatchObject({
       state: 'done',

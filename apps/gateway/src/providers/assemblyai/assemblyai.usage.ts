@@ -56,7 +56,8 @@ export function readReport(json: unknown, { upstream_id, tier }: StartedJob): Jo
   if (body.status === 'error') return { state: 'failed' };
   if (body.status !== 'completed') return { state: 'running' };
   const told = decimalOf(body.audio_duration);
-  const seconds = (told ?? lastEnd(body)).times(Rational.of(BigInt(channelsOf(body))));
+  const channels = channelsOf(body);
+  const seconds = (told ?? lastEnd(body)).times(Rational.of(BigInt(channels ?? 1)));
   return {
     state: 'done',
     reading: {
@@ -64,13 +65,13 @@ export function readReport(json: unknown, { upstream_id, tier }: StartedJob): Jo
       model: nameOf(body.speech_model_used),
       tier: STANDARD,
       quantities: linesOf(seconds, featuresOf(tier)),
-      state: stateOf(told, seconds),
+      state: stateOf(told !== null && channels !== null, seconds),
     },
   };
 }
 
-function stateOf(told: Rational | null, seconds: Rational): Reading['state'] {
-  if (told !== null) return 'final';
+function stateOf(isTold: boolean, seconds: Rational): Reading['state'] {
+  if (isTold) return 'final';
   return seconds.isZero() ? 'none' : 'partial';
 }
 
@@ -81,9 +82,10 @@ function linesOf(seconds: Rational, features: readonly string[]): Quantity[] {
   return [line, ...addOns];
 }
 
-/** Said only where channels were asked for. */
-function channelsOf({ audio_channels }: Foreign): number {
-  return Math.max(countOf(audio_channels) ?? 1, 1);
+/** Said only where channels were asked for. Null: said, and no count. */
+function channelsOf({ audio_channels }: Foreign): number | null {
+  const channels = countOf(audio_channels ?? 1);
+  return channels === null ? null : Math.max(channels, 1);
 }
 
 /** The end of the last word, where nothing says how long the media was: it is less by the silence behind it. Seconds. */
