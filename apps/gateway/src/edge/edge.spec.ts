@@ -101,6 +101,23 @@ describe('the edge', () => {
     expect(got?.status).toBe(404);
     expect(got?.body.toString()).toContain('WebSocket');
   });
+
+  it.each([
+    ['as a subprotocol, as browsers do', `realtime, openai-insecure-api-key.${KEY}`],
+    ['of no kind', 'realtime'],
+  ])('says so also to a client with a key %s', async (_, protocol) => {
+    const got = await send(world, {
+      method: 'GET',
+      path: '/proxy/openai/v1/realtime?model=gpt-realtime',
+      headers: {
+        ...{ authorization: '', connection: 'upgrade', upgrade: 'websocket' },
+        'sec-websocket-protocol': protocol,
+      },
+    }).got;
+    expect([got?.status, codeOf(got)]).toEqual([404, 'route_not_supported']);
+    expect(got?.body.toString()).toContain('WebSocket connections are not supported.');
+    expect(world.seen).toEqual([]);
+  });
 });
 
 describe('the key', () => {

@@ -134,12 +134,15 @@ export class ProxyService {
     const provider = providerBySlug(target.slug);
     if (!provider) throw new VendoError('adapter_unknown');
     call.provider = provider.slug;
+    // Browsers can put a key only where none is looked for, so this is said whoever asks.
+    if (asksForWebSocket(exchange))
+      throw new VendoError('route_not_supported', 'WebSocket connections are not supported.');
     const key = presentedKey(exchange.request.rawHeaders, target.raw);
     const keyless = withoutKeyParameters(target.raw);
     const forwarded = provider.target?.(keyless) ?? keyless;
     const match = routeOf(provider, exchange, forwarded);
     call.caller = await this.parts.callers.identify(key, match?.route.class ?? 'free');
-    if (!match) throw notSupported(exchange);
+    if (!match) throw new VendoError('route_not_supported');
     const { route, params } = match;
     call.route = route.name;
     if (this.open.stopping) throw new VendoError('billing_unavailable');
@@ -375,20 +378,12 @@ function bytesOf(body: Buffer | Upload): Buffer | Readable | null {
   return body.length > 0 ? body : null;
 }
 
-/** Null: not forwarded. WebSockets carry what no route here can meter. */
+/** Null: not forwarded. A key in the path would go to the provider. */
 function routeOf(provider: Provider, exchange: Exchange, path: string): RouteMatch | null {
-  // A key in the path would go to the provider.
-  return asksForWebSocket(exchange) || carriesKey(path)
-    ? null
-    : matchRoute(provider, exchange.request.method ?? '', path);
+  return carriesKey(path) ? null : matchRoute(provider, exchange.request.method ?? '', path);
 }
 
-function notSupported(exchange: Exchange): VendoError {
-  return asksForWebSocket(exchange)
-    ? new VendoError('route_not_supported', 'WebSocket connections are not supported.')
-    : new VendoError('route_not_supported');
-}
-
+/** WebSockets carry what no route here can meter. */
 function asksForWebSocket(exchange: Exchange): boolean {
   return /\bwebsocket\b/i.test(exchange.header('upgrade') ?? '');
 }
