@@ -68,16 +68,17 @@ export class PriceLists {
    * The first of the rate keys that has a price list in force prices the call. A meter or tier that it lacks is not
    * looked up under the next name, which may be another model, but among the rows for every model of the provider.
    * @param contextTokens of the whole prompt; the context's own unless said.
+   * @param ownPrice the rows for every model do not count.
    */
   find(
     meter: Meter,
     context: PriceContext,
-    { rateKeys = context.rateKeys, contextTokens = context.contextTokens }: Lookup = {},
+    { rateKeys = context.rateKeys, contextTokens = context.contextTokens, ownPrice = false }: Lookup = {},
   ): Rate | null {
     for (const inTier of tiersOf(context)) {
       const rate =
         this.listOf(inTier, rateKeys)?.find(meter, inTier, contextTokens) ??
-        this.everyModel(inTier)?.find(meter, inTier, contextTokens);
+        (ownPrice ? null : this.everyModel(inTier)?.find(meter, inTier, contextTokens));
       if (rate) return rate;
     }
     return null;
@@ -116,6 +117,7 @@ function tiersOf(context: PriceContext): PriceContext[] {
 interface Lookup {
   rateKeys?: readonly string[] | undefined;
   contextTokens?: number;
+  ownPrice?: boolean | undefined;
 }
 
 /** A zero that nobody has declared free is a hole in the data, not a price. */

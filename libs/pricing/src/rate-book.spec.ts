@@ -340,6 +340,32 @@ describe('a price for every model of a provider', () => {
   });
 });
 
+describe('what only a price of its own can price', () => {
+  const session = { meter: 'code_sessions', quantity: Rational.ONE, rateKeys: ['container/64g'] } as const;
+  const own = { ...session, ownPrice: true };
+  const rates = [rate('code_sessions', '3', { model: '*' })];
+  const priced = [...rates, rate('code_sessions', '192', { model: 'container/64g' })];
+
+  it('is not priced as everything of its provider', () => {
+    expect(costOf(rates, [session]).costMicros).toBe(3n);
+    const { costMicros, lines, unpriced } = costOf(rates, [own]);
+    expect(costMicros).toBe(0n);
+    expect(lines).toMatchObject([{ unpriced: true }]);
+    expect(unpriced).toMatchObject([{ meter: 'code_sessions' }]);
+    expect(costOf(priced, [own]).costMicros).toBe(192n);
+  });
+
+  it('is asked for before the call', () => {
+    const isPriced = (of: Rate[]) =>
+      new RateBook(of, [margin('0')], 5).isPriced(
+        { ...context, rateKeys: session.rateKeys },
+        ['code_sessions'],
+        true,
+      );
+    expect([isPriced(rates), isPriced(priced)]).toEqual([false, true]);
+  });
+});
+
 describe('a tier in whose place the plain one may stand', () => {
   const there = (meter: Meter, usd: string, other: Partial<Rate> = {}) =>
     rate(meter, usd, { tier: 'regional', ...other });

@@ -82,10 +82,11 @@ export class RateBook {
   /**
    * Whether each of `needs`, the meters that the route bills, has a price for the model in the context's tier; a call
    * without is not forwarded. A metered route that needs no price is a mistake, and not priced.
+   * @param ownPrice as of a quantity.
    */
-  isPriced(context: PriceContext, needs: readonly Meter[]): boolean {
+  isPriced(context: PriceContext, needs: readonly Meter[], ownPrice = false): boolean {
     const isPriced = (meter: Meter) =>
-      this.prices.find(meter, context, { contextTokens: 0 }) !== null &&
+      this.prices.find(meter, context, { contextTokens: 0, ownPrice }) !== null &&
       this.marginOf(context, meter) !== null;
     return needs.length > 0 && needs.every(isPriced);
   }
@@ -145,11 +146,11 @@ export class RateBook {
 
   private costOf(
     context: PriceContext,
-    { meter, quantity, rateKeys, model, included }: Quantity,
+    { meter, quantity, rateKeys, ownPrice, model, included }: Quantity,
   ): CostedLine {
     const named = { meter, ...(model === undefined ? {} : { model }), quantity: quantity.toDecimal() };
     if (included) return freeLine(named);
-    const rate = this.prices.find(meter, context, { rateKeys });
+    const rate = this.prices.find(meter, context, { rateKeys, ownPrice });
     const margin = this.marginOf(context, meter);
     if (!rate || !margin) return unpricedLine(named);
     const providerCost = quantity.times(perUnit(rate)).times(MICROS_PER_USD);
@@ -221,8 +222,8 @@ function inLineOrder(quantities: readonly Quantity[]): Quantity[] {
     .map(([, quantity]) => quantity);
 }
 
-function lineKey({ meter, model, rateKeys, included }: Quantity): string {
-  return JSON.stringify([meter, model ?? '', rateKeys ?? [], included === true]);
+function lineKey({ meter, model, rateKeys, ownPrice, included }: Quantity): string {
+  return JSON.stringify([meter, model ?? '', rateKeys ?? [], included === true, ownPrice === true]);
 }
 
 /** Divisions of exact rationals are dear, and every call needs the same few: a row's are worked out once. */

@@ -43,6 +43,8 @@ export interface Quantity {
   quantity: Rational;
   /** Rate keys to try in order, newest name first; absent: the call's own. */
   rateKeys?: readonly string[];
+  /** Only a price under its own rate keys counts: that for every model of the provider is of a cheaper kind. */
+  ownPrice?: boolean;
   /** Model name for the line, where it is not the event's. */
   model?: string;
   /** Its cost is in another line, as of tokens beside the cost that the provider names: it is told and costs nothing. */

@@ -207,10 +207,18 @@ export interface MeteredRequest {
   readonly job?: JobTerms;
   /** Other names that the answer may be priced under beside the model; the call is refused unless each has a price. */
   readonly extras?: readonly string[];
+  /** What may be charged beside the model, each at a price of its own only; the call is refused unless each has it. */
+  readonly fees?: readonly Fee[];
   /** The body was rewritten to ask for events, and all of them stay in the client's stream. */
   readonly dropsNothing?: boolean;
   /** A fresh fold over the answer. */
   meter(): UsageMeter;
+}
+
+/** A name in the catalogue, and the meter that it is charged by. */
+export interface Fee {
+  name: string;
+  meter: Meter;
 }
 
 /** An object that is stored in the provider's account, and the field of the request that names it. */

@@ -44,7 +44,7 @@ const SAID_AT_ZERO: ReadonlySet<string> = new Set<Meter>(['input_tokens', 'outpu
 /** Counts as quantities, in the order given. `of`: what all of them say besides, such as the model where it is not the event's. */
 export function quantitiesOf(
   counts: Counts,
-  of: Pick<Quantity, 'model' | 'rateKeys' | 'included'> = {},
+  of: Pick<Quantity, 'model' | 'rateKeys' | 'ownPrice' | 'included'> = {},
 ): Quantity[] {
   const quantities: Quantity[] = [];
   for (const meter in counts) {

@@ -278,7 +278,7 @@ export class ProxyService {
 
   /** min(the provider's ceiling, what the request can cost). Throws VendoError `rate_missing`. */
   private quote(caller: Caller, provider: Provider, host: string | null, request: MeteredRequest): Quote {
-    const { model, tier, bound, needs = TOKENS, extras = [] } = request;
+    const { model, tier, bound, needs = TOKENS, extras = [], fees = [] } = request;
     const rates = this.parts.callers.rates();
     const context: PriceContext = {
       tenantId: caller.tenantId,
@@ -289,8 +289,12 @@ export class ProxyService {
       at: this.parts.clock.wallMs(),
       version: rates.version,
     };
-    for (const name of [model, ...extras]) {
-      if (rates.isPriced({ ...context, rateKeys: provider.rateKeys(name) }, needs)) continue;
+    const needed = [
+      ...[model, ...extras].map((name) => ({ name, meters: needs, ownPrice: false })),
+      ...fees.map(({ name, meter }) => ({ name, meters: [meter], ownPrice: true })),
+    ];
+    for (const { name, meters, ownPrice } of needed) {
+      if (rates.isPriced({ ...context, rateKeys: provider.rateKeys(name) }, meters, ownPrice)) continue;
       const miss = { tenantId: caller.tenantId, provider: provider.slug, model: name, meter: null };
       this.parts.callers.reportRateMiss(miss);
       throw new VendoError('rate_missing');
