@@ -13,6 +13,7 @@ export const COUNTS: ReadonlySet<string> = new Set([
   ...['prompt_tokens', 'completion_tokens', 'input_tokens', 'output_tokens'],
   ...['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount'],
   ...['total_input_tokens', 'total_output_tokens', 'total_thought_tokens'],
+  ...['cached_tokens', 'cache_write_tokens', 'audio_tokens', 'image_tokens', 'text_tokens', 'num_requests'],
 ]);
 /** Lengths and costs may have fractions. */
 export const AMOUNTS: ReadonlySet<string> = new Set([

@@ -45,6 +45,10 @@ describe('the catalogue that the product ships with', () => {
       ['7.5/1000000 2026-08-01', '3.75/1000000 2026-11-10', '7.5/1000000 2027-01-01'],
     ],
     ['openai web_search_preview standard web_searches 0', ['25/1000 2026-08-01']],
+    ['openai * standard code_sessions 0', ['0.03/1 2026-08-01']],
+    ['openai container/4g standard code_sessions 0', ['0.12/1 2026-08-01']],
+    ['openai container/16g flex code_sessions 0', ['0.48/1 2026-08-01']],
+    ['openai container/64g priority code_sessions 0', ['1.92/1 2026-08-01']],
     ['anthropic * fast_us code_sessions 0', ['0.05/1 2026-08-01']],
     ['gemini gemini-2.5-pro standard audio_input_tokens 200001', ['2.5/1000000 2026-08-01']],
     [

@@ -1,8 +1,16 @@
 import type { Quantity } from '@vendo/pricing';
-import { countOf, type Foreign, nameOf, objectOf } from '../foreign-json.js';
+import { countOf, type Foreign, isObject, nameOf, objectOf } from '../foreign-json.js';
 import type { Reading } from '../provider.js';
 import { type Counts, isSound, quantitiesOf, type ReportedCounts, soundOnes } from '../quantities.js';
 import { billedTier } from './openai.models.js';
+
+/** What has a price of its own beside the usage: other models, other kinds. */
+export interface Others {
+  quantities: readonly Quantity[];
+  /** Nothing of it was reported as nonsense. */
+  isSound: boolean;
+}
+export const NO_OTHERS: Others = { quantities: [], isSound: true };
 
 /** What an answer has said of itself so far; the newest word counts. */
 export class Answer {
@@ -24,14 +32,13 @@ export class Answer {
 
   /**
    * A count that is null was reported as nonsense: it is left out, and the report is not complete.
-   * @param others what has a price of its own: other models, other kinds.
    */
-  report(counts: ReportedCounts, contextTokens: unknown, others: readonly Quantity[] = []): void {
+  report(counts: ReportedCounts, contextTokens: unknown, others: Others = NO_OTHERS): void {
     this.sound = soundOnes(counts);
-    this.others = others;
-    this.quantities = [...quantitiesOf(this.sound), ...others];
+    this.others = others.quantities;
+    this.quantities = [...quantitiesOf(this.sound), ...this.others];
     this.contextTokens = countOf(contextTokens) ?? 0;
-    this.state = isSound(counts) ? 'final' : 'partial';
+    this.state = isSound(counts) && others.isSound ? 'final' : 'partial';
   }
 
   reading(): Reading {
@@ -87,36 +94,56 @@ export const RESPONSES: Spelling = {
 export function promptCounts(usage: Foreign, spelling: Spelling): Record<string, number | null> {
   const input = countOf(usage[spelling.input]);
   const output = countOf(usage[spelling.output]);
-  const inputDetails = objectOf(usage[spelling.inputDetails]);
-  const outputDetails = objectOf(usage[spelling.outputDetails]);
-  const prompt = shares(input, [
-    inputDetails.cached_tokens,
-    inputDetails.cache_write_tokens,
-    inputDetails.audio_tokens,
+  const put = usage[spelling.inputDetails];
+  const [prompt, cached, written, heard] = shares(input, [
+    shareIn(put, 'cached_tokens'),
+    shareIn(put, 'cache_write_tokens'),
+    shareIn(put, 'audio_tokens'),
   ]);
-  const completion = shares(output, [outputDetails.audio_tokens]);
+  const [completion, spoken] = shares(output, [shareIn(usage[spelling.outputDetails], 'audio_tokens')]);
   return {
-    input_tokens: prompt.rest,
-    cache_read_tokens: prompt.taken[0] ?? 0,
-    cache_write_tokens: prompt.taken[1] ?? 0,
-    output_tokens: completion.rest,
-    audio_input_tokens: prompt.taken[2] ?? 0,
-    audio_output_tokens: completion.taken[0] ?? 0,
+    input_tokens: prompt,
+    cache_read_tokens: cached,
+    cache_write_tokens: written,
+    output_tokens: completion,
+    audio_input_tokens: heard,
+    audio_output_tokens: spoken,
   };
 }
 
-/** Takes reported subsets out of a whole, in their order. Without a sound whole there is nothing to take from. */
-export function shares(
-  whole: number | null,
-  subsets: readonly unknown[],
-): { rest: number | null; taken: number[] } {
+/** A part of a whole as usage tells it: none where nothing is said of it; null: it was reported as nonsense. */
+function shareOf(value: unknown): number | null {
+  return isAbsent(value) ? 0 : countOf(value);
+}
+
+/** The same, of details that may be absent or nonsense themselves. */
+export function shareIn(details: unknown, name: string): number | null {
+  if (isAbsent(details)) return 0;
+  return isObject(details) ? shareOf(details[name]) : null;
+}
+
+export function isAbsent(value: unknown): value is null | undefined {
+  return value === null || value === undefined;
+}
+
+type Share = number | null;
+
+/**
+ * Takes subsets out of a whole, in their order: the rest of it, then what each of them took. Nonsense takes nothing,
+ * and without a sound whole there is nothing to take from.
+ */
+function shares<Subsets extends readonly Share[]>(
+  whole: Share,
+  subsets: readonly [...Subsets],
+): [rest: Share, ...taken: { [At in keyof Subsets]: Share }] {
   let rest = whole ?? 0;
   const taken = subsets.map((subset) => {
-    const share = Math.min(countOf(subset) ?? 0, rest);
+    if (subset === null) return null;
+    const share = Math.min(subset, rest);
     rest -= share;
     return share;
-  });
-  return { rest: whole === null ? null : rest, taken };
+  }) as { [At in keyof Subsets]: Share };
+  return [whole === null ? null : rest, ...taken];
 }
 
 /**
@@ -126,18 +153,23 @@ export function shares(
 export function imageCounts(usage: Foreign): ReportedCounts {
   const input = countOf(usage.input_tokens);
   const output = countOf(usage.output_tokens);
-  const put = objectOf(usage.input_tokens_details);
+  const put = usage.input_tokens_details;
   const made = objectOf(usage.output_tokens_details);
-  const cached = countOf(usage.cached_tokens) ?? countOf(put.cached_tokens) ?? 0;
-  const cachedImages = countOf(objectOf(usage.cached_tokens_details).image_tokens) ?? 0;
-  const prompt = shares(input, [cached, Math.max((countOf(put.image_tokens) ?? 0) - cachedImages, 0)]);
-  const madeOfText = Math.min(countOf(made.text_tokens) ?? 0, output ?? 0);
-  const images = shares(output, [countOf(made.image_tokens) ?? (output ?? 0) - madeOfText]);
+  const cached = isAbsent(usage.cached_tokens) ? shareIn(put, 'cached_tokens') : countOf(usage.cached_tokens);
+  const shown = shareIn(put, 'image_tokens');
+  const shownCached = shareIn(usage.cached_tokens_details, 'image_tokens');
+  const shownAnew = shown === null || shownCached === null ? null : Math.max(shown - shownCached, 0);
+  const [prompt, fromCache, pictures] = shares(input, [cached, shownAnew]);
+  const written = shareIn(usage.output_tokens_details, 'text_tokens');
+  const unwritten = written === null ? null : Math.max((output ?? 0) - written, 0);
+  const drawn = isAbsent(made.image_tokens) ? unwritten : countOf(made.image_tokens);
+  // Where nonsense is all that tells text from images, all of it is image and what is text is not known.
+  const [text, images] = shares(output, [drawn ?? unwritten ?? output ?? 0]);
   return {
-    input_tokens: prompt.rest,
-    cache_read_tokens: prompt.taken[0] ?? 0,
-    output_tokens: images.rest,
-    image_input_tokens: prompt.taken[1] ?? 0,
-    image_tokens: images.taken[0] ?? 0,
+    input_tokens: prompt,
+    cache_read_tokens: fromCache,
+    output_tokens: drawn === null ? null : text,
+    image_input_tokens: pictures,
+    image_tokens: images,
   };
 }

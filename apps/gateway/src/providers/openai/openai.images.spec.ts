@@ -148,6 +148,45 @@ describe('usage of images', () => {
     });
   });
 
+  const sound = {
+    input_tokens: 400,
+    output_tokens: 4_200,
+    cached_tokens: 150,
+    cached_tokens_details: { image_tokens: 140 },
+    input_tokens_details: { image_tokens: 340 },
+    output_tokens_details: { text_tokens: 40, image_tokens: 4_160 },
+  };
+  it.each<[string, object, object]>([
+    ['cached tokens', { cached_tokens: 'x' }, { input_tokens: 200, image_input_tokens: 200 }],
+    ['cached images', { cached_tokens_details: { image_tokens: -5 } }, { input_tokens: 250 }],
+    ['images put in', { input_tokens_details: { image_tokens: true } }, { input_tokens: 250 }],
+    ['details of the input', { input_tokens_details: 5 }, { input_tokens: 250 }],
+    [
+      'images made',
+      { output_tokens_details: { text_tokens: 40, image_tokens: {} } },
+      { image_tokens: 4_160 },
+    ],
+    ['text made, alone', { output_tokens_details: { text_tokens: 'x' } }, { image_tokens: 4_200 }],
+    ['details of the output', { output_tokens_details: 'x' }, { image_tokens: 4_200 }],
+    ['a model that wrote an SVG', { svg_usage: 'x' }, { image_tokens: 4_160 }],
+    ['its name', { svg_usage: { model: 5, input_tokens: 1, output_tokens: 1 } }, { image_tokens: 4_160 }],
+    [
+      'its tokens',
+      { svg_usage: { model: 'm', input_tokens: 1, output_tokens: '1' } },
+      { 'input_tokens@m': 1 },
+    ],
+  ])(
+    'is not final where nonsense stands for %s',
+    (_, { svg_usage, ...odd }: { svg_usage?: unknown }, counts) => {
+      const meter = whole({ model: 'gpt-image-1.5' }, { usage: { ...sound, ...odd }, svg_usage });
+      expect(meter.reading().state).toBe('partial');
+      expect(reported(meter)).toMatchObject(counts);
+      expect(whole({ model: 'gpt-image-1.5' }, { usage: sound, svg_usage: null }).reading().state).toBe(
+        'final',
+      );
+    },
+  );
+
   it('says which model it was where none was named and tokens are counted', () => {
     const meter = whole({}, { data: [{}], usage: { input_tokens: 9, output_tokens: 272 } });
     expect(meter.reading().model).toBe('gpt-image-2');

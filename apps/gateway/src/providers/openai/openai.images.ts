@@ -20,12 +20,12 @@ import type {
   SseEvent,
   UsageMeter,
 } from '../provider.js';
-import { type Counts, quantitiesOf, type ReportedCounts } from '../quantities.js';
+import { isSound, quantitiesOf, type ReportedCounts, soundOnes } from '../quantities.js';
 import { readRequestBody } from '../request-body.js';
 import { ERRORS, Signs } from '../signs.js';
 import { tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
-import { Answer, imageCounts } from './openai.answer.js';
+import { Answer, imageCounts, NO_OTHERS, type Others } from './openai.answer.js';
 import { Count, countIn, Flag, flagIn, Model, modelIn, notTaken, Word } from './openai.fields.js';
 import { isPerImage, rateKeys, sizedModel } from './openai.models.js';
 
@@ -171,7 +171,8 @@ export class ImagesMeter implements UsageMeter {
       // No model was named, and it is one that counts tokens after all.
       this.answer.identify({ model: MODEL_OF_NOW });
       this.answer.report(imageCounts(usage), usage.input_tokens);
-    } else if (Array.isArray(data)) this.answer.report({}, 0, this.images(data.length));
+    } else if (Array.isArray(data))
+      this.answer.report({}, 0, { quantities: this.images(data.length), isSound: true });
   }
 
   /** An image of which the answer has begun to tell has been made. */
@@ -255,13 +256,14 @@ function sumOf(a: ReportedCounts, b: ReportedCounts): ReportedCounts {
 }
 
 /** The model that wrote an SVG after the image, at its own price. */
-function authorOf(usage: unknown): Quantity[] {
+function authorOf(usage: unknown): Others {
+  if (isNothing(usage)) return NO_OTHERS;
   const { model, input_tokens, output_tokens }: Foreign = objectOf(usage);
   const name = nameOf(model);
-  if (name === null) return [];
-  const counts: Counts = {
-    input_tokens: countOf(input_tokens) ?? 0,
-    output_tokens: countOf(output_tokens) ?? 0,
+  if (name === null) return { quantities: [], isSound: false };
+  const counts = { input_tokens: countOf(input_tokens), output_tokens: countOf(output_tokens) };
+  return {
+    quantities: quantitiesOf(soundOnes(counts), { model: name, rateKeys: rateKeys(name) }),
+    isSound: isSound(counts),
   };
-  return quantitiesOf(counts, { model: name, rateKeys: rateKeys(name) });
 }

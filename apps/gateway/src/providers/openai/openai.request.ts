@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Foreign, isObject, listOf } from '../foreign-json.js';
+import { type Foreign, isObject, listOf, objectOf } from '../foreign-json.js';
 import type { CostBound, MeteredRequest, RouteRequest } from '../provider.js';
 import { readAgain, readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
@@ -65,7 +65,7 @@ export function readChat({ body }: RouteRequest): MeteredRequest {
     tier: requestedTier(chat.service_tier),
     body: forwarded,
     bound: chatBound(chat, body.length),
-    accountObjects: partsOf(chat.messages).some(namesFile) ? ['file_id'] : [],
+    accountObjects: accountObjects(chat),
     stores: chat.store === true,
     meter: () => new ChatMeter(asked, () => chatFloor(readAgain(forwarded)), searching),
   };
@@ -136,6 +136,16 @@ function partsOf(messages: unknown): unknown[] {
     const audio = message.audio ? [{ type: 'audio' }] : [];
     return [...listOf(message.content), ...audio];
   });
+}
+
+/** What a chat reads from the account that it runs in. */
+function accountObjects({ messages, audio }: ChatBody): string[] {
+  const found: [string, boolean][] = [
+    ['file_id', partsOf(messages).some(namesFile)],
+    ['audio', listOf(messages).some((message) => Boolean(objectOf(objectOf(message).audio).id))],
+    ['voice', isObject(objectOf(audio).voice)],
+  ];
+  return found.flatMap(([field, present]) => (present ? [field] : []));
 }
 
 /** The fewest tokens that the prompt can be. */

@@ -83,6 +83,96 @@ describe('fees of tools at OpenAI', () => {
     expect(reported(answered({ output }, { tools })).code_sessions).toBe(sessions),
   );
 
+  const memory = (memory_limit: unknown) => ({
+    type: 'code_interpreter',
+    container: { type: 'auto', memory_limit },
+  });
+  const shellMemory = (memory_limit: unknown) => ({
+    type: 'shell',
+    environment: { type: 'container_auto', memory_limit },
+  });
+  it.each<[string, object[], object[] | undefined, object[], object]>([
+    ['nothing said', [memory(undefined)], undefined, [python('a')], { code_sessions: 1 }],
+    ['null', [memory(null)], [memory('1g')], [python('a')], { code_sessions: 1 }],
+    ['4g', [memory('4g')], undefined, [python('a'), python('a')], { 'code_sessions@container/4g': 1 }],
+    ['64g, twice', [memory('64g')], [], [python('a'), python('b')], { 'code_sessions@container/64g': 2 }],
+    ['16g of a shell', [shellMemory('16g')], [], [shell('a')], { 'code_sessions@container/16g': 1 }],
+    ['only said in the answer', [], [memory('64g')], [python('a')], { 'code_sessions@container/64g': 1 }],
+    ['unknown there', [], [memory(64)], [python('a')], { 'code_sessions@container/unknown': 1 }],
+    [
+      'each of its own kind of call',
+      [memory('4g'), shellMemory('1g')],
+      undefined,
+      [python('a'), shell('b')],
+      { code_sessions: 1, 'code_sessions@container/4g': 1 },
+    ],
+    [
+      'the larger where both ran in it',
+      [memory('4g'), shellMemory('16g')],
+      undefined,
+      [shell('a'), python('a')],
+      { 'code_sessions@container/16g': 1 },
+    ],
+  ])('a session has the price of its memory: %s', (_, tools, answeredTools, output, sessions) => {
+    const meter = answered({ output, tools: answeredTools }, { tools });
+    expect(reported(meter)).toEqual({ ...TOKENS, ...sessions });
+    for (const { meter: name, model, rateKeys, ownPrice } of meter.reading().quantities)
+      if (name === 'code_sessions')
+        expect([rateKeys, ownPrice]).toEqual(model ? [[model], true] : [undefined, undefined]);
+  });
+
+  it.each([
+    ['the plain size', [memory('1g'), memory(null), { type: 'code_interpreter', container: 'cntr_1' }], []],
+    ['each other size', [memory('4g'), memory('4g'), shellMemory('64g')], ['container/4g', 'container/64g']],
+    ['a size that we do not know', [memory('128g')], ['container/128g']],
+    ['what is no size', [shellMemory('vendo_sk_mine')], ['container/unknown']],
+  ])('of containers need a price of their own before the call: %s', (_, tools, names) =>
+    expect(readRequest(openai, '/v1/responses', { model: 'gpt-5', tools }).fees).toEqual(
+      names.map((name) => ({ name, meter: 'code_sessions' })),
+    ),
+  );
+
+  const auto = { type: 'code_interpreter', container: { type: 'auto' } };
+  it.each([
+    ['code interpreter', [python('a')], [python('a'), python('b')], 1],
+    ['a shell', [shell('a')], [shell('a')], undefined],
+    ['either, in turn', [shell('a')], [python('a')], undefined],
+    ['nobody, for it is not said', [python()], [python()], 1],
+  ])('a container that the input shows to be there is no new session: %s', (_, input, output, sessions) =>
+    expect(reported(answered({ output }, { input, tools: [auto] })).code_sessions).toBe(sessions),
+  );
+
+  it('tools that an item of the input gives count as those of the request', () => {
+    const tools = [{ type: 'code_interpreter', container: 'a' }, memory('4g')];
+    const input = [{ type: 'additional_tools', role: 'developer', tools }];
+    const output = [python('a'), python('b')];
+    expect(reported(answered({ output }, { input }))).toEqual({
+      ...TOKENS,
+      'code_sessions@container/4g': 1,
+    });
+  });
+
+  it.each([
+    ['num_requests', { web_search: { num_requests: 'x' } }],
+    ['the searches', { web_search: 5 }],
+    ['a count of the image tool', { image_gen: { ...image_gen, input_tokens: -1 } }],
+    [
+      'a share of the image tool',
+      { image_gen: { ...image_gen, input_tokens_details: { image_tokens: {} } } },
+    ],
+    ['the image tool', { image_gen: 'x' }],
+    ['all of it', 'x'],
+  ])('nonsense is no final report: %s', (_, tool_usage) => {
+    const output = [{ type: 'web_search_call' }];
+    const meter = answered({ output, tool_usage });
+    expect(meter.reading().state).toBe('partial');
+    expect(reported(meter)).toMatchObject({ ...TOKENS, web_searches: 1 });
+    expect(answered({ output, tool_usage: null }).reading().state).toBe('final');
+    expect(answered({ output, tool_usage: { web_search: null, image_gen: null } }).reading().state).toBe(
+      'final',
+    );
+  });
+
   it.each([
     ['gpt-4o-search-preview', ['web_search_preview', 'gpt-4o-search-preview']],
     ['gpt-5-search-api', undefined],
@@ -120,10 +210,62 @@ describe('objects of the account', () => {
     [{ tools: [{ type: 'shell', environment: { skills: [{ skill_id: 'skill_1' }] } }] }, 'skill_id'],
     [{ tools: [{ type: 'shell', environment: { container_id: 'cntr_1' } }] }, 'container'],
     [{ tools: [{ type: 'image_generation', input_image_mask: { file_id: 'file-1' } }] }, 'file_id'],
+    [
+      {
+        input: [{ type: 'computer_call_output', output: { type: 'computer_screenshot', file_id: 'file-1' } }],
+      },
+      'file_id',
+    ],
+    [{ input: [{ type: 'function_call_output', output: [{ file_id: 'file-1' }] }] }, 'file_id'],
+    [{ input: [{ type: 'image_generation_call', id: 'ig_1' }] }, 'image_generation_call'],
+    [{ input: [{ type: 'image_generation_call', id: 'ig_1', result: null }] }, 'image_generation_call'],
+    [{ input: [{ type: 'code_interpreter_call', id: 'ci_1', container_id: 'cntr_1' }] }, 'container'],
+    [{ input: [{ type: 'shell_call', environment: { container_id: 'cntr_1' } }] }, 'container'],
+    [
+      { tools: [{ type: 'code_interpreter', container: { type: 'auto', file_ids: ['file-1'] } }] },
+      'container',
+    ],
+    [
+      {
+        input: [{ type: 'additional_tools', tools: [{ type: 'file_search', vector_store_ids: ['vs_1'] }] }],
+      },
+      'vector_store_ids',
+    ],
   ])('%j names one', (change, field) =>
     expect(readRequest(openai, '/v1/responses', { model: 'gpt-5', ...change }).accountObjects).toEqual([
       field,
     ]),
+  );
+
+  it('are not named by a conversation that is sent again whole', () => {
+    const input = [
+      { role: 'user', content: 'hi' },
+      { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'x' },
+      { type: 'function_call', id: 'fc_1', call_id: 'c', name: 'f', arguments: '{}' },
+      { type: 'function_call_output', call_id: 'c', output: '1' },
+      { type: 'web_search_call', id: 'ws_1', action: { type: 'search' } },
+      { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: 'iVBORw0KGgo=' },
+      {
+        type: 'computer_call_output',
+        call_id: 'c',
+        output: { type: 'computer_screenshot', image_url: 'data:' },
+      },
+      { type: 'shell_call', id: 'sh_1', call_id: 'c', environment: { type: 'local' } },
+      { type: 'message', id: 'msg_1', role: 'assistant', content: [{ type: 'output_text', text: 'hi' }] },
+    ];
+    const tools = [{ type: 'code_interpreter', container: { type: 'auto' } }];
+    expect(readRequest(openai, '/v1/responses', { model: 'gpt-5', input, tools }).accountObjects).toEqual([]);
+  });
+
+  it.each([
+    ['past sound', { messages: [{ role: 'assistant', audio: { id: 'audio_1' } }] }, ['audio']],
+    ['a custom voice', { audio: { format: 'wav', voice: { id: 'voice_1' } } }, ['voice']],
+    ['a voice of everybody', { audio: { format: 'wav', voice: 'alloy' } }, []],
+    ['a message without sound', { messages: [{ role: 'assistant', content: 'hi', audio: null }] }, []],
+  ])('of a chat: %s', (_, change, fields) =>
+    expect(
+      readRequest(openai, '/v1/chat/completions', { model: 'gpt-audio', ...change }).accountObjects,
+    ).toEqual(fields),
   );
 
   it('are seen also where tokens are only counted, with a model or without', () => {

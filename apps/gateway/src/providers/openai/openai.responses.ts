@@ -1,4 +1,3 @@
-import type { Quantity } from '@vendo/pricing';
 import { z } from 'zod';
 import { eventKind, type Foreign, isObject, listOf, nameOf, objectOf, parseObject } from '../foreign-json.js';
 import type {
@@ -15,7 +14,7 @@ import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { ERRORS, Signs } from '../signs.js';
 import { OutputFloor, type Speaking, tokenFloor } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
-import { Answer, promptCounts, RESPONSES } from './openai.answer.js';
+import { Answer, NO_OTHERS, type Others, promptCounts, RESPONSES } from './openai.answer.js';
 import { Count, Flag, Model, Tier } from './openai.fields.js';
 import { requestedTier } from './openai.models.js';
 import {
@@ -28,7 +27,7 @@ import {
   textsOf,
   tokens,
 } from './openai.prompt.js';
-import { toolFees } from './openai.tools.js';
+import { containerFees, containersIn, toolFees } from './openai.tools.js';
 
 const ResponsesBody = z.object({
   model: Model,
@@ -53,7 +52,8 @@ export function readResponses({ body }: RouteRequest): MeteredRequest {
   if (request.background === true)
     throw invalid('"background" is not supported here: the answer of such a call carries no usage.');
   const { model } = request;
-  const ownContainers = new Set(containersOf(request.tools));
+  const tools = toolsOf(request);
+  const ownContainers = new Set(containersIn(tools, itemsOf(request)));
   return {
     model,
     stream: request.stream === true,
@@ -63,10 +63,11 @@ export function readResponses({ body }: RouteRequest): MeteredRequest {
     accountObjects: accountObjects(request),
     storedObjects: storedObjects(request),
     stores: request.store !== false,
+    fees: containerFees(tools),
     meter: () =>
       new ResponsesMeter(
         () => responsesFloor(readAgain(body)),
-        (response) => toolFees(response, model, ownContainers),
+        (response) => toolFees(response, { model, tools, ownContainers }),
       ),
   };
 }
@@ -85,7 +86,7 @@ export function readCompact({ body }: RouteRequest): MeteredRequest {
     meter: () =>
       new ResponsesMeter(
         () => responsesFloor(readAgain(body)),
-        () => [],
+        () => NO_OTHERS,
       ),
   };
 }
@@ -145,17 +146,19 @@ function isMessage(item: unknown): boolean {
 
 /** What a Responses request reads from the account that it runs in. */
 function accountObjects(request: Omit<ResponsesBody, 'model'>): string[] {
-  const items = listOf(request.input).map(objectOf);
-  const tools = listOf(request.tools).map(objectOf);
-  const parts = items.flatMap((item) => [...listOf(item.content), ...listOf(item.output)]);
+  const items = itemsOf(request);
+  const tools = toolsOf(request);
+  // A screenshot is no list of parts, but one.
+  const parts = items.flatMap(({ content, output }) => [...listOf(content), ...listOf(output), output]);
   const found: [string, boolean][] = [
     ['previous_response_id', Boolean(request.previous_response_id) && storedObjects(request).length === 0],
     ['conversation', Boolean(request.conversation)],
     ['prompt', Boolean(request.prompt)],
     ['item_reference', items.some(isItemReference)],
+    ['image_generation_call', items.some(isStoredImage)],
     ['file_id', [...parts, ...tools.map(({ input_image_mask }) => input_image_mask)].some(namesFile)],
     ['vector_store_ids', tools.some(({ vector_store_ids }) => listOf(vector_store_ids).length > 0)],
-    ['container', tools.some(namesContainer)],
+    ['container', containersIn(tools, items).length > 0 || tools.some(givesFiles)],
     ['skill_id', tools.some(namesSkill)],
   ];
   return found.flatMap(([field, present]) => (present ? [field] : []));
@@ -174,25 +177,27 @@ function isItemReference(item: Foreign): boolean {
   return item.type === 'item_reference' || (!item.type && !item.role && typeof item.id === 'string');
 }
 
-/** A container by its id, or a new one that is given files by theirs. */
-function namesContainer(tool: Foreign): boolean {
-  return (
-    containersOf([tool]).length > 0 ||
-    listOf(objectOf(tool.container).file_ids).length > 0 ||
-    listOf(objectOf(tool.environment).file_ids).length > 0
-  );
+/** An image that was made before is in the call itself, else it is one that OpenAI keeps. */
+function isStoredImage({ type, result }: Foreign): boolean {
+  return type === 'image_generation_call' && !(isText(result) && result !== '');
+}
+
+/** A new container may be given files by their ids. */
+function givesFiles({ container, environment }: Foreign): boolean {
+  return [container, environment].some((made) => listOf(objectOf(made).file_ids).length > 0);
 }
 
 function namesSkill({ environment }: Foreign): boolean {
   return listOf(objectOf(environment).skills).some((skill) => Boolean(objectOf(skill).skill_id));
 }
 
-/** Ids of the containers that tools name. */
-function containersOf(tools: unknown): string[] {
-  return listOf(tools)
-    .map(objectOf)
-    .flatMap(({ container, environment }) => [container, objectOf(environment).container_id])
-    .flatMap((id) => nameOf(id) ?? []);
+function itemsOf({ input }: Pick<ResponsesBody, 'input'>): Foreign[] {
+  return listOf(input).map(objectOf);
+}
+
+/** Items of the input can give more of them (`additional_tools`, `tool_search_output`). */
+function toolsOf(request: Pick<ResponsesBody, 'input' | 'tools'>): Foreign[] {
+  return [...listOf(request.tools), ...itemsOf(request).flatMap(({ tools }) => listOf(tools))].map(objectOf);
 }
 
 /** Deltas are most of a stream; sound is no text. */
@@ -221,7 +226,7 @@ export class ResponsesMeter implements UsageMeter {
    */
   constructor(
     private readonly inputFloor: () => number,
-    private readonly feesOf: (response: Foreign) => Quantity[],
+    private readonly feesOf: (response: Foreign) => Others,
   ) {}
 
   onEvent(event: SseEvent): EventVerdict {

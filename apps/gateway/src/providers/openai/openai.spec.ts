@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { UsageMeter } from '../provider.js';
 import { countedAfter, feedStream, readRequest, reported } from '../read-answer.contract.js';
 import { openai } from './openai.provider.js';
 
@@ -234,6 +235,43 @@ describe('openai usage', () => {
     const meter = report({ prompt_tokens: 10, completion_tokens });
     expect(reported(meter)).toEqual({ input_tokens: 10 });
     expect(meter.reading().state).toBe('partial');
+  });
+
+  const details = { cached_tokens: 40, cache_write_tokens: 30, audio_tokens: 5 };
+  const usageWith = (put: unknown, made: unknown = { audio_tokens: 2 }) => ({
+    prompt_tokens: 100,
+    completion_tokens: 50,
+    prompt_tokens_details: put,
+    completion_tokens_details: made,
+  });
+  const ofInput = (meter: UsageMeter) =>
+    Object.entries(reported(meter)).flatMap(([name, count]) => (/output/.test(name) ? [] : [count]));
+  it.each(['x', '12', -5, 1.5, true, {}, [], 2 ** 53])(
+    'with a share of %p is not final, but whole',
+    (odd) => {
+      for (const name of Object.keys(details)) {
+        const meter = report(usageWith({ ...details, [name]: odd }));
+        expect([name, meter.reading().state]).toEqual([name, 'partial']);
+        expect(ofInput(meter).reduce((sum, count) => sum + count)).toBe(100);
+      }
+      expect(report(usageWith(details, { audio_tokens: odd })).reading().state).toBe('partial');
+      expect(reported(report(usageWith({ ...details, cached_tokens: odd })))).toMatchObject({
+        input_tokens: 65,
+        cache_write_tokens: 30,
+      });
+    },
+  );
+
+  it.each(['x', 5, true, []])('with details of %p is not final', (odd) => {
+    expect(report(usageWith(odd)).reading().state).toBe('partial');
+    expect(report(usageWith(details, odd)).reading().state).toBe('partial');
+    expect(reported(report(usageWith(odd)))).toMatchObject({ input_tokens: 100 });
+  });
+
+  it('takes null for what was left out', () => {
+    const nothing = { cached_tokens: null, cache_write_tokens: null, audio_tokens: null };
+    for (const put of [null, undefined, nothing, {}])
+      expect(report(usageWith(put, null)).reading()).toMatchObject({ state: 'final', contextTokens: 100 });
   });
 
   it('is still read after an error in the stream, which is told', () => {

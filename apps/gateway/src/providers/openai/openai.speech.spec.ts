@@ -56,6 +56,14 @@ describe('speech by the token', () => {
     expect(meter.reading().state).toBe('final');
   });
 
+  it('is sound, whatever its details say', () => {
+    const meter = mini().meter();
+    meter.onBody({
+      usage: { input_tokens: 14, output_tokens: 101, output_tokens_details: { audio_tokens: 90 } },
+    });
+    expect(reported(meter)).toEqual({ input_tokens: 14, audio_output_tokens: 101 });
+  });
+
   it('is estimated by its text where sound is all that comes', () => {
     const meter = mini({ instructions: 'Be kind.' }).meter();
     readHead(meter, { 'content-type': 'audio/mpeg' });

@@ -119,15 +119,16 @@ export class SpeechMeter implements UsageMeter {
     return TERMINAL;
   }
 
-  /** All of the output is sound. */
+  /** All of the output is sound, whatever its details say. */
   onBody(json: unknown): void {
     const { usage, error } = objectOf(json);
     if (isObject(error)) this.answer.failed = true;
     if (!isObject(usage)) return;
-    const { output_tokens: sound = null, ...counts } = promptCounts(usage, RESPONSES);
-    const told = counts.audio_output_tokens ?? 0;
-    const output = { audio_output_tokens: sound === null ? null : sound + told };
-    this.answer.report({ ...counts, ...output }, usage.input_tokens);
+    const { output_tokens: sound = null, ...counts } = promptCounts(
+      { ...usage, output_tokens_details: null },
+      RESPONSES,
+    );
+    this.answer.report({ ...counts, audio_output_tokens: sound }, usage.input_tokens);
   }
 
   onTornBody(): void {

@@ -54,7 +54,10 @@ export class ChatMeter implements UsageMeter {
     if (isObject(body.error)) this.answer.failed = true;
     if (!isObject(body.usage)) return;
     const searches = this.searching === null ? [] : searchesOf(1, this.searching, true);
-    this.answer.report(promptCounts(body.usage, CHAT), body.usage.prompt_tokens, searches);
+    this.answer.report(promptCounts(body.usage, CHAT), body.usage.prompt_tokens, {
+      quantities: searches,
+      isSound: true,
+    });
   }
 
   onTornBody(text: string): void {
