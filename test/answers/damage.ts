@@ -14,6 +14,12 @@ export const COUNTS: ReadonlySet<string> = new Set([
   ...['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount'],
   ...['total_input_tokens', 'total_output_tokens', 'total_thought_tokens'],
   ...['cached_tokens', 'cache_write_tokens', 'audio_tokens', 'image_tokens', 'text_tokens', 'num_requests'],
+  'cache_read_input_tokens',
+  'cache_creation_input_tokens',
+  'ephemeral_5m_input_tokens',
+  'ephemeral_1h_input_tokens',
+  'web_search_requests',
+  'web_fetch_requests',
 ]);
 /** Lengths and costs may have fractions. */
 export const AMOUNTS: ReadonlySet<string> = new Set([

@@ -306,14 +306,15 @@ export function openaiStories(given: Given): void {
     expect((await product.callsAnswered('4xx')) - before).toBe(1);
   });
 
-  it('throws what the provider says in the middle of a stream', async () => {
+  it('throws what the provider says in the middle of a stream, and pays for what came', async () => {
     const user = await product.sdkUser();
     const { text, thrown } = await readUntilThrown(user, 'sandbox-errorevent5');
     expect(text).toBe('You said: to the end ');
     expect(thrown).toBeInstanceOf(APIError);
     expect(thrown?.message).toContain('The server had an error');
     await product.expectOneCharge(user, {
-      tokens: { input: 0, cacheRead: 0, cacheWrite: 0, output: 0 },
+      // Five words asked; You, said, a colon, to, the, end came.
+      tokens: { input: 5, cacheRead: 0, cacheWrite: 0, output: 6 },
       prices: LIST_PRICES.sandbox,
       outcome: 'upstream_error',
       evidence: 'estimated',

@@ -313,6 +313,8 @@ export interface UsageMeter {
   readonly newestOnly?: string;
   /** Takes the output that events carry, when it is asked for; absent: it does not matter. */
   readonly output?: OutputFloor;
+  /** The provider bills what it has generated before an error in the answer. Absent: only what it reported of that. */
+  readonly billsFailed?: true;
   /** An event of a streamed answer that may count. */
   onEvent(event: SseEvent): EventVerdict;
   /** A whole JSON answer, 2xx only. `source` is its text, or its digest's: numbers there have all their digits. */

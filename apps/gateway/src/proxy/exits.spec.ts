@@ -175,6 +175,7 @@ describe('a call that completes', () => {
     world.answer = json(200, '{"id":"chatcmpl-1","choices":[]}');
     expect(await send(world).got).toMatchObject({ status: 200 });
     await expectEnd({ outcome: 'completed', cost: 0, evidence: 'estimated' });
+    expect(world.usages()[0]?.data.lines).toEqual([]);
   });
 
   it('whose type says that it is bytes is not read, whatever they are, and that is told', async () => {
@@ -192,6 +193,14 @@ describe('a call that completes', () => {
     expect(await send(world, STREAM).got).toMatchObject({ status: 200, broken: false });
     await expectEnd({ outcome: 'completed', cost: 1, evidence: 'estimated' });
     expect(world.logged).toContainEqual(expect.objectContaining({ outcome: 'completed', status: 200 }));
+  });
+
+  it('streamed to its end without the report of its output is charged what has passed of that', async () => {
+    // (2000 * 3 + 50 * 15) * 1.2
+    world.answer = (...exchange) =>
+      stream(MESSAGE_START + MESSAGE_TEXT.repeat(50) + MESSAGE_STOP)(...exchange).end();
+    expect(await send(world, MESSAGE).got).toMatchObject({ status: 200, broken: false });
+    await expectEnd({ outcome: 'completed', cost: 8_100, evidence: 'estimated' });
   });
 
   it.each([
@@ -229,19 +238,21 @@ describe('a call that completes', () => {
     body: JSON.stringify({ model: 'gpt-4o-mini', input: 'hi', ...fields }),
   });
 
-  // (2000 * 3 + 1 * 15) * 1.2 where the output was not reported, (2000 * 3 + 400 * 15) * 1.2 where it was
+  const chats = TEXT.repeat(50);
+  const texts = MESSAGE_TEXT.repeat(50);
+  const deltas = sse('response.output_text.delta', { delta: 'hello' }).repeat(50);
+
+  // (2000 * 3 + 1 * 15) * 1.2 where no output came, 50 for 1 where it was not reported, 400 where it was;
+  // (1 * 0.15 + 50 * 0.6) * 1.2, rounded, of a chat and of a response.
   it.each<[what: string, Sent, answer: string, cost: number, evidence: string]>([
-    [
-      'a message, before its report',
-      MESSAGE,
-      MESSAGE_START + MESSAGE_TEXT + messageError,
-      7_218,
-      'estimated',
-    ],
+    ['a message, before its report', MESSAGE, MESSAGE_START + texts + messageError, 8_100, 'estimated'],
+    ['a message, before any output', MESSAGE, MESSAGE_START + messageError, 7_218, 'estimated'],
     ['a message, after it', MESSAGE, MESSAGE_START + MESSAGE_DELTA + messageError, 14_400, 'exact'],
-    ['a chat, before its report', STREAM, TEXT + chatError, 0, 'estimated'],
+    ['a chat, before its report', STREAM, chats + chatError, 36, 'estimated'],
+    ['a chat, before any output', STREAM, chatError, 0, 'estimated'],
     ['a chat, after it', STREAM, TEXT + USAGE_CHUNK + chatError, CHAT_COST, 'exact'],
-    ['a response that failed without one', responses({ stream: true }), failed({}), 0, 'estimated'],
+    ['a response that failed without one', responses({ stream: true }), deltas + failed({}), 36, 'estimated'],
+    ['a response that failed without output', responses({ stream: true }), failed({}), 0, 'estimated'],
     ['a response that failed with one', responses({ stream: true }), failed(REPORT), CHAT_COST, 'exact'],
   ])('with an error in the stream of %s', async (_, sent, events, cost, evidence) => {
     world.answer = (...exchange) => stream(events)(...exchange).end();

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Evidence, Outcome } from '@vendo/events';
+import { Rational } from '@vendo/money';
+import type { Quantity } from '@vendo/pricing';
 import type { Reading, UsageMeter } from '../providers/provider.js';
 
 /** How an answer ended. */
@@ -52,21 +54,38 @@ export function measure(meter: UsageMeter, ended: Ending, clientLeft: boolean): 
       return { reading, evidence: reading.evidence ?? (clientLeft ? 'drained' : 'exact'), outcome };
     if (ended !== 'completed' && !reading.failed)
       return { reading: meter.counted(), evidence: 'counted', outcome };
-    return { reading: reading.failed ? reading : estimated(reading, meter), evidence: 'estimated', outcome };
+    return { reading: withDelivered(reading, meter), evidence: 'estimated', outcome };
   } catch {
     return { reading: NO_READING, evidence: 'estimated', outcome: outcomeOf(NO_READING, ended, clientLeft) };
   }
 }
 
 /**
- * An answer that has ended by itself and says nothing of its usage has used at least what has passed. One in which no
- * output was seen may be no answer of the provider's at all: nothing of it is charged.
+ * An answer that has ended by itself, or with an error that does not make it free, has used at least what has passed,
+ * where its report says less or nothing. One in which no output was seen may be no answer of the provider's at all:
+ * nothing is counted of it.
  */
-function estimated(reading: Reading, meter: UsageMeter): Reading {
-  if (reading.state !== 'none' || reading.quantities.length > 0) return reading;
+function withDelivered(reading: Reading, meter: UsageMeter): Reading {
+  if (reading.failed && !meter.billsFailed) return reading;
   const counted = meter.counted();
-  const isAnswered = counted.quantities.some(({ meter }) => meter === 'output_tokens');
-  return isAnswered ? { ...counted, state: reading.state } : reading;
+  const isMore = outputOf(counted).compare(outputOf(reading)) > 0 && hasLinesOf(counted, reading);
+  return isMore ? { ...counted, state: reading.state } : reading;
+}
+
+function outputOf({ quantities }: Reading): Rational {
+  return quantities.find(isOutput)?.quantity ?? Rational.ZERO;
+}
+
+/** Of the call's own model. */
+function isOutput({ meter, model }: Quantity): boolean {
+  return meter === 'output_tokens' && model === undefined;
+}
+
+/** An estimate may have more lines than can be counted. */
+function hasLinesOf(counted: Reading, { quantities }: Reading): boolean {
+  return quantities.every(({ meter, model }) =>
+    counted.quantities.some((line) => line.meter === meter && line.model === model),
+  );
 }
 
 function outcomeOf({ failed }: Reading, ended: Ending, clientLeft: boolean): Outcome {

@@ -27,6 +27,11 @@ export function rateKeys(model: string): readonly string[] {
   return [...new Set([model, ...names, ...pinned, ...undated])];
 }
 
+/** Whether one of two names is a name of the other's model: dated and not, say. Two snapshots are two models. */
+export function isSameModel(name: string, other: string | null): boolean {
+  return other !== null && (rateKeys(name).includes(other) || rateKeys(other).includes(name));
+}
+
 function reordered(model: string): string {
   return FAMILY_FIRST.test(model)
     ? model.replace(FAMILY_FIRST, 'claude-4-$1$2')

@@ -36,6 +36,7 @@ export function readMessages({ body }: RouteRequest): MeteredRequest {
   const request = readRequestBody(body, MessagesBody);
   if (request.billing_policy !== undefined) throw invalid('"billing_policy" is not supported here.');
   const asked = { speed: request.speed ?? null, geo: request.inference_geo ?? null };
+  const isSession = sessionsOf(request);
   return {
     model: request.model,
     stream: request.stream === true,
@@ -43,7 +44,7 @@ export function readMessages({ body }: RouteRequest): MeteredRequest {
     body,
     bound: bound(request, body.length),
     accountObjects: accountObjects(request),
-    meter: () => new MessagesMeter(asked, () => promptFloor(readAgain(body))),
+    meter: () => new MessagesMeter(asked, () => promptFloor(readAgain(body)), isSession),
   };
 }
 
@@ -110,17 +111,40 @@ function isPlainBlock(block: unknown): boolean {
 /** What a request reads from the account that it runs in. */
 function accountObjects(request: Omit<MessagesBody, 'model'>): string[] {
   const { container } = request;
-  const { id, skills } = objectOf(container);
-  const blocks = blocksOf(request).flatMap((block) => [block, ...listOf(objectOf(block).content)]);
   const found: [string, boolean][] = [
     ['thread', has(request.thread)],
-    ['container', typeof container === 'string' || has(id) || has(skills)],
-    ['file_id', blocks.some(namesFile)],
+    ['container', has(idOf(container)) || has(objectOf(container).skills)],
+    ['file_id', namesFile([request.system, request.messages])],
   ];
   return found.flatMap(([field, present]) => (present ? [field] : []));
 }
 
-function namesFile(block: unknown): boolean {
-  const { file_id, source } = objectOf(block);
-  return has(file_id) || has(objectOf(source).file_id);
+/** A container is named by its id alone, or in an object. */
+function idOf(container: unknown): unknown {
+  return typeof container === 'string' ? container : objectOf(container).id;
+}
+
+/** Anywhere in content, for blocks hold others. What a tool is called with is no content: it is JSON of the client's. */
+function namesFile(content: unknown): boolean {
+  if (Array.isArray(content)) return content.some(namesFile);
+  if (!isObject(content)) return false;
+  const { input, ...block } = content;
+  const isCall = typeof block.type === 'string' && block.type.endsWith('tool_use');
+  return has(block.file_id) || Object.values(block).some(namesFile) || (!isCall && namesFile(input));
+}
+
+/** From this version on they run code by themselves, and all code of the call is free. */
+const FILTERING_TOOLS = /^web_(?:search|fetch)_(?<version>\d{8})$/;
+const FIRST_FILTERING = '20260209';
+
+/** Whether a container of an answer is a session that is paid for: not of the request's own, which exists already. */
+function sessionsOf({ tools, container }: MessagesBody): (answered: Foreign) => boolean {
+  if (listOf(tools).some(filters)) return () => false;
+  const own = idOf(container) ?? null;
+  return ({ id }) => own === null || id !== own;
+}
+
+function filters(tool: unknown): boolean {
+  const { version } = FILTERING_TOOLS.exec(String(objectOf(tool).type))?.groups ?? {};
+  return version !== undefined && version >= FIRST_FILTERING;
 }

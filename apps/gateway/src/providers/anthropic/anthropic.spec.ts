@@ -14,61 +14,6 @@ const fixture = (name: string): string => readFileSync(join(import.meta.dirname,
 const read = (body: unknown) => readRequest(anthropic, '/v1/messages', body);
 const plain = { model: 'claude-opus-5', max_tokens: 50, messages: TALK };
 
-describe('anthropic requests', () => {
-  it.each([
-    ['no model', { max_tokens: 5 }],
-    ['a limit that is no count', { model: 'm', max_tokens: '5' }],
-    ['a choice of who pays', { ...plain, billing_policy: {} }],
-  ])('refuses %s', (_, body) =>
-    expect(() => read(body)).toThrow(expect.objectContaining({ code: 'invalid_body' })),
-  );
-
-  it.each([
-    ['text', {}, 0],
-    ['blocks', { messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }] }, 0],
-    ['a tool result', { messages: [{ role: 'user', content: [{ type: 'tool_result', content: 'x' }] }] }, 0],
-    ['thinking', { thinking: { type: 'enabled', budget_tokens: 20 } }, 0],
-    ['tools of the client', { tools: [{ name: 'f', input_schema: {} }] }, 1_000],
-  ])('bounds %s by bytes and limit', (_, change, hidden) => {
-    const body = JSON.stringify({ ...plain, ...change });
-    expect(read(body).bound).toEqual({ kind: 'tokens', input: body.length + hidden, output: 50 });
-  });
-
-  const image = { type: 'image', source: { type: 'url', url: 'https://x' } };
-  it.each([
-    ['no limit', { max_tokens: undefined }],
-    ['an image', { messages: [{ role: 'user', content: [image] }] }],
-    ['an image in a tool result', { messages: [{ content: [{ type: 'tool_result', content: [image] }] }] }],
-    ['a tool of the provider', { tools: [{ type: 'web_search_20250305', name: 'web_search' }] }],
-    ['MCP servers', { mcp_servers: [{ url: 'https://x' }] }],
-    ['fallback models', { fallbacks: [{ model: 'claude-fable-5' }] }],
-    ['compaction', { context_management: { edits: [{ type: 'compact_20260112' }] } }],
-  ])('holds the ceiling for %s', (_, change) =>
-    expect(read({ ...plain, ...change }).bound).toEqual({ kind: 'ceiling' }),
-  );
-
-  const file = { type: 'document', source: { type: 'file', file_id: 'file_1' } };
-  it.each([
-    [{ thread: { id: 'thr_1' } }, 'thread'],
-    [{ container: 'cont_1' }, 'container'],
-    [{ container: { id: 'cont_1' } }, 'container'],
-    [{ messages: [{ role: 'user', content: [file] }] }, 'file_id'],
-    [{ messages: [{ role: 'user', content: [{ type: 'tool_result', content: [file] }] }] }, 'file_id'],
-    [{ messages: [{ role: 'user', content: [{ type: 'container_upload', file_id: 'f' }] }] }, 'file_id'],
-  ])('%j reads what is stored in the account', (change, field) =>
-    expect(read({ ...plain, ...change }).accountObjects).toEqual([field]),
-  );
-
-  it.each([
-    [{}, 'standard'],
-    [{ service_tier: 'auto' }, 'standard'],
-    [{ service_tier: 'standard_only', inference_geo: 'global' }, 'standard'],
-    [{ speed: 'fast' }, 'fast'],
-    [{ inference_geo: 'us' }, 'us'],
-    [{ speed: 'fast', inference_geo: 'us' }, 'fast_us'],
-  ])('%j asks for %s', (change, tier) => expect(read({ ...plain, ...change }).tier).toBe(tier));
-});
-
 describe('anthropic routes', () => {
   const classOf = (method: string, path: string) =>
     matchRoute(anthropic, method, path)?.route.class ?? 'blocked';
@@ -211,66 +156,68 @@ describe('anthropic usage', () => {
     expect(meter.reading().quantities.at(-1)?.rateKeys).toEqual(['claude-fable-5']);
   });
 
-  it('bills iterations told in a stream, with their cache writes by lifetime', () => {
-    const meter = read(plain).meter();
-    const start = { message: { model: 'claude-opus-5', usage: { input_tokens: 9, output_tokens: 1 } } };
-    const writes = { ephemeral_5m_input_tokens: 30, ephemeral_1h_input_tokens: 70 };
-    const iterations = [
-      { type: 'compaction', input_tokens: 500, output_tokens: 20 },
-      { type: 'message', input_tokens: 9, output_tokens: 4 },
-      {
-        type: 'advisor_message',
-        model: 'claude-fable-5',
-        input_tokens: 7,
-        output_tokens: 2,
-        cache_read_input_tokens: 40,
-        cache_creation_input_tokens: 100,
-        cache_creation: writes,
-      },
-    ];
-    meter.onEvent({ event: 'message_start', data: JSON.stringify(start) });
-    const usage = { input_tokens: 9, output_tokens: 4, iterations };
-    meter.onEvent({ event: 'message_delta', data: JSON.stringify({ usage }) });
-    expect(reported(meter)).toEqual({
-      input_tokens: 509,
-      output_tokens: 24,
-      'input_tokens@claude-fable-5': 7,
-      'cache_read_tokens@claude-fable-5': 40,
-      'cache_write_tokens@claude-fable-5': 30,
-      'cache_write_1h_tokens@claude-fable-5': 70,
-      'output_tokens@claude-fable-5': 2,
-    });
-  });
-
-  it.each([
-    [{ ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 70 }, { cache_write_1h_tokens: 100 }],
-    [
-      { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 60 },
-      { cache_write_tokens: 40, cache_write_1h_tokens: 60 },
-    ],
-    [{ ephemeral_1h_input_tokens: 70 }, { cache_write_tokens: 30, cache_write_1h_tokens: 70 }],
-  ])('bills cache writes that grew in a stream by its first split: %j', (cache_creation, lines) => {
-    const meter = read(plain).meter();
-    const first = { input_tokens: 9, cache_creation_input_tokens: 70, cache_creation };
-    meter.onEvent({ event: 'message_start', data: JSON.stringify({ message: { usage: first } }) });
-    const usage = { output_tokens: 4, cache_creation_input_tokens: 100 };
-    meter.onEvent({ event: 'message_delta', data: JSON.stringify({ usage }) });
-    expect(reported(meter)).toEqual({ input_tokens: 9, output_tokens: 4, ...lines });
-  });
-
   it('never bills less than the top level, whatever the iterations say', () => {
     const usage = { input_tokens: 30, output_tokens: 3, iterations: [{ input_tokens: 1 }, null, 'x', {}] };
     expect(reported(whole({ usage }))).toEqual({ input_tokens: 30, output_tokens: 3 });
   });
 
-  it.each([-1, 1.5, '12', 2 ** 53, {}])('ignores %p, which is no count', (output_tokens) => {
+  it.each([-1, 1.5, '12', 2 ** 53, {}, true])('ignores %p, which is no count', (output_tokens) => {
     const meter = whole({ usage: { input_tokens: 5, output_tokens } });
     expect(reported(meter)).toMatchObject({ input_tokens: 5 });
     expect(meter.reading().state).toBe('partial');
   });
 
+  const odd = { ephemeral_1h_input_tokens: 'x' };
+  it.each<[Record<string, unknown>, Record<string, number>]>([
+    [{ cache_creation: odd, cache_creation_input_tokens: 9 }, { cache_write_tokens: 9 }],
+    [
+      { cache_creation: { ephemeral_5m_input_tokens: {}, ephemeral_1h_input_tokens: 4 } },
+      { cache_write_1h_tokens: 4 },
+    ],
+    [{ cache_creation: 5 }, {}],
+    [{ server_tool_use: { web_search_requests: -5, web_fetch_requests: 2 } }, { web_fetches: 2 }],
+    [{ server_tool_use: { web_search_requests: 2, web_fetch_requests: true } }, { web_searches: 2 }],
+    [{ server_tool_use: 'x' }, {}],
+    [{ cache_read_input_tokens: 1.5 }, {}],
+    [{ speed: {} }, {}],
+    [{ inference_geo: 7 }, {}],
+  ])('is not final where %j is none, and bills the rest', (more, lines) => {
+    const meter = whole({ usage: { input_tokens: 5, output_tokens: 2, ...more } });
+    expect(meter.reading().state).toBe('partial');
+    expect(reported(meter)).toEqual({ input_tokens: 5, output_tokens: 2, ...lines });
+  });
+
+  it.each([
+    { cache_creation: null, server_tool_use: null, cache_read_input_tokens: null, speed: null },
+    { server_tool_use: { web_search_requests: null } },
+    { cache_creation: { ephemeral_5m_input_tokens: null } },
+    { iterations: [{ cache_creation: { ephemeral_1h_input_tokens: null }, model: null }] },
+  ])('is final where %j is not said', (more) =>
+    expect(whole({ usage: { input_tokens: 5, output_tokens: 2, ...more } }).reading().state).toBe('final'),
+  );
+
+  it('keeps a count of tools in a stream until another one is said, which makes it final again', () => {
+    const meter = read(plain).meter();
+    const say = (event: string, server_tool_use: object): void => {
+      const usage = { input_tokens: 5, output_tokens: 2, server_tool_use };
+      const data = { delta: { stop_reason: 'end_turn' }, usage, message: { usage } };
+      meter.onEvent({ event, data: JSON.stringify(data) });
+    };
+    say('message_start', { web_search_requests: 2, web_fetch_requests: 1 });
+    say('message_delta', { web_search_requests: 'x' });
+    expect(reported(meter)).toMatchObject({ web_searches: 2, web_fetches: 1 });
+    expect(meter.reading().state).toBe('partial');
+    say('message_delta', { web_search_requests: 3 });
+    expect(reported(meter)).toMatchObject({ web_searches: 3, web_fetches: 1 });
+    expect(meter.reading().state).toBe('final');
+  });
+
   it.each([
     [{ output_tokens: 'x' }, 'a count that is none'],
+    [{ cache_creation: odd }, 'a split that is none'],
+    [{ cache_creation: [] }, 'no split'],
+    [{ model: 4 }, 'no model'],
+    [5, 'no iteration'],
     ['none', 'no list'],
   ])('is not final where the iterations are or have %p: %s', (iteration, _) => {
     const iterations = typeof iteration === 'string' ? iteration : [iteration];
@@ -308,10 +255,32 @@ describe('anthropic usage', () => {
     expect(whole({ usage: { ...usage, speed: 'standard' } }, fast).reading().tier).toBe('us');
   });
 
-  it('counts a container as a session', () =>
-    expect(
-      reported(whole({ container: { id: 'c' }, usage: { input_tokens: 1, output_tokens: 1 } })).code_sessions,
-    ).toBe(1));
+  it.each([
+    ['of a container', {}, 'c', 1],
+    ['of none', {}, null, undefined],
+    ['of a new one with skills', { container: { skills: [] } }, 'c', 1],
+    ['of one that the request names', { container: 'c' }, 'c', undefined],
+    ['of one that the request names in an object', { container: { id: 'c' } }, 'c', undefined],
+    ['of another one than the request names', { container: 'b' }, 'c', 1],
+    ['beside a search that runs no code', { tools: [{ type: 'web_search_20250305' }] }, 'c', 1],
+    ['beside a search that filters by code', { tools: [{ type: 'web_search_20260209' }] }, 'c', undefined],
+    ['beside a fetch of after it', { tools: [{ type: 'web_fetch_20260318' }] }, 'c', undefined],
+    ['beside a tool of that name', { tools: [{ name: 'web_search_20260209' }] }, 'c', 1],
+  ])('counts the session %s', (_, request, id, sessions) => {
+    const usage = { input_tokens: 1, output_tokens: 1 };
+    const container = id === null ? null : { id };
+    expect(reported(whole({ container, usage }, { ...plain, ...request })).code_sessions).toBe(sessions);
+  });
+
+  it('counts a session once that a stream tells of at its end', () => {
+    const meter = read(plain).meter();
+    const usage = { input_tokens: 1, output_tokens: 1 };
+    const start = { message: { container: null, usage } };
+    meter.onEvent({ event: 'message_start', data: JSON.stringify(start) });
+    const delta = { container: { id: 'c' }, stop_reason: 'end_turn' };
+    for (const _ of [1, 2]) meter.onEvent({ event: 'message_delta', data: JSON.stringify({ delta, usage }) });
+    expect(reported(meter).code_sessions).toBe(1);
+  });
 
   it('never throws, whatever comes', () =>
     fc.assert(

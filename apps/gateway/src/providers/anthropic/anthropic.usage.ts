@@ -15,7 +15,15 @@ import { ERRORS, Signs } from '../signs.js';
 import { OutputFloor, type Speaking } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
 import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
-import { hasSoundIterations, metersOf, type Spent, spentOf } from './anthropic.spent.js';
+import {
+  hasSoundIterations,
+  isCountOrNothing,
+  isServedByFallback,
+  metersOf,
+  SPLIT,
+  type Spent,
+  spentOf,
+} from './anthropic.spent.js';
 
 const OUTPUT = ['text', 'thinking', 'partial_json'];
 /** All of a message's own events, and `content_block_start`, of which deltas have the beginning as well. */
@@ -25,15 +33,18 @@ const DELTAS: Speaking = { sign: 'block_delta' };
 /** Messages: `usage` in the body; in a stream the input side in message_start, then cumulative in message_delta. */
 export class MessagesMeter implements UsageMeter {
   readonly signs = SIGNS;
+  readonly billsFailed = true;
   /** Each usage field as it was last reported; absent and null fields keep what was said before. */
   private usage: Record<string, unknown> = {};
   /** Those whose last word was no count: what was said before may not hold any more. */
   private readonly odd = new Set<string>();
+  /** Those that were said of a model that declined, and not again since another took over. */
+  private readonly outdated = new Set<string>();
   private id: string | null = null;
   private model: string | null = null;
   private refused = false;
   private produced = false;
-  private usesContainer = false;
+  private hasSession = false;
   /** Calls of tools that run at Anthropic; each may have been followed by one more inference. */
   private toolCalls = 0;
   /** Of the first inference, as a stream begins with it. */
@@ -46,10 +57,12 @@ export class MessagesMeter implements UsageMeter {
   /**
    * @param asked speed and place of the request, which hold where the answer does not say.
    * @param inputFloor the fewest tokens that the request can be.
+   * @param isSession whether the container of the answer is a session that is paid for.
    */
   constructor(
     private readonly asked: Circumstances,
     private readonly inputFloor: () => number,
+    private readonly isSession: (container: Foreign) => boolean,
   ) {}
 
   onEvent(event: SseEvent): EventVerdict {
@@ -61,6 +74,7 @@ export class MessagesMeter implements UsageMeter {
       case 'content_block_start':
         this.produced = true;
         if (SERVER_TOOL.test(event.data)) this.toolCalls += 1;
+        if (FALLBACK.test(event.data)) this.readFallback(objectOf(parseObject(event.data)?.content_block));
         return PASS;
       case 'message_delta':
         this.readDelta(objectOf(parseObject(event.data)));
@@ -104,10 +118,10 @@ export class MessagesMeter implements UsageMeter {
   }
 
   private read(usage: Foreign): Reading {
-    const spent = spentOf(usage, this.model);
+    const spent = spentOf(isServedByFallback(usage) ? this.withoutOutdated(usage) : usage, this.model);
     const unbilled = this.refused && (!this.produced || countOf(usage.output_tokens) === 0);
     return {
-      model: this.model,
+      model: spent?.model ?? this.model,
       tier: spent ? this.tier() : null,
       quantities: spent && !unbilled ? this.quantities(spent) : [],
       contextTokens: spent ? this.contextTokens(spent) : 0,
@@ -139,7 +153,19 @@ export class MessagesMeter implements UsageMeter {
 
   private readEnd({ stop_reason, container }: Foreign): void {
     if (stop_reason === 'refusal') this.refused = true;
-    if (isObject(container)) this.usesContainer = true;
+    if (isObject(container) && this.isSession(container)) this.hasSession = true;
+  }
+
+  /** What follows is of another model; the message was begun in the name of the one that has declined. */
+  private readFallback({ type, to }: Foreign): void {
+    if (type !== 'fallback') return;
+    this.model = nameOf(objectOf(to).model) ?? this.model;
+    for (const field of Object.keys(this.usage))
+      if (field.endsWith('_tokens') || field === 'cache_creation') this.outdated.add(field);
+  }
+
+  private withoutOutdated(usage: Foreign): Foreign {
+    return Object.fromEntries(Object.entries(usage).filter(([field]) => !this.outdated.has(field)));
   }
 
   private readUsage(usage: unknown): void {
@@ -147,11 +173,25 @@ export class MessagesMeter implements UsageMeter {
     for (const field of FIELDS) {
       const value = reported[field] ?? null;
       if (value === null) continue;
-      if (isSound(field, value)) {
-        this.usage[field] = value;
-        this.odd.delete(field);
-      } else this.odd.add(field);
+      this.outdated.delete(field);
+      if (isSound(field, value)) this.odd.delete(field);
+      else this.odd.add(field);
+      this.take(field, value);
     }
+  }
+
+  /** Counts that are no counts cannot take the place of sound ones. */
+  private take(field: string, value: unknown): void {
+    const members = MEMBERS[field];
+    if (!members) {
+      if (isSound(field, value)) this.usage[field] = value;
+      return;
+    }
+    const before = objectOf(this.usage[field]);
+    const said = objectOf(value);
+    this.usage[field] = Object.fromEntries(
+      members.map((member) => [member, countOf(said[member]) ?? before[member]]),
+    );
   }
 
   /**
@@ -181,7 +221,7 @@ export class MessagesMeter implements UsageMeter {
       ...quantitiesOf({
         web_searches: countOf(web_search_requests) ?? 0,
         web_fetches: countOf(web_fetch_requests) ?? 0,
-        code_sessions: this.usesContainer ? 1 : 0,
+        code_sessions: this.hasSession ? 1 : 0,
       }),
     ];
   }
@@ -196,6 +236,7 @@ export class MessagesMeter implements UsageMeter {
 
 const SERVER_TOOLS = new Set(['server_tool_use', 'mcp_tool_use']);
 const SERVER_TOOL = /"type"\s*:\s*"(?:server|mcp)_tool_use"/;
+const FALLBACK = /"type"\s*:\s*"fallback"/;
 
 /** What is billed on, or decides its price. */
 const FIELDS = [
@@ -210,7 +251,16 @@ const FIELDS = [
   'inference_geo',
 ] as const;
 
-/** Counts that are no counts cannot take the place of sound ones. */
+/** Of the fields that are objects, the counts in them that are billed on. */
+const MEMBERS: Readonly<Record<string, readonly string[]>> = {
+  cache_creation: SPLIT,
+  server_tool_use: ['web_search_requests', 'web_fetch_requests'],
+};
+
+/** Of iterations that is asked at the end. */
 function isSound(field: string, value: unknown): boolean {
-  return field.endsWith('_tokens') ? countOf(value) !== null : true;
+  const members = MEMBERS[field];
+  if (members) return isObject(value) && members.every((member) => isCountOrNothing(value[member]));
+  if (field.endsWith('_tokens')) return countOf(value) !== null;
+  return field === 'iterations' || nameOf(value) !== null;
 }

@@ -216,6 +216,7 @@ const RESPONSE_ENDS = new Set(['response.completed', 'response.incomplete', 'res
 
 /** Responses: `usage` in the body, or in the response of the terminal event, which is one of three. */
 export class ResponsesMeter implements UsageMeter {
+  readonly billsFailed = true;
   readonly signs = SIGNS;
   private readonly answer = new Answer();
   output = new OutputFloor(RESPONSES_DELTA, TEXT);

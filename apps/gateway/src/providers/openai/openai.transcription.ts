@@ -52,6 +52,7 @@ const SIGNS = new Signs([...DONE, ...['"usage"', '"error"'].map((text) => ({ tex
  * text, subtitles, translations), an estimate from what the answer says of its length, or from its text.
  */
 export class TranscriptionMeter implements UsageMeter {
+  readonly billsFailed = true;
   readonly signs = SIGNS;
   private readonly answer = new Answer();
   readonly output = new OutputFloor(['delta']);

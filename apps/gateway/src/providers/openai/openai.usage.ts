@@ -14,6 +14,7 @@ export const COMPLETION_OUTPUT = ['text'];
 
 /** Chat completions, and completions of before: `usage` in the body, or in a chunk of its own before `[DONE]`. */
 export class ChatMeter implements UsageMeter {
+  readonly billsFailed = true;
   private readonly answer = new Answer();
   readonly output: OutputFloor;
   private begun = false;
