@@ -38,6 +38,13 @@ describe('a fallback', () => {
     expect(reported(meter)).toMatchObject({ output_tokens: 13_658, 'output_tokens@claude-fable-5': 578 });
   });
 
+  it('is billed no less than what was said of it behind its block', () => {
+    const meter = meterOf();
+    feedStream(meter, FALLBACK.replace('"usage":{"input_tokens":9501', '"usage":{"input_tokens":9600'));
+    expect(reported(meter)).toMatchObject({ input_tokens: 9_600, ...DECLINED });
+    expect(reported(meter).cache_read_tokens).toBeUndefined();
+  });
+
   it('names the answer of a stream that breaks off behind it', () => {
     const meter = meterOf();
     expect(countedAfter(meter, [FALLBACK.slice(0, FALLBACK.indexOf('event: message_delta'))])).toEqual({
