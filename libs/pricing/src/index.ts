@@ -1,3 +1,4 @@
+export { inTierOf } from './price-list.js';
 export {
   type PricedUsage,
   RateBook,

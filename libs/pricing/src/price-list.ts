@@ -1,6 +1,6 @@
 import type { Meter } from '@vendo/events';
 import { inForce, newestFirst, type PricingInstant } from './in-force.js';
-import type { PriceContext, Rate } from './rates.js';
+import type { PriceContext, PricedTier, Rate } from './rates.js';
 
 /** All rates of one model at one provider, whatever their tier and date. */
 export class PriceList {
@@ -84,6 +84,15 @@ export class PriceLists {
     return null;
   }
 
+  /** The rate in the first tier that stands in for the context's own and has one. */
+  findStandIn(meter: Meter, context: PriceContext, lookup: Lookup): Rate | null {
+    for (const standIn of context.standIns ?? []) {
+      const rate = this.find(meter, inTierOf(context, standIn), lookup);
+      if (rate) return rate;
+    }
+    return null;
+  }
+
   /** The rate of each context row that a prompt of up to `context.contextTokens` tokens can reach. */
   findReachable(meter: Meter, context: PriceContext): Rate[] {
     for (const inTier of tiersOf(context)) {
@@ -112,6 +121,11 @@ export class PriceLists {
 function tiersOf(context: PriceContext): PriceContext[] {
   const { plainTier } = context;
   return plainTier === undefined ? [context] : [context, { ...context, tier: plainTier }];
+}
+
+/** The same circumstances in another tier. */
+export function inTierOf({ plainTier: _, ...context }: PriceContext, inTier: PricedTier): PriceContext {
+  return { ...context, ...inTier };
 }
 
 interface Lookup {

@@ -131,6 +131,58 @@ describe('a price', () => {
     });
   });
 
+  const flex = [...MODEL, rate('input_tokens', '1', { tier: 'flex' })];
+  it.each<[string, Rate[], Partial<PriceContext>, bigint, number]>([
+    ['is none where the tier has one', flex, { tier: 'flex', standIns: [{ tier: 'standard' }] }, 1n, 0],
+    ['is charged, and told', flex, { tier: 'priority', standIns: [{ tier: 'flex' }] }, 1n, 1],
+    [
+      'is the first that has a price',
+      flex,
+      { tier: 'priority', standIns: [{ tier: 'fast' }, { tier: 'standard' }, { tier: 'flex' }] },
+      2n,
+      1,
+    ],
+    [
+      'counts at the place of the call',
+      [...flex, rate('input_tokens', '3', { tier: 'regional' })],
+      {
+        ...{ tier: 'priority_regional', plainTier: 'priority' },
+        standIns: [{ tier: 'regional', plainTier: 'standard' }],
+      },
+      3n,
+      1,
+    ],
+    [
+      'is none where the plain tier of a place has one',
+      flex,
+      {
+        ...{ tier: 'fast_regional', plainTier: 'flex' },
+        standIns: [{ tier: 'regional', plainTier: 'standard' }],
+      },
+      1n,
+      0,
+    ],
+    ['is nothing where none has a price', flex, { tier: 'priority', standIns: [{ tier: 'fast' }] }, 0n, 1],
+    [
+      'counts for a price of every model',
+      [rate('input_tokens', '7', { model: '*' })],
+      { tier: 'priority', standIns: [{ tier: 'standard' }] },
+      7n,
+      1,
+    ],
+  ])('of a tier that stands in %s', (_, rates, other, micros, told) => {
+    const priced = costOf(rates, [tokens('input_tokens', 1n)], other);
+    expect(priced.costMicros).toBe(micros);
+    expect(priced.unpriced).toHaveLength(told);
+    expect(priced.lines[0]?.unpriced).toBe(micros === 0n ? true : undefined);
+  });
+
+  it('of a tier that stands in lets no call through', () => {
+    const book = new RateBook(MODEL, [margin('0')], 5);
+    const other = { ...context, tier: 'flex', standIns: [{ tier: 'standard' }] };
+    expect(book.isPriced(other, TOKENS)).toBe(false);
+  });
+
   it('of zero is a price when it is declared free', () => {
     const priced = costOf([rate('web_fetches', '0', { free: true })], [tokens('web_fetches', 4n)]);
     expect(priced.unpriced).toEqual([]);

@@ -46,12 +46,14 @@ export interface PricedUsage {
   providerCostMicros: Micros;
   /** With the margin of each line, rounded once, half to even, over the exact sum. */
   costMicros: Micros;
-  /** Meters without a price, one per line that is marked so. */
+  /** Meters without a price in their tier: a line each, marked so, or charged in a tier that stands in. */
   unpriced: UnpricedMeter[];
 }
 
 interface CostedLine {
   line: Omit<UsageLine, 'cost_micros'>;
+  /** There is no price for it in the context's tier. */
+  isMissed: boolean;
   providerCost: Rational;
   cost: Rational;
 }
@@ -121,7 +123,8 @@ export class RateBook {
   }
 
   /**
-   * What the quantities cost. Total: a meter without a price becomes a line marked `unpriced` that costs nothing.
+   * What the quantities cost. Total: a meter without a price in the context's tier is charged in the first of its
+   * `standIns` that has one; without any it becomes a line marked `unpriced` that costs nothing.
    * Lines come in the order of METERS; quantities of zero are left out, those of the same meter and model are added up.
    * Throws RangeError for a negative quantity: a bug in a provider's folder.
    */
@@ -129,7 +132,7 @@ export class RateBook {
     const unpriced: UnpricedMeter[] = [];
     const costed = inLineOrder(quantities).map((quantity) => {
       const line = this.costOf(context, quantity);
-      if (line.line.unpriced)
+      if (line.isMissed)
         unpriced.push({ meter: quantity.meter, model: quantity.model ?? context.rateKeys[0] ?? '' });
       return line;
     });
@@ -150,7 +153,8 @@ export class RateBook {
   ): CostedLine {
     const named = { meter, ...(model === undefined ? {} : { model }), quantity: quantity.toDecimal() };
     if (included) return freeLine(named);
-    const rate = this.prices.find(meter, context, { rateKeys, ownPrice });
+    const inTier = this.prices.find(meter, context, { rateKeys, ownPrice });
+    const rate = inTier ?? this.prices.findStandIn(meter, context, { rateKeys, ownPrice });
     const margin = this.marginOf(context, meter);
     if (!rate || !margin) return unpricedLine(named);
     const providerCost = quantity.times(perUnit(rate)).times(MICROS_PER_USD);
@@ -163,6 +167,7 @@ export class RateBook {
         margin_pct: margin.toDecimal(),
         cost_micros_exact: cost.toString(),
       },
+      isMissed: inTier === null,
       providerCost,
       cost,
     };
@@ -193,6 +198,7 @@ type NamedQuantity = Pick<UsageLine, 'meter' | 'model' | 'quantity'>;
 function freeLine(named: NamedQuantity): CostedLine {
   return {
     line: { ...named, unit_cost_usd: '0', per: '1', margin_pct: '0', cost_micros_exact: '0/1' },
+    isMissed: false,
     providerCost: Rational.ZERO,
     cost: Rational.ZERO,
   };
@@ -200,7 +206,7 @@ function freeLine(named: NamedQuantity): CostedLine {
 
 function unpricedLine(named: NamedQuantity): CostedLine {
   const free = freeLine(named);
-  return { ...free, line: { ...free.line, unpriced: true } };
+  return { ...free, line: { ...free.line, unpriced: true }, isMissed: true };
 }
 
 /** Order of METERS, within a meter the event's own model first; the result does not depend on the order given. */

@@ -51,15 +51,21 @@ export interface Quantity {
   included?: boolean;
 }
 
+/** A tier in which a call is priced. */
+export interface PricedTier {
+  tier: string;
+  /** Whose price counts for a meter that has none in `tier`, which then is a place where only some prices differ. Absent: none. */
+  plainTier?: string;
+}
+
 /** The circumstances that decide a price. */
-export interface PriceContext {
+export interface PriceContext extends PricedTier {
   tenantId: string;
   provider: string;
   /** Rate keys of the model in the order to try: exact name, then dated snapshot, alias and prefix forms. */
   rateKeys: readonly string[];
-  tier: string;
-  /** Whose price counts for a meter that has none in `tier`, which then is a place where only some prices differ. Absent: none. */
-  plainTier?: string;
+  /** What a meter without any price in the tier is charged in, in the order to try: less wrong than nothing, and a rate miss. */
+  standIns?: readonly PricedTier[];
   /** Tokens of the whole prompt (plain, cached and written), for the long-context rows. */
   contextTokens: number;
   /** The ledger's `reserved_at`, milliseconds since the epoch. */

@@ -1,7 +1,7 @@
 import type { EventType, Evidence, Meter, Outcome, UsageLine, VendoEvent } from '@vendo/events';
 import type { Job } from '@vendo/ledger-api';
 import { type Micros, microsToWire } from '@vendo/money';
-import type { PriceContext, RateBook } from '@vendo/pricing';
+import { inTierOf, type PriceContext, type PricedTier, type RateBook } from '@vendo/pricing';
 import type { Clock, Logger } from '@vendo/runtime';
 import { v7 as uuidv7 } from 'uuid';
 import type { Callers } from '../callers/callers.js';
@@ -45,6 +45,9 @@ export interface ChargedCall extends CallFacts {
   started_at: string;
 }
 
+/** Every model has prices in it. */
+const STANDARD = 'standard';
+
 /** How an answer ended, for its usage event. */
 export interface AnswerEnd {
   outcome: Outcome;
@@ -85,7 +88,7 @@ export class Settlement {
     private readonly around: SettlementSurroundings,
   ) {}
 
-  /** What cannot be priced becomes lines marked so, and an alert. */
+  /** What cannot be priced, or not in the tier that was billed, is an alert; the first becomes lines marked so. */
   price(reading: Reading): Charge {
     try {
       const priced = this.rates.price(this.priceContext(reading), reading.quantities);
@@ -132,21 +135,31 @@ export class Settlement {
     return isWritten;
   }
 
-  /** The answer's model prices where it has a price, else the request's. */
+  /**
+   * The answer's model and tier price where they have a price, else the request's. A tier that only the answer tells may
+   * have none (a project's default, a new model): charged is then what was asked for, and what every model has.
+   */
   private priceContext({ model, tier, contextTokens }: Reading): PriceContext {
     const { call, provider, rates } = this;
+    const billed = tier ?? call.tier;
+    const inTier = (name: string) => tierOf(provider, call.host, name);
+    const standIns = [...new Set([call.tier, STANDARD])].filter((name) => name !== billed).map(inTier);
     const asked: PriceContext = {
       tenantId: call.tenant_id,
       provider: call.provider,
       rateKeys: provider.rateKeys(call.model),
-      ...tierOf(provider, call.host, tier ?? call.tier),
+      ...inTier(billed),
+      standIns,
       contextTokens,
       at: Date.parse(call.reserved_at),
       version: call.rate_version,
     };
     if (model === null) return asked;
     const answered = { ...asked, rateKeys: provider.rateKeys(model) };
-    return rates.isPriced(answered, this.needs) ? answered : asked;
+    for (const priced of [inTier(billed), ...standIns])
+      for (const context of [answered, asked])
+        if (rates.isPriced(inTierOf(context, priced), this.needs)) return context;
+    return asked;
   }
 
   private unpriced(model: string, meter: string | null): void {
@@ -169,11 +182,7 @@ export class Settlement {
 }
 
 /** The tier whose prices count at a host of the provider (`ChargedCall.host`), and the one that counts where it has none. */
-export function tierOf(
-  provider: Provider,
-  host: string | null,
-  tier: string,
-): Pick<PriceContext, 'tier' | 'plainTier'> {
+export function tierOf(provider: Provider, host: string | null, tier: string): PricedTier {
   const there = host === null ? null : (provider.tierAt?.(host, tier) ?? null);
   return there === null ? { tier } : { tier: there, plainTier: tier };
 }
