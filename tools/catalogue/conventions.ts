@@ -1,7 +1,24 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Meter } from '@vendo/events';
+import { Rational } from '@vendo/money';
 import { z } from 'zod';
+
+const Factors = z.record(
+  z.string(),
+  z.string().transform((text) => Rational.parse(text)),
+);
+
+/** Tiers that the provider states as factors on its standard prices. */
+const TierRule = z.strictObject({
+  /** Which models have them: what is stated of a generation holds for the newer ones. */
+  models: z.string().transform((pattern) => new RegExp(pattern)),
+  /** How fast a call is served. */
+  paces: Factors.default({}),
+  /** Where it is; a place counts in every pace. */
+  places: Factors.default({}),
+});
+type TierRule = z.infer<typeof TierRule>;
 
 /** How a price file writes the prices of one of our providers; data, `providers.json`. */
 const Conventions = z.strictObject({
@@ -19,6 +36,8 @@ const Conventions = z.strictObject({
   cacheWrite1hIsTwiceInput: z.boolean().default(false),
   /** Models with one input price for sound as well, where the file names none for it. */
   audioAtInputPrice: z.array(z.string()).default([]),
+  /** What a file of standard prices leaves out. */
+  tiers: z.array(TierRule).default([]),
   /** Tools that are free beyond their tokens. */
   freeTools: z.array(Meter).default([]),
 });
@@ -36,4 +55,9 @@ const BY_ENTRY = new Map(
 /** Null: an entry of a provider that is not ours. */
 export function conventionsOf(litellmProvider: string): Conventions | null {
   return BY_ENTRY.get(litellmProvider) ?? null;
+}
+
+/** The rules of the tiers of a model. */
+export function tierRulesOf(provider: string, model: string): readonly TierRule[] {
+  return FILE[provider]?.tiers.filter(({ models }) => models.test(model)) ?? [];
 }

@@ -10,13 +10,14 @@ const row = (meter: CatalogueRow['meter'], usd: string, day: string, other: Part
 const [AUGUST, NOVEMBER, JANUARY] = ['2026-08-01', '2026-11-10', '2027-01-01'];
 const short = ({ tier, meter, unit_cost_usd, effective_from }: CatalogueRow) =>
   `${tier} ${meter} ${unit_cost_usd} ${effective_from}`;
-const inWords = ({ added, changed, unchanged, refused }: Diff) => ({
+const inWords = ({ added, changed, unchanged, refused, jumps }: Diff) => ({
   added: added.map(short),
   changed: changed.map(({ old, row: next }) => `${short(old)} -> ${short(next)}`),
   unchanged: unchanged.map(short),
   refused: refused.map(({ row: next }) => short(next)),
+  jumps: jumps.map(({ row: next }) => short(next)),
 });
-const NOTHING = { added: [], changed: [], unchanged: [], refused: [] };
+const NOTHING = { added: [], changed: [], unchanged: [], refused: [], jumps: [] };
 const IN = row('input_tokens', '5', AUGUST);
 
 describe('an import', () => {
@@ -106,6 +107,102 @@ describe('an import', () => {
     expect(changed[1]?.row).toMatchObject({
       unit_cost_usd: '2.666666667',
       source: 'a file; derived: moves with the standard price',
+    });
+  });
+
+  it('lets no tier jump with a standard price that is not believed', () => {
+    const { changed, jumps } = diffOf(tiers, [row('input_tokens', '51', NOVEMBER)]);
+    expect(changed).toEqual([]);
+    expect(jumps.map(({ row: { tier } }) => tier)).toEqual(['standard', 'flex', 'priority']);
+  });
+
+  it('believes nothing that was free and costs, or costs and is free', () => {
+    const free = row('input_tokens', '0', AUGUST, { free: true });
+    const costs = row('input_tokens', '1', AUGUST);
+    for (const [old, next] of [
+      [free, costs],
+      [costs, free],
+    ] as const)
+      expect(diffOf([old], [{ ...next, effective_from: NOVEMBER }]).jumps).toHaveLength(1);
+  });
+
+  describe('of standard prices alone', () => {
+    const of = (provider: string, model: string) => ({ provider, model });
+    const SOL = of('openai', 'gpt-6-sol');
+    const derived = (wanted: CatalogueRow[], catalogue: CatalogueRow[] = []) =>
+      diffOf(catalogue, wanted)
+        .added.filter(({ tier }) => tier !== 'standard')
+        .map(short);
+
+    it('has the tiers of the family, each place in every pace', () => {
+      const { added } = diffOf([], [row('input_tokens', '4', NOVEMBER, SOL)]);
+      expect(added.map(short)).toEqual([
+        'standard input_tokens 4 2026-11-10',
+        'flex input_tokens 2 2026-11-10',
+        'priority input_tokens 8 2026-11-10',
+        'regional input_tokens 4.4 2026-11-10',
+        'flex_regional input_tokens 2.2 2026-11-10',
+        'priority_regional input_tokens 8.8 2026-11-10',
+      ]);
+      expect(added.at(-1)?.source).toBe(
+        'a file; derived: priority = 2 x standard; derived: priority_regional = 1.1 x priority',
+      );
+    });
+
+    it.each([
+      ['openai', 'gpt-5.3', []],
+      ['openai', 'gpt-5.4-nano', ['flex 2', 'regional 4.4', 'flex_regional 2.2']],
+      ['anthropic', 'claude-opus-4-5', []],
+      ['anthropic', 'claude-sonnet-4-20250514', []],
+      ['anthropic', 'claude-sonnet-4-6', ['us 4.4']],
+      ['anthropic', 'claude-haiku-5-5', ['us 4.4']],
+      ['gemini', 'gemini-3.7-flash', ['flex 2', 'priority 7.2']],
+      ['gemini', 'gemini-2.5-flash', []],
+    ])('of %s, %s has its own', (provider, model, tiers) =>
+      expect(derived([row('input_tokens', '4', NOVEMBER, of(provider, model))])).toEqual(
+        tiers.map((tier) => `${tier.replace(' ', ' input_tokens ')} 2026-11-10`),
+      ),
+    );
+
+    it('keeps what a file says of a tier, in a place too', () => {
+      const fast = row('input_tokens', '9', NOVEMBER, { ...of('anthropic', 'claude-opus-6'), tier: 'fast' });
+      expect(derived([{ ...fast, tier: 'standard', unit_cost_usd: '4' }, fast]).sort()).toEqual([
+        'fast input_tokens 9 2026-11-10',
+        'fast_us input_tokens 9.9 2026-11-10',
+        'us input_tokens 4.4 2026-11-10',
+      ]);
+    });
+
+    it('has none that the catalogue has: they move', () => {
+      const known = ['standard', 'flex', 'priority', 'regional', 'flex_regional', 'priority_regional'].map(
+        (tier) => row('input_tokens', '3', AUGUST, { ...SOL, tier }),
+      );
+      const { added, changed } = diffOf(known, [row('input_tokens', '4', NOVEMBER, SOL)]);
+      expect(added).toEqual([]);
+      expect(changed.map(({ row: next }) => next.unit_cost_usd)).toEqual(['4', '4', '4', '4', '4', '4']);
+    });
+
+    it('has tools and what is free at one price in all of them, and long prompts at theirs', () => {
+      const sonnet = of('anthropic', 'claude-sonnet-6');
+      expect(
+        derived([
+          row('input_tokens', '4', NOVEMBER, sonnet),
+          row('input_tokens', '8', NOVEMBER, { ...sonnet, context_from: 9 }),
+          row('web_searches', '10', NOVEMBER, sonnet),
+          row('web_fetches', '0', NOVEMBER, { ...sonnet, free: true }),
+        ]).sort(),
+      ).toEqual([
+        'us input_tokens 4.4 2026-11-10',
+        'us input_tokens 8.8 2026-11-10',
+        'us web_fetches 0 2026-11-10',
+        'us web_searches 10 2026-11-10',
+      ]);
+    });
+
+    it('adds nothing the second time', () => {
+      const wanted = [row('input_tokens', '4', NOVEMBER, SOL)];
+      const once = merged([], diffOf([], wanted));
+      expect(merged(once, diffOf(once, wanted))).toEqual(once);
     });
   });
 

@@ -1,5 +1,6 @@
 import { Rational } from '@vendo/money';
 import type { CatalogueRow } from '@vendo/registry';
+import { familyTiers } from './family-tiers.js';
 
 export interface Change {
   /** The row in force until now. */
@@ -14,17 +15,29 @@ export interface Diff {
   unchanged: CatalogueRow[];
   /** Another price of the same day stands in the catalogue: that day is history. */
   refused: Change[];
+  /** Not believed: a slip of a decimal point is more likely. */
+  jumps: Change[];
 }
 
-/** Compares `wanted`, all of one day, with what `catalogue` has in force on that day. */
-export function diffOf(catalogue: readonly CatalogueRow[], wanted: readonly CatalogueRow[]): Diff {
-  const diff: Diff = { added: [], changed: [], unchanged: [], refused: [] };
-  const inForce = inForceOn(catalogue, wanted[0]?.effective_from ?? '');
-  for (const row of [...wanted, ...followingTiers(inForce, wanted)]) {
+/**
+ * Compares `wanted`, all of one day, with what `catalogue` has in force on that day.
+ * @param force takes jumps too.
+ */
+export function diffOf(
+  catalogue: readonly CatalogueRow[],
+  wanted: readonly CatalogueRow[],
+  { force = false }: { force?: boolean } = {},
+): Diff {
+  const diff: Diff = { added: [], changed: [], unchanged: [], refused: [], jumps: [] };
+  const date = wanted[0]?.effective_from ?? '';
+  const inForce = inForceOn(catalogue, date);
+  const moved = [...wanted, ...followingTiers(inForce, wanted)];
+  for (const row of [...moved, ...lackingTiers(inForce, moved, date)]) {
     const old = inForce.get(keyOf(row));
     if (!old) diff.added.push(row);
     else if (isSamePrice(old, row)) diff.unchanged.push(old);
     else if (old.effective_from === row.effective_from) diff.refused.push({ old, row });
+    else if (!force && isJump({ old, row })) diff.jumps.push({ old, row });
     else diff.changed.push({ old, row });
     // A file may have a model under two names: the first counts.
     if (!old || diff.changed.at(-1)?.row === row) inForce.set(keyOf(row), row);
@@ -57,6 +70,21 @@ function followingTiers(
   });
 }
 
+/** The tiers that the models of `wanted` lack and their families have. */
+function lackingTiers(
+  inForce: ReadonlyMap<string, CatalogueRow>,
+  wanted: readonly CatalogueRow[],
+  date: string,
+): CatalogueRow[] {
+  // A file may have a model under two names: the first counts.
+  const newest = new Map([...inForce, ...wanted.toReversed().map((row) => [keyOf(row), row] as const)]);
+  const models = new Map<string, CatalogueRow[]>();
+  const named = new Set(wanted.map(modelOf));
+  for (const row of newest.values())
+    if (named.has(modelOf(row))) models.set(modelOf(row), [...(models.get(modelOf(row)) ?? []), row]);
+  return [...models.values()].flatMap((rows) => familyTiers(rows, date));
+}
+
 /** Sorted by model, with the rows of one price one below the other, oldest first. */
 export function merged(catalogue: readonly CatalogueRow[], { added, changed }: Diff): CatalogueRow[] {
   return [...catalogue, ...added, ...changed.map(({ row }) => row)].sort((a, b) => {
@@ -79,6 +107,15 @@ function isSamePrice(a: CatalogueRow, b: CatalogueRow): boolean {
   return a.free === b.free && costOf(a).compare(costOf(b)) === 0;
 }
 
+/** More than ten times the price in force or less than a tenth of it, or from nothing to something and back, as for feeds. */
+export function isJump({ old, row }: Change): boolean {
+  const [before, now] = [costOf(old), costOf(row)];
+  if (old.free !== row.free) return true;
+  return now.compare(before.times(TEN)) > 0 || before.compare(now.times(TEN)) > 0;
+}
+
+const TEN = Rational.of(10n);
+
 /** USD for one unit. */
 function costOf({ unit_cost_usd, per }: CatalogueRow): Rational {
   return Rational.parse(unit_cost_usd).dividedBy(Rational.parse(per));
@@ -97,6 +134,10 @@ function keyOf({ provider, model, tier, meter, context_from }: CatalogueRow): st
 /** The same price in whatever tier. */
 function placeOf({ provider, model, meter, context_from }: CatalogueRow): string {
   return [provider, model, meter, context_from].join('\0');
+}
+
+function modelOf({ provider, model }: CatalogueRow): string {
+  return [provider, model].join('\0');
 }
 
 function tierOf({ provider, model, tier }: CatalogueRow): string {

@@ -3,7 +3,7 @@ import type { CatalogueRow } from '@vendo/registry';
 import type { Conventions } from './conventions.js';
 import { withMultipliers } from './multipliers.js';
 import type { Price, Say } from './price.js';
-import { isPriceField, readPriceField } from './price-fields.js';
+import { isPrice, isPriceField, isTooHigh, readPriceField, TOO_HIGH } from './price-fields.js';
 import type { Origin, SourceEntry } from './source-file.js';
 
 const TWO = Rational.of(2n);
@@ -129,14 +129,10 @@ function serverTools(
   tiers: readonly string[],
   say: Say,
 ): Price[] {
-  const sizes = Object.values((entry.search_context_cost_per_query ?? {}) as Record<string, Rational>);
-  const [search] = sizes;
-  const single = search && !search.isZero() && sizes.every((size) => size.compare(search) === 0);
-  if (search && !single)
-    say('skipped search_context_cost_per_query: the price depends on the size of the context');
+  const search = searchPrice(entry, say);
   const flat = { contextFrom: 0, per: Rational.ONE };
   return tiers.flatMap((tier): Price[] => [
-    ...(single
+    ...(search
       ? [{ ...flat, meter: 'web_searches' as const, tier, usd: search, free: false, notes: [] }]
       : []),
     ...freeTools.map((meter) => ({
@@ -148,6 +144,22 @@ function serverTools(
       notes: ['free beyond its tokens'],
     })),
   ]);
+}
+
+/** Of one search, whatever it brings; null: none that is sound. */
+function searchPrice({ search_context_cost_per_query: bySize }: SourceEntry, say: Say): Rational | null {
+  if (bySize === undefined || bySize === null) return null;
+  const sizes: unknown[] = bySize instanceof Rational ? [bySize] : Object.values(bySize);
+  const [search] = sizes;
+  const skipped = (why: string): null => {
+    say(`skipped search_context_cost_per_query: ${why}`);
+    return null;
+  };
+  if (!isPrice(search) || !sizes.every(isPrice)) return skipped('is not a price');
+  if (sizes.some((size) => size.compare(search) !== 0))
+    return skipped('the price depends on the size of the context');
+  if (search.isZero()) return skipped('a zero is no price');
+  return isTooHigh({ usd: search, per: Rational.ONE }) ? skipped(TOO_HIGH) : search;
 }
 
 function perMillion({ usd, per }: Price): string {

@@ -1,5 +1,6 @@
 import { Rational } from '@vendo/money';
 import type { Price, Say } from './price.js';
+import { isPrice } from './price-fields.js';
 import type { SourceEntry } from './source-file.js';
 
 /**
@@ -8,7 +9,12 @@ import type { SourceEntry } from './source-file.js';
  * `flex_regional`.
  */
 export function withMultipliers(prices: readonly Price[], entry: SourceEntry, say: Say): Price[] {
-  const factors = new Map(Object.entries((entry.provider_specific_entry ?? {}) as Record<string, Rational>));
+  const factors = new Map(
+    Object.entries(entry.provider_specific_entry ?? {}).flatMap(([name, value]) => {
+      const factor = asFactor(value, `multiplier ${name}`, say);
+      return factor ? [[name, factor] as const] : [];
+    }),
+  );
   const regional = regionalFactor(entry, say);
   if (regional) factors.set('regional', regional);
   const fast = factors.get('fast');
@@ -37,12 +43,22 @@ function multiplied(prices: readonly Price[], factor: Rational, tierOf: (tier: s
 /** One tier for all regions while they cost the same. */
 function regionalFactor(entry: SourceEntry, say: Say): Rational | null {
   const factors = ['eu', 'us'].flatMap((region) => {
-    const factor = entry[`regional_processing_uplift_multiplier_${region}`];
-    return factor instanceof Rational ? [factor] : [];
+    const field = `regional_processing_uplift_multiplier_${region}`;
+    const factor = field in entry ? asFactor(entry[field], field, say) : null;
+    return factor ? [factor] : [];
   });
   const [first] = factors;
   if (!first) return null;
   if (factors.every((factor) => factor.compare(first) === 0)) return first;
   say('skipped regional_processing_uplift_multiplier: the regions cost different prices');
+  return null;
+}
+
+/** No tier costs more times the standard price: it is a price, or a slip. */
+const FACTOR_MAX = Rational.of(10n);
+
+function asFactor(value: unknown, name: string, say: Say): Rational | null {
+  if (isPrice(value) && !value.isZero() && value.compare(FACTOR_MAX) <= 0) return value;
+  say(`skipped ${name}: is no factor of a price`);
   return null;
 }

@@ -27,6 +27,8 @@ const TOKEN_FIELDS: Readonly<Record<string, Meter>> = {
   output_cost_per_image_token: 'image_tokens',
 };
 
+/** A bound of a long prompt is a number of nine digits at most. */
+const THOUSANDS_DIGITS = 6;
 const FIELD = /^(.+?)(?:_above_(\d+)k_tokens)?(?:_(flex|priority|batches))?$/;
 /** `hd/1024-x-1792/dall-e-3`: the size of the image stands in the entry's name. */
 const IMAGE_SIZE = /(\d{2,5})-x-(\d{2,5})/;
@@ -46,16 +48,29 @@ export function readPriceField(
 ): PriceField {
   const [, base = '', thousands, variant] = FIELD.exec(field) ?? [];
   if (variant === 'batches') return { why: 'there is no batch route' };
-  if (!(usd instanceof Rational) || usd.isNegative()) return { why: 'is not a price' };
+  if (thousands && thousands.length > THOUSANDS_DIGITS) return { why: 'is for prompts that there are not' };
+  if (!isPrice(usd)) return { why: 'is not a price' };
   const unit = unitOf(name, entry, conventions, base, usd);
   if ('why' in unit) return unit;
+  const price = { usd, ...unit };
+  if (isTooHigh(price)) return { why: TOO_HIGH };
   return {
-    usd,
-    ...unit,
+    ...price,
     tier: variant ?? 'standard',
     contextFrom: thousands ? Number(thousands) * 1_000 + (conventions.longContextFromBound ? 0 : 1) : 0,
   };
 }
+
+/** Anything but a number that is not negative is none; a zero is looked at in its entry. */
+export function isPrice(value: unknown): value is Rational {
+  return value instanceof Rational && !value.isNegative();
+}
+
+/** What a line has as its unit (a million tokens, an hour, a picture, a search) never costs more: it is another unit, or a slip. */
+export function isTooHigh({ usd, per }: { usd: Rational; per: Rational }): boolean {
+  return usd.times(per).compare(THOUSAND) > 0;
+}
+export const TOO_HIGH = 'is more than anything costs';
 
 type Unit = { meter: Meter; per: Rational; usd?: Rational; note?: string } | { why: string };
 

@@ -4,6 +4,8 @@ import { listPrices } from './list-prices.js';
 import type { Origin, SourceEntry } from './source-file.js';
 
 const MODES_WITHOUT_ROUTE = ['realtime', 'video_generation'];
+/** A name that may stand in a line of the catalogue, but not `*`, which is all models. */
+const MODEL_NAME = /^(?!\*$)[!#-+\--~]{1,200}$/;
 /** `low/1024-x-1024/gpt-image-1`: an image model by quality and size. */
 const IMAGE_NAME = /^([a-z]+\/)?(\d+)-x-(\d+)\/([^/]+)$/;
 
@@ -59,9 +61,14 @@ export function readPriceFile(
 }
 
 /** The name that the provider's API has for the model; null where the entry is none. */
-function modelName({ provider, models, imageSizesInNames }: Conventions, name: string): string | null {
-  const known = models[name];
+function modelName(conventions: Conventions, name: string): string | null {
+  const known = Object.hasOwn(conventions.models, name) ? conventions.models[name] : undefined;
   if (known !== undefined) return known;
+  const model = nameIn(conventions, name);
+  return model !== null && MODEL_NAME.test(model) ? model : null;
+}
+
+function nameIn({ provider, imageSizesInNames }: Conventions, name: string): string | null {
   const bare = name.startsWith(`${provider}/`) ? name.slice(provider.length + 1) : name;
   if (!imageSizesInNames) return bare;
   const [, quality = '', width, height, model] = IMAGE_NAME.exec(bare) ?? [];

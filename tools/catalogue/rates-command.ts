@@ -6,14 +6,15 @@ import {
   IMPORTED_PRICES,
   PRICES_BY_HAND,
   readCatalogueFile,
+  readCatalogueText,
   writeCatalogue,
 } from '@vendo/registry';
-import { type Diff, diffOf, merged } from './import.js';
+import { type Diff, diffOf, isJump, merged } from './import.js';
 import { type PriceFile, readPriceFile } from './price-file.js';
 import { readSource } from './source-file.js';
 
 const USAGE =
-  'usage: npm run rates -- <price file> [--provider slug] [--source name] [--date YYYY-MM-DD] [--with-aliases] [--apply]';
+  'usage: npm run rates -- <price file> [--provider slug] [--source name] [--date YYYY-MM-DD] [--with-aliases] [--force] [--apply]';
 
 /** A wrong command line, told in one line. */
 export class UsageError extends Error {}
@@ -24,6 +25,8 @@ export interface RatesCommand {
   source: string;
   date: string;
   aliases: boolean;
+  /** Takes prices that jump. */
+  force: boolean;
   apply: boolean;
 }
 
@@ -33,15 +36,21 @@ export function readCommand(args: readonly string[], today: string): RatesComman
   const [file] = positionals;
   if (!file || positionals.length > 1) throw new UsageError(USAGE);
   const { date = today, source = path.basename(file) } = values;
-  if (!/^\d{4}-\d\d-\d\d$/.test(date) || Number.isNaN(Date.parse(date)))
-    throw new UsageError(`--date ${date} is no day\n${USAGE}`);
+  if (!isDay(date)) throw new UsageError(`--date ${date} is no day\n${USAGE}`);
   if (/[,"\r\n]/.test(source) || source === '')
     throw new UsageError(`--source must be text without commas and quotes\n${USAGE}`);
   return {
     ...{ file, date, source, provider: values.provider },
     aliases: values['with-aliases'] ?? false,
+    force: values.force ?? false,
     apply: values.apply ?? false,
   };
+}
+
+/** Date.parse takes the 31st of February for the 3rd of March. */
+function isDay(text: string): boolean {
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }
 
 function parsed(args: readonly string[]) {
@@ -54,6 +63,7 @@ function parsed(args: readonly string[]) {
         source: { type: 'string' },
         date: { type: 'string' },
         'with-aliases': { type: 'boolean' },
+        force: { type: 'boolean' },
         apply: { type: 'boolean' },
       },
     });
@@ -64,7 +74,7 @@ function parsed(args: readonly string[]) {
 
 /** Prints what the file changes in the catalogue of `folder`, and with `apply` writes it. */
 export async function importRates(
-  { file, apply, ...options }: RatesCommand,
+  { file, apply, force, ...options }: RatesCommand,
   folder: string,
   print: (line: string) => void,
 ): Promise<void> {
@@ -73,12 +83,16 @@ export async function importRates(
   );
   if (!imported || !byHand) throw new Error('the catalogue has two files');
   const prices = readPriceFile(await readSource(file), byHand, options);
-  const diff = diffOf(imported, prices.rows);
+  const diff = diffOf(imported, prices.rows, { force });
   for (const line of [...toldLines(prices), ...diffLines(diff)]) print(line);
   const result = merged(imported, diff);
   for (const line of summary(prices, diff, [...result, ...byHand])) print(line);
-  if (apply) await writeFile(path.join(folder, IMPORTED_PRICES), writeCatalogue(result));
-  print(apply ? `written to ${path.join(folder, IMPORTED_PRICES)}` : 'nothing is written without --apply');
+  const target = path.join(folder, IMPORTED_PRICES);
+  const text = writeCatalogue(result);
+  // The product would not start with a file that it cannot read.
+  readCatalogueText(text, `${target}, as it would be`);
+  if (apply) await writeFile(target, text);
+  print(apply ? `written to ${target}` : 'nothing is written without --apply');
 }
 
 function toldLines({ told, others }: PriceFile): string[] {
@@ -86,10 +100,17 @@ function toldLines({ told, others }: PriceFile): string[] {
   return others > 0 ? [...lines, `! ${others} entries of other providers skipped`] : lines;
 }
 
-function diffLines({ added, changed, refused }: Diff): string[] {
+function diffLines({ added, changed, refused, jumps }: Diff): string[] {
   return [
     ...added.map((row) => `+ ${inWords(row)}`),
-    ...changed.flatMap(({ old, row }) => [`- ${inWords(old)} (superseded)`, `~ ${inWords(row)}`]),
+    ...changed.flatMap((change) => [
+      `- ${inWords(change.old)} (superseded)`,
+      `~ ${inWords(change.row)}${isJump(change) ? ' (a jump)' : ''}`,
+    ]),
+    ...jumps.map(
+      ({ old, row }) =>
+        `! ${inWords(row)} skipped: a jump from ${old.unit_cost_usd} per ${old.per}, taken with --force only`,
+    ),
     ...refused.map(
       ({ old, row }) => `! ${inWords(row)} skipped: that day has ${old.unit_cost_usd} per ${old.per} already`,
     ),
@@ -108,7 +129,8 @@ function summary(prices: PriceFile, diff: Diff, catalogue: readonly CatalogueRow
   return [...providers].sort().map((provider) => {
     const isOwn = (row: { provider: string }) => row.provider === provider;
     const changed = diff.changed.filter(({ row }) => isOwn(row)).length;
-    const skipped = prices.told.filter(isOwn).length + diff.refused.filter(({ row }) => isOwn(row)).length;
+    const left = [...diff.refused, ...diff.jumps].filter(({ row }) => isOwn(row)).length;
+    const skipped = prices.told.filter(isOwn).length + left;
     const rows = catalogue.filter(isOwn);
     return [
       `${provider}: ${diff.added.filter(isOwn).length} added, ${changed} changed, ${changed} superseded`,

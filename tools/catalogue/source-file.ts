@@ -19,7 +19,11 @@ export interface Origin {
  * is not a price file.
  */
 export async function readSource(file: string): Promise<Map<string, SourceEntry>> {
-  const parsed: unknown = JSON.parse(await readFile(file, 'utf8'), exactNumber);
+  const text = await readFile(file, 'utf8');
+  const parsed: unknown = JSON.parse(text, exactNumber);
+  const twice = keysTwice(text);
+  if (twice.length > 0)
+    throw new Error(`${file}: says twice, and only the last would count: ${twice.join(', ')}`);
   if (typeof parsed !== 'object' || parsed === null) throw new Error(`${file}: is no price file`);
   const entries = Object.entries(parsed).filter((named): named is [string, SourceEntry] => isEntry(named[1]));
   if (entries.length === 0) throw new Error(`${file}: has no entry with a litellm_provider`);
@@ -36,4 +40,22 @@ function exactNumber(_key: string, value: unknown, context?: { source?: string }
   if (context?.source === undefined)
     throw new Error('this Node does not hand the text of a number to a reviver');
   return Rational.parse(context.source);
+}
+
+const KEYS_AND_BRACKETS = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g;
+
+/** Names that an object of a JSON text has more than once; a parser takes the last without a word. */
+function keysTwice(json: string): string[] {
+  const twice: string[] = [];
+  const open: Set<string>[] = [];
+  for (const [bracket, text, isKey] of json.matchAll(KEYS_AND_BRACKETS)) {
+    if (bracket === '{' || bracket === '[') open.push(new Set());
+    else if (bracket === '}' || bracket === ']') open.pop();
+    else if (text !== undefined && isKey !== undefined) {
+      const key: string = JSON.parse(text);
+      if (open.at(-1)?.has(key)) twice.push(key);
+      open.at(-1)?.add(key);
+    }
+  }
+  return twice;
 }

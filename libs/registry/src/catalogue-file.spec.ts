@@ -30,9 +30,29 @@ describe('the catalogue that the product ships with', () => {
     ));
 
   it.each([
-    ['openai gpt-5.6-sol standard input_tokens 0', ['5/1000000 2026-08-01', '4/1000000 2026-11-10']],
-    ['openai gpt-5.6-sol priority input_tokens 0', ['10/1000000 2026-08-01', '8/1000000 2026-11-10']],
-    ['openai gpt-5.6-sol standard output_tokens 272000', ['45/1000000 2026-08-01', '30/1000000 2026-11-10']],
+    [
+      'openai gpt-5.6-sol standard input_tokens 0',
+      ['5/1000000 2026-08-01', '4/1000000 2026-08-21', '4/1000000 2026-11-10'],
+    ],
+    [
+      'openai gpt-5.6-sol priority input_tokens 0',
+      ['10/1000000 2026-08-01', '8/1000000 2026-08-21', '8/1000000 2026-11-10'],
+    ],
+    [
+      'openai gpt-5.6-sol standard output_tokens 272000',
+      ['45/1000000 2026-08-01', '30/1000000 2026-08-21', '30/1000000 2026-11-10'],
+    ],
+    ['openai gpt-5.6 standard output_tokens 0', ['30/1000000 2026-08-01', '20/1000000 2026-08-21']],
+    ['openai gpt-6-sol flex_regional output_tokens 272000', ['8.25/1000000 2026-11-10']],
+    ['openai gpt-5.6-cyber regional input_tokens 0', ['13.75/1000000 2026-11-10']],
+    ['anthropic claude-opus-5-5 us output_tokens 0', ['22/1000000 2026-11-10']],
+    ['anthropic claude-sonnet-4-6 us input_tokens 0', ['3.3/1000000 2026-08-01']],
+    ['anthropic * standard web_searches 0', ['10/1000 2026-08-01']],
+    ['gemini * flex web_searches 0', ['14/1000 2026-08-01']],
+    [
+      'gemini gemini-3.8-flash priority output_tokens 0',
+      ['6.75/1000000 2026-11-10', '13.5/1000000 2027-01-01'],
+    ],
     ['openai whisper-1 standard audio_seconds 0', ['0.36/3600 2026-08-01']],
     ['openai tts-1 standard characters 0', ['15/1000000 2026-08-01']],
     ['openai dall-e-2 standard images 0', ['0.02/1 2026-08-01']],

@@ -49,7 +49,12 @@ export async function readCatalogue(): Promise<CatalogueRow[]> {
 
 /** Throws an error that names file and line. */
 export async function readCatalogueFile(file: string): Promise<CatalogueRow[]> {
-  const [header, ...lines] = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+  return readCatalogueText(await readFile(file, 'utf8'), file);
+}
+
+/** The same of what stands in the file, or will. */
+export function readCatalogueText(text: string, file: string): CatalogueRow[] {
+  const [header, ...lines] = text.split('\n').filter((line) => line !== '');
   if (header !== COLUMNS.join(',')) throw new Error(`${file}: must begin with ${COLUMNS.join(',')}`);
   return lines.map((line, n) => {
     const values = line.split(',');

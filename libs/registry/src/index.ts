@@ -5,6 +5,7 @@ export {
   PRICES_BY_HAND,
   readCatalogue,
   readCatalogueFile,
+  readCatalogueText,
   writeCatalogue,
 } from './catalogue-file.js';
 export { App } from './entities/app.js';
