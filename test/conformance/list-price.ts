@@ -71,7 +71,7 @@ export class ListPrices {
     });
   }
 
-  /** Micro-USD, margin included; a line without a price costs nothing. */
+  /** Micro-USD, margin included. Throws for a line without a price: whatever is billed costs something, or is free by a row. */
   microsOf(lines: readonly PricedLine[], circumstances: Circumstances): number {
     const usd = lines.map((line) => times(fraction(line.quantity), this.unitPrice(line, circumstances)));
     return roundedHalfEven(times(usd.reduce(plus, [0n, 1n]), MICROS_WITH_MARGIN));
@@ -90,7 +90,7 @@ export class ListPrices {
         .sort((a, b) => b.contextFrom - a.contextFrom || (a.effectiveFrom < b.effectiveFrom ? 1 : -1));
       if (row) return times(row.usd, [row.per[1], row.per[0]]);
     }
-    return [0n, 1n];
+    throw new Error(`no price of ${meter} for ${provider} ${names.join(' or ')} in ${tier}`);
   }
 }
 

@@ -178,8 +178,9 @@ export function expectedLines({ expected_billable, expected_usage }: Recording):
   return linesOf(expected_billable);
 }
 
-/** What the provider bills, in our meters; lines of other models by `meter@model`. */
+/** What the provider bills, in our meters; lines of other models by `meter@model`. Throws where it bills what is not compared here. */
 export function linesOf(billable: Billable): Lines {
+  expectKnown(billable);
   const of = (name: string): number => Number(billable[name] ?? 0);
   const others = (billable.other_models ?? []) as Record<string, number | string>[];
   const tools = (billable.tool_calls ?? {}) as Record<string, number>;
@@ -204,6 +205,40 @@ export function linesOf(billable: Billable): Lines {
   for (const { model, ...counts } of others)
     for (const [bucket, meter] of OTHERS) lines[`${meter}@${model}`] = Number(counts[bucket] ?? 0);
   return withoutZeros(lines);
+}
+
+/** Quantities that `linesOf` has a line for, or adds to one. */
+const COUNTED = new Set([
+  ...['input', 'output', 'cache_read', 'cache_write', 'cache_write_5m', 'cache_write_1h'],
+  ...['web_search', 'characters', 'seconds', 'images', 'cost_usd', 'calls', 'other_models', 'tool_calls'],
+]);
+/** They cost nothing beside what is counted, or are no more compared than `UNCOUNTED`. */
+const UNBILLED = new Set(['web_fetch', 'code_execution', 'reasoning', 'total']);
+/** Of tools: searches that are billed have a name of their own, the others open pages; containers are not compared. */
+const TOOL_CALLS =
+  /^(web_search_calls(_action_\w+)?|file_search_calls|code_interpreter_calls|(function|custom_tool|mcp|computer)_calls)$/;
+
+/**
+ * A number of something that nothing here compares would be a bill that nobody checks. Parts of a whole are in it, and
+ * what is no number (notes, names, switches) is no quantity.
+ */
+function expectKnown(billable: Billable): void {
+  const isQuantity = ([, value]: [string, unknown]): boolean =>
+    (typeof value === 'number' && value !== 0) || (typeof value === 'object' && value !== null);
+  const unknown = Object.entries(billable)
+    .filter(isQuantity)
+    .map(([name]) => name)
+    .filter((name) => !COUNTED.has(name) && !UNBILLED.has(name) && !name.startsWith('of_which_'));
+  const tools = Object.entries(billable.tool_calls ?? {})
+    .filter(isQuantity)
+    .map(([name]) => name)
+    .filter((name) => !TOOL_CALLS.test(name));
+  const ofOthers = ((billable.other_models ?? []) as object[])
+    .flatMap((counts) => Object.entries(counts).filter(isQuantity))
+    .map(([name]) => name)
+    .filter((name) => !OTHERS.some(([bucket]) => bucket === name) && !name.startsWith('of_which_'));
+  const all = [...unknown, ...tools, ...ofOthers];
+  if (all.length > 0) throw new Error(`billed, and not compared here: ${all.join(', ')}`);
 }
 
 /** Pictures of a mixed answer, where the index does not tell them from the rest. */
