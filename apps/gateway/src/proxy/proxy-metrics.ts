@@ -56,7 +56,11 @@ export class ProxyMetrics {
       'Usage recorded unpriced because pricing failed',
       ['provider'],
     );
-    this.unpriced = metrics.counter('vendo_proxy_unpriced_total', 'Meters without a rate in the tier that was billed', ['provider']);
+    this.unpriced = metrics.counter(
+      'vendo_proxy_unpriced_total',
+      'Meters without a rate in the tier that was billed',
+      ['provider'],
+    );
     this.unreported = metrics.counter(
       'vendo_proxy_unreported_total',
       '2xx answers of metered routes without any usage report',
