@@ -1,6 +1,6 @@
 import { VendoError } from '@vendo/errors';
 import { z } from 'zod';
-import { listOf, nameOf, objectOf } from '../foreign-json.js';
+import { nameOf, objectOf } from '../foreign-json.js';
 import { topLevelMembers } from '../json-members.js';
 import type { Account, MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readRequestBody } from '../request-body.js';
@@ -106,7 +106,9 @@ function metered(tool: string, args: unknown, body: Buffer): MeteredRequest {
 
 /** The tools that run: the one that is called, or those that it is told to run. */
 function toolsOf(tool: string, args: unknown): string[] {
-  const told = tool === MULTI_EXECUTE ? listOf(objectOf(args).tools) : [];
+  const told = tool === MULTI_EXECUTE ? (objectOf(args).tools ?? []) : [];
+  // A list as text, or one tool without a list, might be run all the same.
+  if (!Array.isArray(told)) throw invalid('"tools" is not a list.');
   if (told.length > TOOLS_MAX) throw invalid(`At most ${TOOLS_MAX} tools may be run in one call.`);
   if (told.length === 0) return [tool];
   return told.map((one) => toolOf(nameOf(objectOf(one).tool_slug) ?? '') ?? tool);

@@ -94,6 +94,25 @@ describe('composio requests', () => {
     expect(request.bound).toEqual({ kind: 'units', units: { [CALL]: calls } });
   });
 
+  it.each([
+    ['a list as text', '[{"tool_slug":"A_B"},{"tool_slug":"A_B"}]'],
+    ['one without a list', { tool_slug: 'A_B' }],
+    ['a number', 2],
+  ])('refuses tools that are no list: %s', (_, tools) => {
+    const body = { arguments: { tools } };
+    const refused = expect.objectContaining({ code: 'invalid_body' });
+    for (const [path, slug] of [
+      [`${SESSION}/execute_meta`, { slug: 'COMPOSIO_MULTI_EXECUTE_TOOL' }],
+      [`${SESSION}/execute`, { tool_slug: 'COMPOSIO_MULTI_EXECUTE_TOOL' }],
+      ['/api/v3.1/tools/execute/COMPOSIO_MULTI_EXECUTE_TOOL', {}],
+    ] as const)
+      expect(() => read({ ...slug, ...body }, path)).toThrow(refused);
+    expect(() => read({ action_id: 'COMPOSIO_MULTI_EXECUTE_TOOL', args: { tools } }, '/v1/execute')).toThrow(
+      refused,
+    );
+    expect(read(body, EXECUTE).bound).toEqual({ kind: 'units', units: { [CALL]: 1 } });
+  });
+
   it('refuses more tools in one call than Composio takes', () => {
     const tools = Array.from({ length: 101 }, () => ({ tool_slug: 'A_B' }));
     const body = { slug: 'COMPOSIO_MULTI_EXECUTE_TOOL', arguments: { tools } };
