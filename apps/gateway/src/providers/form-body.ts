@@ -28,6 +28,11 @@ export class Form {
     return value;
   }
 
+  /** The fields of text under this name. */
+  texts(name: string): string[] {
+    return this.fields.getAll(name).filter((value) => typeof value === 'string');
+  }
+
   /** Whether there is such a field, text or file. */
   has(name: string): boolean {
     return this.fields.has(name);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listOf } from '../foreign-json.js';
-import { readForm } from '../form-body.js';
+import { type Form, readForm } from '../form-body.js';
 import type { MeteredRequest, RouteRequest } from '../provider.js';
 import { codePointsOf } from '../quantities.js';
 import { invalid, readRequestBody } from '../request-body.js';
@@ -106,25 +106,51 @@ export async function readTranscription({ body, contentType }: RouteRequest): Pr
     throw invalid('"webhook" is not supported here: the answer of such a call carries no usage.');
   const model = modelOf(form.text('model_id'));
   if (model === null) throw invalid('"model_id" is missing or not what this route takes.');
-  const extras = EXTRAS.filter(({ field }) => form.has(field)).map(({ tier }) => tier);
+  const extras = EXTRAS.filter(({ isIn }) => isIn(form));
+  const secondsMin = Math.max(0, ...extras.map((extra) => extra.secondsMin(form)));
   return {
     ...PLAIN,
     model,
-    tier: extras.join('+') || PLAIN.tier,
+    tier: extras.map(({ tier }) => tier).join('+') || PLAIN.tier,
     body,
     bound: { kind: 'ceiling' },
     needs: ['audio_seconds'],
     accountObjects: isOn(form.text('use_speaker_library')) ? ['use_speaker_library'] : [],
-    meter: () => new TranscriptMeter(),
+    meter: () => new TranscriptMeter(secondsMin),
   };
 }
 
-/** What raises the price of a second of audio, in the order of its place in the name of the tier. */
-const EXTRAS = [
-  { field: 'keyterms', tier: 'keyterms' },
-  { field: 'entity_detection', tier: 'entities' },
-  { field: 'entity_redaction', tier: 'redaction' },
+/**
+ * What raises the price of a second of audio, in the order of its place in the name of the tier, and how many seconds are
+ * billed with it at least.
+ */
+const EXTRAS: readonly Extra[] = [
+  { ...given('keyterms', 'keyterms'), secondsMin: (form) => (termsIn(form) > 100 ? 20 : 0) },
+  given('entity_detection', 'entities'),
+  given('entity_redaction', 'redaction'),
+  { ...given('transcript_edit', 'edit'), secondsMin: () => 10 },
+  { ...given('detect_speaker_roles', 'roles'), isIn: (form) => isOn(form.text('detect_speaker_roles')) },
 ];
+
+interface Extra {
+  tier: string;
+  isIn(form: Form): boolean;
+  secondsMin(form: Form): number;
+}
+
+function given(field: string, tier: string): Extra {
+  return { tier, isIn: (form) => form.has(field), secondsMin: () => 0 };
+}
+
+/** Each is a field of its own, and shorter than that: what is longer can only be read as a list of them. */
+const TERM_CHARS_MAX = 50;
+
+function termsIn(form: Form): number {
+  const counts = form
+    .texts('keyterms')
+    .map((text) => (text.length < TERM_CHARS_MAX ? 1 : text.split(',').length));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
 
 /** A flag of a form. Whatever may be read as on is on. */
 function isOn(flag: string | null): boolean {

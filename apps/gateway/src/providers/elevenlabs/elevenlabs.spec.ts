@@ -191,6 +191,7 @@ describe('elevenlabs voice changes and isolation', () => {
 
 describe('elevenlabs transcripts', () => {
   const SCRIBE = { model_id: 'scribe_v1', file: FILE };
+  const ENTITIES = { entity_redaction: 'pii', entity_detection: 'pii', keyterms: 'a' };
 
   it.each([
     ['no model', { file: FILE }],
@@ -209,11 +210,17 @@ describe('elevenlabs transcripts', () => {
     ['several key terms', { keyterms: ['Vendo', 'micros'] }, 'keyterms'],
     ['entities', { entity_detection: 'all' }, 'entities'],
     ['both', { entity_detection: 'pii', keyterms: 'a' }, 'keyterms+entities'],
+    ['all three', ENTITIES, 'keyterms+entities+redaction'],
+    ['an edit', { transcript_edit: 'No names.' }, 'edit'],
+    ['roles', { detect_speaker_roles: 'true', diarize: 'true' }, 'roles'],
+    ['roles in other words', { detect_speaker_roles: '1' }, 'roles'],
+    ['roles that are off', { detect_speaker_roles: 'false', diarize: 'true' }, 'standard'],
     [
-      'all three',
-      { entity_redaction: 'pii', entity_detection: 'pii', keyterms: 'a' },
-      'keyterms+entities+redaction',
+      'all but entities',
+      { detect_speaker_roles: 'True', transcript_edit: 'a', keyterms: 'a' },
+      'keyterms+edit+roles',
     ],
+    ['all but an edit', { ...ENTITIES, detect_speaker_roles: 'on' }, 'keyterms+entities+redaction+roles'],
   ])('%s: the tier says what raises the price', async (_, fields, tier) =>
     expect(await readFields(TRANSCRIPT, { ...SCRIBE, ...fields })).toMatchObject({
       model: 'scribe_v1',

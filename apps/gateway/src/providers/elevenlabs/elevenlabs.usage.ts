@@ -94,6 +94,12 @@ export class TranscriptMeter implements UsageMeter {
   private credits: Rational | null = null;
   private seconds = Rational.ZERO;
   private state: Reading['state'] = 'none';
+  private readonly leastSeconds: Rational;
+
+  /** @param secondsMin what is billed at least, whole seconds. */
+  constructor(secondsMin: number) {
+    this.leastSeconds = Rational.of(BigInt(secondsMin));
+  }
 
   onHead(headers: Headers): void {
     this.credits = creditsOf(headers);
@@ -123,9 +129,10 @@ export class TranscriptMeter implements UsageMeter {
   }
 
   reading(): Reading {
+    const billed = this.billed();
     return {
       ...NOTHING,
-      quantities: this.seconds.isZero() ? [] : [{ meter: 'audio_seconds', quantity: this.seconds }],
+      quantities: billed.isZero() ? [] : [{ meter: 'audio_seconds', quantity: billed }],
       state: this.state,
       upstreamId: this.id,
       providerUnits: this.credits && { quantity: this.credits, shouldBe: null },
@@ -134,6 +141,11 @@ export class TranscriptMeter implements UsageMeter {
 
   counted(): Reading {
     return this.reading();
+  }
+
+  private billed(): Rational {
+    const { seconds, leastSeconds, state } = this;
+    return state !== 'none' && seconds.compare(leastSeconds) < 0 ? leastSeconds : seconds;
   }
 }
 
