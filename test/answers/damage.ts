@@ -13,13 +13,14 @@ export const COUNTS: ReadonlySet<string> = new Set([
   ...['prompt_tokens', 'completion_tokens', 'input_tokens', 'output_tokens'],
   ...['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount'],
   ...['total_input_tokens', 'total_output_tokens', 'total_thought_tokens'],
+  // OpenAI's shape.
   ...['cached_tokens', 'cache_write_tokens', 'audio_tokens', 'image_tokens', 'text_tokens', 'num_requests'],
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'ephemeral_5m_input_tokens',
-  'ephemeral_1h_input_tokens',
-  'web_search_requests',
-  'web_fetch_requests',
+  // Anthropic's.
+  ...['cache_read_input_tokens', 'cache_creation_input_tokens'],
+  ...['ephemeral_5m_input_tokens', 'ephemeral_1h_input_tokens', 'web_search_requests', 'web_fetch_requests'],
+  // Gemini's.
+  ...['cachedContentTokenCount', 'toolUsePromptTokenCount', 'tokenCount'],
+  ...['total_cached_tokens', 'total_tool_use_tokens', 'total_tokens'],
 ]);
 /** Lengths and costs may have fractions. */
 export const AMOUNTS: ReadonlySet<string> = new Set([

@@ -62,10 +62,32 @@ it('a count is final, and known to be one', () =>
     reading: { state: 'final', evidence: 'counted', contextTokens: 31, failed: false },
   }));
 
-it.each([[{}], [{ totalTokens: 0 }], [{ totalTokens: '31' }], [{ totalTokens: -1 }], [[]], [null]])(
-  '%j is no count',
-  (json) => expect(readTokenCount(json)).toEqual({ state: 'running' }),
-);
+it('a count has sound apart, and film, whose model is not known here, without a price', () => {
+  const promptTokensDetails = [
+    { modality: 'TEXT', tokenCount: 4 },
+    { modality: 'AUDIO', tokenCount: 50 },
+    { modality: 'VIDEO', tokenCount: 6 },
+  ];
+  const counted = readTokenCount({ totalTokens: 60, promptTokensDetails });
+  if (counted.state !== 'done') throw new Error('it is a count');
+  const { quantities, contextTokens } = counted.reading;
+  expect(contextTokens).toBe(60);
+  expect(quantities.map(({ meter, model, quantity }) => [meter, model, quantity.toDecimal()])).toEqual([
+    ['input_tokens', undefined, '4'],
+    ['audio_input_tokens', undefined, '50'],
+    ['input_tokens', 'video', '6'],
+  ]);
+});
+
+it.each([
+  [{}],
+  [{ totalTokens: 9, promptTokensDetails: 'x' }],
+  [{ totalTokens: 0 }],
+  [{ totalTokens: '31' }],
+  [{ totalTokens: -1 }],
+  [[]],
+  [null],
+])('%j is no count', (json) => expect(readTokenCount(json)).toEqual({ state: 'running' }));
 
 it('reads anything', () =>
   fc.assert(fc.property(fc.jsonValue(), (json) => ['done', 'running'].includes(readTokenCount(json).state))));

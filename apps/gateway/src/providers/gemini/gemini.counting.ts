@@ -2,6 +2,8 @@ import { countOf, type Foreign, isObject, objectOf } from '../foreign-json.js';
 import type { JobReport, JobTerms } from '../provider.js';
 import { quantitiesOf } from '../quantities.js';
 import { readAgain } from '../request-body.js';
+import { partsOf } from './gemini.contents.js';
+import { embeddedOf } from './gemini.counts.js';
 import { PREFIX } from './gemini.models.js';
 
 /**
@@ -33,7 +35,7 @@ export function countedAfterwards(
       .map(({ parts }) => ({ role: 'user', parts }));
     if (contents.length === 0) return null;
     const asked = Buffer.from(JSON.stringify({ contents }));
-    const others = contents.flatMap(({ parts }) => [parts ?? []].flat()).filter((part) => !isText(part));
+    const others = partsOf(contents).filter((part) => !isTextPart(part));
     return {
       path: `/v1beta/models/${bare}:countTokens`,
       body: asked,
@@ -44,20 +46,26 @@ export function countedAfterwards(
   return { job: { ttlMs: TTL_MS, tier: 'standard', unreported: { forMs: ASKED_FOR_MS, question } } };
 }
 
-function isText(part: unknown): boolean {
+function isTextPart(part: unknown): boolean {
   return isObject(part) && typeof part.text === 'string';
 }
 
-/** What `:countTokens` says. No text is no token: a zero says nothing. */
+/**
+ * What `:countTokens` says. No text is no token: a zero says nothing, and nor does a count whose parts are none. Of which
+ * model it is, is not known here: film that it counts has no price.
+ */
 export function readTokenCount(json: unknown): JobReport {
-  const tokens = countOf(objectOf(json).totalTokens);
+  const { totalTokens, promptTokensDetails } = objectOf(json);
+  const tokens = countOf(totalTokens);
   if (!tokens) return { state: 'running' };
+  const { counts, film, isSound } = embeddedOf(tokens, promptTokensDetails, null);
+  if (!isSound) return { state: 'running' };
   return {
     state: 'done',
     reading: {
       model: null,
       tier: null,
-      quantities: quantitiesOf({ input_tokens: tokens }),
+      quantities: [...quantitiesOf(counts), ...film],
       contextTokens: tokens,
       state: 'final',
       evidence: 'counted',

@@ -1,7 +1,8 @@
-import { countOf, type Foreign, listOf, nameOf, objectOf } from '../foreign-json.js';
+import type { Quantity } from '@vendo/pricing';
+import { countOf, type Foreign, isObject, nameOf, objectOf } from '../foreign-json.js';
 import type { Reading } from '../provider.js';
-import { type Counts, isSound, quantitiesOf, type ReportedCounts, soundOnes } from '../quantities.js';
-import { billedTier } from './gemini.models.js';
+import { type Counts, quantitiesOf, type ReportedCounts, soundOnes } from '../quantities.js';
+import { billedTier, rateKeys } from './gemini.models.js';
 
 /** Header names are lower case. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
@@ -17,6 +18,8 @@ export class Answer {
   private id: string | null = null;
   private tier: string | null = null;
   private counts: ReportedCounts | null = null;
+  /** What was said as a count is one. */
+  private isSound = true;
   private contextTokens = 0;
 
   identify(id: unknown, model: unknown): void {
@@ -33,11 +36,12 @@ export class Answer {
   }
 
   report(usage: Usage): void {
-    this.reportCounts(countsOf(usage), usage.prompt);
+    this.reportCounts(countsOf(usage), usage.prompt, isSound(usage));
   }
 
-  reportCounts(counts: ReportedCounts, prompt: number | null): void {
+  reportCounts(counts: ReportedCounts, prompt: number | null, sound: boolean): void {
     this.counts = counts;
+    this.isSound = sound;
     this.contextTokens = prompt ?? 0;
   }
 
@@ -64,7 +68,7 @@ export class Answer {
 
   private state(): Reading['state'] {
     if (this.counts === null) return 'none';
-    return this.ended && isSound(this.counts) ? 'final' : 'partial';
+    return this.ended && this.isSound ? 'final' : 'partial';
   }
 }
 
@@ -72,38 +76,74 @@ export class Answer {
 interface Usage {
   /** Cached tokens included, results of tools not. */
   prompt: number | null;
-  cached: number;
-  audioIn: number;
-  cachedAudio: number;
-  toolUse: number;
+  cached: number | null;
+  audioIn: number | null;
+  cachedAudio: number | null;
+  toolUse: number | null;
   /** Without thoughts. */
   output: number | null;
   thoughts: number | null;
-  audioOut: number;
-  imageOut: number;
-  searches: number;
+  audioOut: number | null;
+  imageOut: number | null;
+  searches: number | null;
 }
 
 /**
  * Disjoint counts that sum to what Google bills: cached tokens are part of the prompt, results of tools are input
- * beside it, thoughts are output. Of the details only sound and pictures are taken, each at most what is left.
+ * beside it, thoughts are output. Of the details only sound and pictures are taken, each at most what is left. What is
+ * no count of a part takes nothing from its whole.
  */
 function countsOf(usage: Usage): ReportedCounts {
-  const { prompt, toolUse, output, thoughts } = usage;
-  const cached = Math.min(usage.cached, prompt ?? 0);
-  const audioIn = Math.min(Math.max(0, usage.audioIn - usage.cachedAudio), (prompt ?? 0) - cached);
-  const audioOut = Math.min(usage.audioOut, output ?? 0);
-  const images = Math.min(usage.imageOut, (output ?? 0) - audioOut);
+  const { prompt, output } = usage;
+  const cached = Math.min(usage.cached ?? 0, prompt ?? 0);
+  const uncachedAudio = Math.max(0, (usage.audioIn ?? 0) - (usage.cachedAudio ?? 0));
+  const audioIn = Math.min(uncachedAudio, (prompt ?? 0) - cached);
+  const audioOut = Math.min(usage.audioOut ?? 0, output ?? 0);
+  const images = Math.min(usage.imageOut ?? 0, (output ?? 0) - audioOut);
   return {
-    input_tokens: prompt === null ? null : prompt - cached - audioIn + toolUse,
+    input_tokens: prompt === null ? null : prompt - cached - audioIn + (usage.toolUse ?? 0),
     cache_read_tokens: cached,
-    output_tokens: output === null || thoughts === null ? null : output - audioOut - images + thoughts,
+    output_tokens: output === null ? null : output - audioOut - images + (usage.thoughts ?? 0),
     audio_input_tokens: audioIn,
     audio_output_tokens: audioOut,
     image_tokens: images,
     web_searches: usage.searches,
   };
 }
+
+function isSound(usage: Usage): boolean {
+  return Object.values(usage).every((count) => count !== null);
+}
+
+/** What was embedded, of which nothing is cached, and whether each count of it is one. */
+export interface Embedded {
+  counts: { input_tokens: number; audio_input_tokens: number };
+  /** Film, which no meter is for: input of a model of its own, so that without a price it is not charged as text. */
+  film: readonly Quantity[];
+  isSound: boolean;
+}
+
+/**
+ * Sound and film cost many times what text does; pictures are counted as text.
+ * @param model whose film has a price; null: not known.
+ */
+export function embeddedOf(tokens: number, details: unknown, model: string | null): Embedded {
+  const said = { audio: sumOf(details, 'modality', 'audio'), film: sumOf(details, 'modality', 'video') };
+  const audio = Math.min(said.audio ?? 0, tokens);
+  const film = Math.min(said.film ?? 0, tokens - audio);
+  return {
+    counts: { input_tokens: tokens - audio - film, audio_input_tokens: audio },
+    film: film > 0 ? quantitiesOf({ input_tokens: film }, filmOf(model)) : [],
+    isSound: said.audio !== null && said.film !== null,
+  };
+}
+
+function filmOf(model: string | null): { model: string; rateKeys: readonly string[] } {
+  if (model === null) return { model: FILM, rateKeys: [FILM] };
+  return { model: `${model}/${FILM}`, rateKeys: rateKeys(model).map((key) => `${key}/${FILM}`) };
+}
+
+const FILM = 'video';
 
 /** The names of one kind of usage object. */
 interface Spelling {
@@ -137,13 +177,13 @@ export const INTERACTION: Spelling = {
   thoughts: 'total_thought_tokens',
 };
 
-export function usageOf(usage: Foreign, spelling: Spelling, searches: number): Usage {
+export function usageOf(usage: Foreign, spelling: Spelling, searches: number | null): Usage {
   return {
     prompt: countOf(usage[spelling.prompt]),
-    cached: countOf(usage[spelling.cached]) ?? 0,
+    cached: countOrNone(usage[spelling.cached]),
     audioIn: sumOf(usage[spelling.promptDetails], 'modality', 'audio'),
     cachedAudio: sumOf(usage[spelling.cachedDetails], 'modality', 'audio'),
-    toolUse: countOf(usage[spelling.toolUse]) ?? 0,
+    toolUse: countOrNone(usage[spelling.toolUse]),
     output: countOrNone(usage[spelling.output]),
     thoughts: countOrNone(usage[spelling.thoughts]),
     audioOut: sumOf(usage[spelling.outputDetails], 'modality', 'audio'),
@@ -154,17 +194,19 @@ export function usageOf(usage: Foreign, spelling: Spelling, searches: number): U
 
 /** Whatever the total has beside prompt and completion are thoughts. */
 export function compatibleUsage(usage: Foreign): Usage {
-  const { cached_tokens, audio_tokens } = objectOf(usage.prompt_tokens_details);
+  const details = usage.prompt_tokens_details ?? {};
+  const { cached_tokens, audio_tokens } = objectOf(details);
   const prompt = countOf(usage.prompt_tokens);
   const output = countOrNone(usage.completion_tokens);
+  const total = countOrNone(usage.total_tokens);
   return {
     prompt,
-    cached: countOf(cached_tokens) ?? 0,
-    audioIn: countOf(audio_tokens) ?? 0,
+    cached: isObject(details) ? countOrNone(cached_tokens) : null,
+    audioIn: countOrNone(audio_tokens),
     cachedAudio: 0,
     toolUse: 0,
     output,
-    thoughts: Math.max(0, (countOf(usage.total_tokens) ?? 0) - (prompt ?? 0) - (output ?? 0)),
+    thoughts: total === null ? null : Math.max(0, total - (prompt ?? 0) - (output ?? 0)),
     audioOut: 0,
     imageOut: 0,
     searches: 0,
@@ -176,10 +218,26 @@ function countOrNone(value: unknown): number | null {
   return value === undefined || value === null ? 0 : countOf(value);
 }
 
-/** The numbers of those details that are of this kind; their sum is a share, for they need not sum to the whole. */
-export function sumOf(details: unknown, key: string, kind: string): number {
-  return listOf(details)
-    .map(objectOf)
-    .filter((detail) => String(detail[key]).toLowerCase() === kind)
-    .reduce((sum, { tokenCount, tokens, count }) => sum + (countOf(tokenCount ?? tokens ?? count) ?? 0), 0);
+/**
+ * The numbers of those details that are of this kind; their sum is a share, for they need not sum to the whole. Null:
+ * they are no list of details, or not all of them say what they are, or one of this kind has no count.
+ */
+export function sumOf(details: unknown, key: string, kind: string): number | null {
+  let sum = 0;
+  for (const detail of [details ?? []].flat()) {
+    const said = isObject(detail) ? kindOf(detail[key]) : null;
+    if (!isObject(detail) || said === null) return null;
+    const count = countOrNone(detail.tokenCount ?? detail.tokens ?? detail.count);
+    if (said === kind && count === null) return null;
+    if (said === kind) sum += count ?? 0;
+  }
+  return sum;
+}
+
+/** Google's numbers of its modalities, where a client has asked for numbers. */
+const MODALITIES = ['unspecified', 'text', 'image', 'video', 'audio', 'document'];
+
+function kindOf(said: unknown): string | null {
+  if (typeof said === 'number') return MODALITIES[said] ?? null;
+  return nameOf(said)?.toLowerCase() ?? null;
 }

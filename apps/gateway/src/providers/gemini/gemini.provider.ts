@@ -7,6 +7,9 @@ import { routes } from './gemini.routes.js';
 /** They would take the usage out of the answer, make another method of the request, or name another account to bill. */
 const NEVER_FORWARDED = ['x-goog-fieldmask', 'x-http-method-override', 'x-goog-user-project'];
 
+/** The API in the shape of OpenAI's. */
+const COMPATIBLE = /^\/v1[a-z]*\/openai\//;
+
 const NO_FUNDS = /credits are depleted|spending cap|billing (?:is|has been) disabled|requires billing/i;
 
 export const gemini: Provider = {
@@ -22,7 +25,7 @@ export const gemini: Provider = {
   authorize({ path, headers }, secret) {
     for (const name of NEVER_FORWARDED) delete headers[name];
     // Never as `?key=`, which redirects and logs would carry on.
-    if (path.startsWith('/v1beta/openai/')) headers.authorization = `Bearer ${secret}`;
+    if (COMPATIBLE.test(path)) headers.authorization = `Bearer ${secret}`;
     else headers['x-goog-api-key'] = secret;
   },
   // Absolute addresses: the next request would go there without us.

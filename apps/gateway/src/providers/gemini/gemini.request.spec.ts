@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readRequest } from '../read-answer.contract.js';
+import { countedAfter, readRequest } from '../read-answer.contract.js';
 import { matchRoute } from '../route-table.js';
 import { gemini } from './gemini.provider.js';
 
@@ -9,6 +9,9 @@ const EMBED = '/v1beta/models/gemini-embedding-001:batchEmbedContents';
 const INTERACTIONS = '/v1beta/interactions';
 const CHAT = '/v1beta/openai/chat/completions';
 const SAID = [{ role: 'user', parts: [{ text: 'one two' }] }];
+const STORED = { fileData: { fileUri: 'files/a' } };
+const STORED_TOO = { file_data: { file_uri: 'files/a' } };
+const LIMITED = { model: 'm', generation_config: { max_output_tokens: 9 } };
 const read = (path: string, body: unknown) => readRequest(gemini, path, body);
 
 describe('gemini routes', () => {
@@ -26,6 +29,12 @@ describe('gemini routes', () => {
     ['POST', '/v1beta/interactions', 'metered'],
     ['POST', '/v1beta/openai/chat/completions', 'metered'],
     ['POST', '/v1beta/openai/embeddings', 'metered'],
+    ['POST', '/v1/openai/chat/completions', 'metered'],
+    ['POST', '/v1alpha/openai/embeddings', 'metered'],
+    ['GET', '/v1/openai/models', 'free'],
+    ['GET', '/v1alpha/openai/models/gemini-2.5-flash', 'free'],
+    ['POST', '/v1/openai/images/generations', 'blocked'],
+    ['POST', '/v2/openai/chat/completions', 'blocked'],
     ['POST', '/v1beta/models/gemini-2.5-flash:countTokens', 'free'],
     ['GET', '/v1beta/models?pageSize=5', 'free'],
     ['GET', '/v1/models/gemini-2.5-flash', 'free'],
@@ -70,6 +79,8 @@ describe('gemini requests', () => {
     ['an answer in two forms', `${STREAM}&alt=media`, {}],
     ['a callback', `${GENERATE}?callback=f`, {}],
     ['maps', GENERATE, { tools: [{ google_maps: {} }] }],
+    ['maps that are no list', GENERATE, { tools: { googleMaps: {} } }],
+    ['maps that are no list in an interaction', INTERACTIONS, { model: 'm', tools: { type: 'google_maps' } }],
     ['maps in an interaction', INTERACTIONS, { model: 'm', tools: [{ type: 'google_maps' }] }],
     ['an interaction without a model', INTERACTIONS, { input: 'x' }],
     ['an agent', INTERACTIONS, { model: 'm', agent: 'deep-research' }],
@@ -110,10 +121,56 @@ describe('gemini requests', () => {
   });
 
   it.each<[string, string, object]>([
+    ['an interaction', INTERACTIONS, { ...LIMITED, input: 'x', tools: { type: 'function' } }],
+    [
+      'a chat',
+      CHAT,
+      { model: 'm', max_tokens: 9, messages: [{ content: 'x' }, { content: [{ type: 'text' }] }] },
+    ],
+  ])('bounds plain %s by tokens', (_, path, body) =>
+    expect(read(path, body).bound).toMatchObject({ kind: 'tokens', output: 9 }),
+  );
+
+  it.each([
+    [EMBED, { requests: [{ content: { parts: { text: 'one' } } }] }],
+    ['/v1beta/openai/embeddings', { model: 'gemini-embedding-2', input: 'one' }],
+  ])('bounds %s of text by its bytes, at the price of text', (path, body) =>
+    expect(read(path, body).bound).toEqual({
+      kind: 'units',
+      units: { input_tokens: JSON.stringify(body).length },
+    }),
+  );
+
+  it.each<[string, object]>([
+    [GENERATE, { contents: { parts: { text: 'one two' } }, systemInstruction: { parts: { text: 'three' } } }],
+    [EMBED, { requests: { content: { parts: { text: 'one two three' } } } }],
+    [INTERACTIONS, { model: 'm', input: { content: { type: 'text', text: 'one two three' } } }],
+    [CHAT, { model: 'm', messages: { content: { type: 'text', text: 'one two three' } } }],
+  ])('counts what is no list: %s', (path, body) =>
+    expect(countedAfter(read(path, body).meter(), []).input_tokens).toBe(3),
+  );
+
+  it.each<[string, string, object]>([
     ['no limit', GENERATE, { generationConfig: {} }],
     ['an image', GENERATE, { contents: [{ parts: [{ inlineData: {} }] }] }],
     ['an image in the other spelling', GENERATE, { contents: [{ parts: [{ text: 'a', inline_data: {} }] }] }],
     ['search', GENERATE, { tools: [{ googleSearch: {} }] }],
+    ['search that is no list', GENERATE, { tools: { googleSearch: {} } }],
+    ['a part that is no list', GENERATE, { contents: { parts: { inlineData: {} } } }],
+    [
+      'sound out that is no list',
+      GENERATE,
+      { generationConfig: { maxOutputTokens: 9, responseModalities: 'AUDIO' } },
+    ],
+    ['a tool that is no list', INTERACTIONS, { ...LIMITED, input: 'x', tools: { type: 'google_search' } }],
+    ['a picture out that is no list', INTERACTIONS, { ...LIMITED, input: 'x', response_modalities: 'image' }],
+    ['a tool of a chat that is no list', CHAT, { model: 'm', max_tokens: 9, tools: { type: 'search' } }],
+    [
+      'a message that is no list',
+      CHAT,
+      { model: 'm', max_tokens: 9, messages: { content: { type: 'image_url' } } },
+    ],
+    ['one request to embed an image', EMBED, { requests: { content: { parts: { inlineData: {} } } } }],
     ['a cache', GENERATE, { cached_content: 'cachedContents/a' }],
     ['sound out', GENERATE, { generationConfig: { maxOutputTokens: 9, responseModalities: ['AUDIO'] } }],
     ['an image to embed', EMBED, { requests: [{ content: { parts: [{ inlineData: {} }] } }] }],
@@ -138,13 +195,44 @@ describe('gemini requests', () => {
       },
       'fileUri',
     ],
+    [GENERATE, { contents: { parts: STORED } }, 'fileUri'],
+    [GENERATE, { systemInstruction: { parts: [STORED] } }, 'fileUri'],
+    [GENERATE, { system_instruction: { parts: [STORED_TOO] } }, 'fileUri'],
+    [GENERATE, { contents: [{ parts: [{ functionResponse: { parts: [STORED] } }] }] }, 'fileUri'],
+    [GENERATE, { contents: [{ parts: [{ function_response: { parts: STORED_TOO } }] }] }, 'fileUri'],
+    [EMBED, { requests: { content: { parts: STORED } } }, 'fileUri'],
     [GENERATE, { tools: [{ file_search: { file_search_store_names: ['a'] } }] }, 'fileSearch'],
+    [GENERATE, { tools: { fileSearch: {} } }, 'fileSearch'],
+    [INTERACTIONS, { model: 'm', tools: { type: 'file_search' } }, 'file_search'],
+    [
+      INTERACTIONS,
+      { model: 'm', input: [{ type: 'function_result', result: [{ type: 'image', uri: 'files/a' }] }] },
+      'uri',
+    ],
     [INTERACTIONS, { model: 'm', previous_interaction_id: ['v1_1'] }, 'previous_interaction_id'],
     [INTERACTIONS, { model: 'm', input: [{ type: 'image', uri: 'gs://a/b' }] }, 'uri'],
     [CHAT, { model: 'm', extra_body: { google: { cached_content: 'a' } } }, 'cached_content'],
   ])('%s with %j reads what is stored in the account', (path, body, field) =>
     expect(read(path, body).accountObjects).toEqual([field]),
   );
+
+  it.each<[object, string[]]>([
+    [{ contents: SAID }, []],
+    [{ contents: { parts: STORED } }, ['fileUri']],
+    [{ generateContentRequest: { systemInstruction: { parts: [STORED] } } }, ['fileUri']],
+    [{ generate_content_request: { contents: [{ parts: [STORED_TOO] }] } }, ['fileUri']],
+    [
+      { generateContentRequest: { cachedContent: 'cachedContents/a', tools: { file_search: {} } } },
+      ['cachedContent', 'fileSearch'],
+    ],
+    [{ generateContentRequest: { contents: SAID } }, []],
+  ])('what is stored in the account is seen also where tokens are only counted: %j', (body, fields) => {
+    for (const version of ['v1beta', 'v1', 'v1alpha']) {
+      const { route } = matchRoute(gemini, 'POST', `/${version}/models/m:countTokens`) ?? {};
+      if (route?.class !== 'free') throw new Error('it is free');
+      expect(route.accountObjectsIn?.(Buffer.from(JSON.stringify(body)))).toEqual(fields);
+    }
+  });
 
   it('an interaction that an answer has named can be looked up, and is kept unless the request says otherwise', () => {
     const body = { model: 'm', previous_interaction_id: 'v1_1' };

@@ -1,9 +1,21 @@
 import { z } from 'zod';
-import { type Foreign, isObject, listOf, nameOf, objectOf } from '../foreign-json.js';
+import { type Foreign, isObject, nameOf, objectOf } from '../foreign-json.js';
 import type { CostBound, MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
 import { withUsageAsked } from '../usage-asked.js';
+import {
+  blocksOf,
+  either,
+  embeddedContents,
+  embeddedTexts,
+  isPlainPart,
+  isText,
+  manyOf,
+  namesFile,
+  partsOf,
+  textsOf,
+} from './gemini.contents.js';
 import { countedAfterwards } from './gemini.counting.js';
 import { requestedTier } from './gemini.models.js';
 import { CompatibleChatMeter, EmbeddingMeter, GenerateMeter, InteractionMeter } from './gemini.usage.js';
@@ -29,6 +41,7 @@ const GenerateBody = z.object({
   serviceTier: Any,
   service_tier: Any,
 });
+const CountBody = GenerateBody.extend({ generateContentRequest: Any, generate_content_request: Any });
 const EmbeddingBody = z.object({ content: Any, requests: Any });
 const InteractionBody = z.object({
   model: Model,
@@ -81,7 +94,7 @@ function generation({ body, params, query }: RouteRequest, stream: boolean): Met
   refuseMasks(query);
   const request = readRequestBody(body, GenerateBody);
   const model = params.model ?? '';
-  const tools = listOf(request.tools).map(objectOf);
+  const tools = toolsOf(request);
   refuseMaps(tools.some((tool) => either(tool, 'googleMaps')));
   return {
     model,
@@ -89,13 +102,26 @@ function generation({ body, params, query }: RouteRequest, stream: boolean): Met
     tier: requestedTier(either(request, 'serviceTier')),
     body,
     bound: generationBound(request, tools, body.length),
-    accountObjects: named({
-      cachedContent: either(request, 'cachedContent'),
-      fileUri: partsOf(request.contents).some(namesFile),
-      fileSearch: tools.some((tool) => either(tool, 'fileSearch') || tool.retrieval),
-    }),
+    accountObjects: storedObjects(request),
     meter: () => new GenerateMeter(model, () => generationFloor(readAgain(body))),
   };
+}
+
+/** What `:countTokens` is asked about: contents, or a whole request. Throws VendoError invalid_body. */
+export function objectsOfCountTokens(body: Buffer): string[] {
+  const request = readRequestBody(body, CountBody);
+  const whole = objectOf(either(request, 'generateContentRequest'));
+  return [...storedObjects(request), ...storedObjects(whole)];
+}
+
+/** Fields of a request to generate that name what is stored in the account. */
+function storedObjects(request: Foreign): string[] {
+  const tools = toolsOf(request);
+  return named({
+    cachedContent: either(request, 'cachedContent'),
+    fileUri: saidIn(request).some(namesFile),
+    fileSearch: tools.some((tool) => either(tool, 'fileSearch') || tool.retrieval),
+  });
 }
 
 /** embedContent and batchEmbedContents. Throws VendoError invalid_body. */
@@ -108,11 +134,12 @@ export function readEmbedding({ body, params, query }: RouteRequest): MeteredReq
     stream: false,
     tier: 'standard',
     body,
-    bound: parts.every(isPlainPart) ? { kind: 'tokens', input: body.length, output: 0 } : { kind: 'ceiling' },
+    bound: parts.every(isPlainPart) ? embedding(body.length) : { kind: 'ceiling' },
     needs: ['input_tokens'],
     accountObjects: named({ fileUri: parts.some(namesFile) }),
     ...countedAfterwards(model, body, embeddedContents),
-    meter: () => new EmbeddingMeter(() => tokenFloor(textsOf(partsOf(embeddedContents(readAgain(body)))))),
+    meter: () =>
+      new EmbeddingMeter(model, () => tokenFloor(textsOf(partsOf(embeddedContents(readAgain(body)))))),
   };
 }
 
@@ -123,7 +150,7 @@ export function readInteraction({ body, query }: RouteRequest): MeteredRequest {
   for (const field of ['background', 'agent', 'agent_config', 'environment'] as const)
     if (request[field])
       throw invalid(`"${field}" is not supported here: the answer of such a call carries no usage.`);
-  const tools = listOf(request.tools).map(objectOf);
+  const tools = toolsOf(request);
   refuseMaps(tools.some(({ type }) => type === 'google_maps'));
   const previous = nameOf(request.previous_interaction_id);
   return {
@@ -176,12 +203,12 @@ export function readCompatibleEmbeddings({ body, query }: RouteRequest): Metered
     stream: false,
     tier: 'standard',
     body,
-    bound: { kind: 'tokens', input: body.length, output: 0 },
+    bound: embedding(body.length),
     needs: ['input_tokens'],
     ...countedAfterwards(model, body, (request) =>
       embeddedTexts(request).map((text) => ({ role: 'user', parts: [{ text }] })),
     ),
-    meter: () => new EmbeddingMeter(() => tokenFloor(embeddedTexts(readAgain(body)))),
+    meter: () => new EmbeddingMeter(model, () => tokenFloor(embeddedTexts(readAgain(body)))),
   };
 }
 
@@ -200,14 +227,6 @@ function refuseMaps(isAsked: boolean): void {
   if (isAsked) throw invalid('Grounding with Google Maps is not supported here: it has a price of its own.');
 }
 
-/** A member under either of its names. Throws VendoError invalid_body where both stand: which one counts is not ours to guess. */
-function either(object: Foreign, name: string): unknown {
-  const other = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  if (object[name] !== undefined && object[other] !== undefined)
-    throw invalid(`"${name}" and "${other}" are the same.`);
-  return object[name] ?? object[other];
-}
-
 function named(found: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(found).filter((name) => found[name]);
 }
@@ -218,8 +237,8 @@ function generationBound(request: Foreign, tools: readonly Foreign[], bytes: num
   const isPlain =
     !either(request, 'cachedContent') &&
     tools.every((tool) => Object.keys(tool).every((name) => /^function_?declarations$/i.test(name))) &&
-    listOf(either(config, 'responseModalities')).every((one) => one === 'TEXT') &&
-    [...partsOf(request.contents), ...partsOf(either(request, 'systemInstruction'))].every(isPlainPart);
+    manyOf(either(config, 'responseModalities')).every((one) => one === 'TEXT') &&
+    saidIn(request).every(isPlainPart);
   const hidden = tools.length > 0 || hasSchema ? HIDDEN_PROMPT_TOKENS : 0;
   const choices = either(config, 'candidateCount') ?? 1;
   return isPlain ? tokens(bytes + hidden, either(config, 'maxOutputTokens'), choices) : { kind: 'ceiling' };
@@ -230,7 +249,7 @@ function interactionBound(request: InteractionBody, tools: readonly Foreign[], b
     !request.previous_interaction_id &&
     !request.cached_content &&
     tools.every(({ type }) => type === 'function') &&
-    listOf(request.response_modalities).every((one) => one === 'text') &&
+    manyOf(request.response_modalities).every((one) => one === 'text') &&
     blocksOf(request.input).every((block) => objectOf(block).type === 'text');
   const hidden = tools.length > 0 || request.response_format ? HIDDEN_PROMPT_TOKENS : 0;
   const most = objectOf(request.generation_config).max_output_tokens;
@@ -241,14 +260,19 @@ function compatibleBound(chat: CompatibleChatBody, bytes: number): CostBound {
   const isPlain =
     !chat.extra_body &&
     !chat.google &&
-    listOf(chat.tools).every((tool) => objectOf(tool).type === 'function') &&
-    listOf(chat.modalities).every((one) => one === 'text') &&
-    listOf(chat.messages)
-      .flatMap((message) => (isObject(message) ? listOf(message.content) : [message]))
-      .every((part) => objectOf(part).type === 'text');
+    manyOf(chat.tools).every((tool) => objectOf(tool).type === 'function') &&
+    manyOf(chat.modalities).every((one) => one === 'text') &&
+    manyOf(chat.messages)
+      .flatMap((message) => (isObject(message) ? manyOf(message.content) : [{}]))
+      .every((part) => isText(part) || objectOf(part).type === 'text');
   const hidden = chat.tools || chat.response_format ? HIDDEN_PROMPT_TOKENS : 0;
   const most = chat.max_completion_tokens ?? chat.max_tokens;
   return isPlain ? tokens(bytes + hidden, most, chat.n ?? 1) : { kind: 'ceiling' };
+}
+
+/** Of text alone: at its own price, which is far below that of sound. */
+function embedding(bytes: number): CostBound {
+  return { kind: 'units', units: { input_tokens: bytes } };
 }
 
 /** Thoughts are within the limit of the output. */
@@ -257,58 +281,17 @@ function tokens(input: number, most: unknown, choices: unknown): CostBound {
   return Number.isSafeInteger(output) && output > 0 ? { kind: 'tokens', input, output } : { kind: 'ceiling' };
 }
 
-/** The parts of contents: a list of them, or one. What is no part counts as one, which is not plain. */
-function partsOf(contents: unknown): unknown[] {
-  return [contents ?? []]
-    .flat()
-    .flatMap((content) => (isObject(content) ? listOf(content.parts) : [content]));
+/** The parts of a request to generate, those of its system instruction included. */
+function saidIn(request: Foreign): unknown[] {
+  return [...partsOf(request.contents), ...partsOf(either(request, 'systemInstruction'))];
 }
 
-function embeddedContents(request: Foreign): unknown[] {
-  const contents = [request.content, ...listOf(request.requests).map((one) => objectOf(one).content)];
-  return contents.flatMap((content) => content ?? []);
-}
-
-/** Of the API in the shape of OpenAI's. */
-function embeddedTexts({ input }: Foreign): string[] {
-  return [input].flat().filter(isText);
-}
-
-/** Members of a part that are text, or as good as text. */
-const PLAIN_MEMBERS =
-  /^(?:text|thought|thought_?signature|function_?call|executable_?code|code_?execution_?result)$/i;
-
-function isPlainPart(part: unknown): boolean {
-  return (
-    isObject(part) &&
-    Object.keys(part).every((name) => PLAIN_MEMBERS.test(name) || isPlainResponse(part, name))
-  );
-}
-
-function isPlainResponse(part: Foreign, name: string): boolean {
-  return /^function_?response$/i.test(name) && objectOf(part[name]).parts === undefined;
-}
-
-/** Whether a part names a file by anything but an address on the open web. */
-function namesFile(part: unknown): boolean {
-  const data = objectOf(either(objectOf(part), 'fileData'));
-  const uri = either(data, 'fileUri') ?? objectOf(part).uri;
-  if (uri === undefined || uri === null) return false;
-  return !/^https?:\/\//i.test(String(uri)) || /^https?:\/\/[^/?#]*googleapis\.com\b/i.test(String(uri));
-}
-
-/** What an interaction says: a text, blocks of content, or steps and turns with such blocks in them. */
-function blocksOf(input: unknown): unknown[] {
-  return [input ?? []].flat().flatMap((block) => {
-    if (isText(block)) return [{ type: 'text', text: block }];
-    const { content } = objectOf(block);
-    return content === undefined ? [block] : blocksOf(content);
-  });
+function toolsOf(request: Foreign): Foreign[] {
+  return manyOf(request.tools).map(objectOf);
 }
 
 function generationFloor(request: Foreign): number {
-  const system = either(request, 'systemInstruction');
-  return tokenFloor(textsOf([...partsOf(request.contents), ...partsOf(system)]));
+  return tokenFloor(textsOf(saidIn(request)));
 }
 
 function interactionFloor({ input, system_instruction }: Foreign): number {
@@ -316,14 +299,6 @@ function interactionFloor({ input, system_instruction }: Foreign): number {
 }
 
 function compatibleFloor({ messages }: Foreign): number {
-  const contents = listOf(messages).map((message) => objectOf(message).content);
-  return tokenFloor([...contents.filter(isText), ...textsOf(contents.flatMap(listOf))]);
-}
-
-function textsOf(parts: readonly unknown[]): string[] {
-  return parts.map((part) => objectOf(part).text).filter(isText);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string';
+  const said = manyOf(messages).flatMap((message) => manyOf(objectOf(message).content));
+  return tokenFloor([...said.filter(isText), ...textsOf(said)]);
 }

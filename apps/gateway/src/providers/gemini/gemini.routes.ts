@@ -1,5 +1,6 @@
 import type { Route } from '../provider.js';
 import {
+  objectsOfCountTokens,
   readCompatibleChat,
   readCompatibleEmbeddings,
   readEmbedding,
@@ -10,29 +11,12 @@ import {
 
 const VERSIONS = ['v1beta', 'v1', 'v1alpha'];
 
-export const routes: readonly Route[] = [
-  ...VERSIONS.flatMap(routesOf),
-  {
-    class: 'metered',
-    method: 'POST',
-    path: '/v1beta/openai/chat/completions',
-    name: 'openai.chat.completions',
-    read: readCompatibleChat,
-  },
-  {
-    class: 'metered',
-    method: 'POST',
-    path: '/v1beta/openai/embeddings',
-    name: 'openai.embeddings',
-    read: readCompatibleEmbeddings,
-  },
-  { class: 'free', method: 'GET', path: '/v1beta/openai/models', name: 'openai.models.list' },
-  { class: 'free', method: 'GET', path: '/v1beta/openai/models/*model', name: 'openai.models.retrieve' },
-];
+export const routes: readonly Route[] = VERSIONS.flatMap(routesOf);
 
 function routesOf(version: string): Route[] {
   const metered = { class: 'metered', method: 'POST' } as const;
   const model = `/${version}/models/:model`;
+  const compatible = `/${version}/openai`;
   return [
     { ...metered, path: `${model}:generateContent`, name: 'generateContent', read: readGenerate },
     {
@@ -44,8 +28,28 @@ function routesOf(version: string): Route[] {
     { ...metered, path: `${model}:embedContent`, name: 'embedContent', read: readEmbedding },
     { ...metered, path: `${model}:batchEmbedContents`, name: 'batchEmbedContents', read: readEmbedding },
     { ...metered, path: `/${version}/interactions`, name: 'interactions', read: readInteraction },
-    { class: 'free', method: 'POST', path: `${model}:countTokens`, name: 'countTokens' },
+    {
+      class: 'free',
+      method: 'POST',
+      path: `${model}:countTokens`,
+      name: 'countTokens',
+      accountObjectsIn: objectsOfCountTokens,
+    },
     { class: 'free', method: 'GET', path: `/${version}/models`, name: 'models.list' },
     { class: 'free', method: 'GET', path: model, name: 'models.get' },
+    {
+      ...metered,
+      path: `${compatible}/chat/completions`,
+      name: 'openai.chat.completions',
+      read: readCompatibleChat,
+    },
+    {
+      ...metered,
+      path: `${compatible}/embeddings`,
+      name: 'openai.embeddings',
+      read: readCompatibleEmbeddings,
+    },
+    { class: 'free', method: 'GET', path: `${compatible}/models`, name: 'openai.models.list' },
+    { class: 'free', method: 'GET', path: `${compatible}/models/*model`, name: 'openai.models.retrieve' },
   ];
 }

@@ -253,7 +253,7 @@ describe('gemini usage', () => {
   it('never throws and is never negative, whatever comes', () => {
     const odd = fc.oneof(fc.jsonValue(), fc.integer(), fc.double());
     const details = fc.array(
-      fc.record({ modality: fc.constantFrom('AUDIO', 'IMAGE', 'TEXT'), tokenCount: odd }),
+      fc.record({ modality: fc.constantFrom('AUDIO', 'IMAGE', 'TEXT', 'VIDEO'), tokenCount: odd }),
     );
     const usageMetadata = fc.record({
       promptTokenCount: odd,
@@ -261,6 +261,7 @@ describe('gemini usage', () => {
       candidatesTokenCount: odd,
       thoughtsTokenCount: odd,
       promptTokensDetails: fc.oneof(odd, details),
+      promptTokenDetails: fc.oneof(odd, details),
       candidatesTokensDetails: fc.oneof(odd, details),
     });
     const usage = fc.record({ prompt_tokens: odd, total_tokens: odd, total_input_tokens: odd });
@@ -299,6 +300,8 @@ describe('the credential of gemini', () => {
   it.each([
     [GENERATE, { 'x-goog-api-key': 'AIza1' }],
     [CHAT, { authorization: 'Bearer AIza1' }],
+    [CHAT.replace('v1beta', 'v1'), { authorization: 'Bearer AIza1' }],
+    [CHAT.replace('v1beta', 'v1alpha'), { authorization: 'Bearer AIza1' }],
   ])('of %s goes into a header', (path, expected) => {
     const headers = {
       'x-goog-fieldmask': 'candidates',

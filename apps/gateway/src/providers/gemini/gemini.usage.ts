@@ -6,6 +6,8 @@ import { DROP, PASS, TERMINAL, UNREAD } from '../verdicts.js';
 import {
   Answer,
   compatibleUsage,
+  type Embedded,
+  embeddedOf,
   type Headers,
   INTERACTION,
   NATIVE,
@@ -186,8 +188,10 @@ export class InteractionMeter extends TextMeter implements UsageMeter {
 
   private report(usage: Foreign): void {
     const searches = sumOf(usage.grounding_tool_count, 'type', 'google_search');
-    const perQuery = paysPerQuery(this.answer.model ?? this.asked);
-    this.answer.report(usageOf(usage, INTERACTION, perQuery ? searches : Math.min(searches, 1)));
+    const isFlat = !paysPerQuery(this.answer.model ?? this.asked);
+    this.answer.report(
+      usageOf(usage, INTERACTION, isFlat && searches !== null ? Math.min(searches, 1) : searches),
+    );
   }
 }
 
@@ -243,9 +247,16 @@ export class CompatibleChatMeter extends TextMeter implements UsageMeter {
 export class EmbeddingMeter implements UsageMeter {
   private readonly answer = new Answer();
   private isSilent = false;
+  private film: Embedded['film'] = [];
 
-  /** @param inputFloor the fewest tokens that the request can be. */
-  constructor(private readonly inputFloor: () => number) {}
+  /**
+   * @param asked the request's model.
+   * @param inputFloor the fewest tokens that the request can be.
+   */
+  constructor(
+    private readonly asked: string,
+    private readonly inputFloor: () => number,
+  ) {}
 
   onHead(headers: Headers): void {
     this.answer.readHead(headers);
@@ -264,8 +275,14 @@ export class EmbeddingMeter implements UsageMeter {
     // No text is no token: a zero says nothing.
     const prompt = countOf(usage.promptTokenCount ?? usage.prompt_tokens) || null;
     answer.ended = true;
-    if (prompt !== null) answer.reportCounts({ input_tokens: prompt }, prompt);
-    else this.isSilent = isObject(body.embedding) || Array.isArray(body.embeddings ?? body.data);
+    if (prompt === null) {
+      this.isSilent = isObject(body.embedding) || Array.isArray(body.embeddings ?? body.data);
+      return;
+    }
+    const details = usage.promptTokenDetails ?? usage.promptTokensDetails;
+    const { counts, film, isSound } = embeddedOf(prompt, details, answer.model ?? this.asked);
+    answer.reportCounts(counts, prompt, isSound);
+    this.film = film;
   }
 
   onTornBody(): void {
@@ -273,10 +290,14 @@ export class EmbeddingMeter implements UsageMeter {
   }
 
   reading(): Reading {
-    return this.isSilent ? { ...this.counted(), state: 'partial' } : this.answer.reading();
+    return this.isSilent ? { ...this.counted(), state: 'partial' } : this.withFilm(this.answer.reading());
   }
 
   counted(): Reading {
-    return this.answer.counted({ input_tokens: this.inputFloor() });
+    return this.withFilm(this.answer.counted({ input_tokens: this.inputFloor() }));
+  }
+
+  private withFilm(reading: Reading): Reading {
+    return { ...reading, quantities: [...reading.quantities, ...this.film] };
   }
 }
