@@ -67,6 +67,7 @@ const RECORDED: Record<string, Record<string, string>> = {
     'delta-raises-and-lowers': '/v1/messages',
     'delta-with-output-only': '/v1/messages',
     'error-mid-stream': '/v1/messages',
+    'fallback-mid-stream': '/v1/messages',
     'refusal-without-output': '/v1/messages',
   },
 };
