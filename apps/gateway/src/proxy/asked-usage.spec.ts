@@ -75,3 +75,17 @@ it('what OpenRouter says that a call cost is charged with all its digits, tokens
     cost_micros: 596,
   });
 });
+
+it('a stream that breaks off before its first chunk is asked for by the name in its head', async () => {
+  world.answer = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'x-generation-id': 'gen-7' });
+    response.write(': OPENROUTER PROCESSING\n\n', () => response.destroy());
+  };
+  const body = JSON.stringify({ model: MODEL, stream: true, messages: [] });
+  const { got } = send(world, { path: '/proxy/openrouter/v1/chat/completions', body });
+  expect((await got)?.broken).toBe(true);
+  expect(world.spooled.at(-1)).toMatchObject({
+    type: 'JobStarted.v1',
+    data: { upstream_id: 'gen-7', outcome: 'upstream_died' },
+  });
+});

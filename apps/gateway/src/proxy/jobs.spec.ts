@@ -341,9 +341,9 @@ describe('a stream whose cost can be asked for afterwards', () => {
     world.rates = new RateBook(rates, [{ ...MARGIN, marginPct: Rational.of(20n) }], 1);
   });
 
-  function streamed(events: string, ends: boolean, head: Record<string, string> = {}): void {
+  function streamed(events: string, ends: boolean): void {
     world.answer = (_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream', ...head });
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(events, () => (ends ? response.end() : response.destroy()));
     };
   }
@@ -363,12 +363,6 @@ describe('a stream whose cost can be asked for afterwards', () => {
     });
     expect(data?.counted?.after_ms).toBeGreaterThanOrEqual(600_000);
     expect(world.objects.rows.size).toBe(0);
-  });
-
-  it('is a job when it breaks off before its first chunk, under the name in its head', async () => {
-    streamed(': PROCESSING\n\n', false, { 'x-generation-id': 'gen-7' });
-    expect((await send(world, CALL).got)?.broken).toBe(true);
-    expect(started()).toMatchObject([{ upstream_id: 'gen-7', outcome: 'upstream_died' }]);
   });
 
   it.each([

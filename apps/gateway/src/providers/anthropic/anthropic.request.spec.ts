@@ -40,6 +40,10 @@ describe('anthropic requests', () => {
 
   const file = { type: 'document', source: { type: 'file', file_id: 'file_1' } };
   const resultOf = (content: unknown) => ({ type: 'tool_result', tool_use_id: 't', content });
+  const codeResultOf = (made: object) => ({
+    ...{ type: 'code_execution_tool_result', tool_use_id: 't' },
+    content: { type: 'code_execution_result', content: [{ ...made, file_id: 'f' }] },
+  });
   const documentOf = (content: unknown) => ({ type: 'document', source: { type: 'content', content } });
   it.each([
     [{ thread: { id: 'thr_1' } }, 'thread'],
@@ -61,6 +65,8 @@ describe('anthropic requests', () => {
   it.each([
     { messages: [{ role: 'assistant', content: [{ type: 'tool_use', input: { file_id: 'f' } }] }] },
     { messages: [{ role: 'assistant', content: [{ type: 'text', citations: [{ file_id: null }] }] }] },
+    { messages: [{ role: 'assistant', content: [codeResultOf({ type: 'code_execution_output' })] }] },
+    { messages: [{ role: 'assistant', content: [codeResultOf({ type: 'bash_code_execution_output' })] }] },
     { tools: [{ name: 'f', input_schema: { properties: { file_id: { type: 'string' } } } }] },
     { container: {} },
   ])('%j reads nothing that is stored', (change) =>

@@ -124,13 +124,20 @@ function idOf(container: unknown): unknown {
   return typeof container === 'string' ? container : objectOf(container).id;
 }
 
-/** Anywhere in content, for blocks hold others. What a tool is called with is no content: it is JSON of the client's. */
+/**
+ * Anywhere in content, for blocks hold others. What a tool is called with is no content but JSON of the client's, and
+ * the files that code has made are only told again.
+ */
 function namesFile(content: unknown): boolean {
   if (Array.isArray(content)) return content.some(namesFile);
   if (!isObject(content)) return false;
-  const { input, ...block } = content;
-  const isCall = typeof block.type === 'string' && block.type.endsWith('tool_use');
-  return has(block.file_id) || Object.values(block).some(namesFile) || (!isCall && namesFile(input));
+  const { input, file_id, ...block } = content;
+  const type = String(block.type);
+  return (
+    (has(file_id) && !type.endsWith('code_execution_output')) ||
+    Object.values(block).some(namesFile) ||
+    (!type.endsWith('tool_use') && namesFile(input))
+  );
 }
 
 /** From this version on they run code by themselves, and all code of the call is free. */
