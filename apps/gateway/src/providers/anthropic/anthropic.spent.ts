@@ -39,6 +39,7 @@ const ZERO: Told = { input: 0, cacheRead: 0, write5m: 0, write1h: 0, unsplit: 0,
  */
 export function spentOf(usage: Foreign, answered: string | null): Spent | null {
   const top = toldIn(usage);
+  if (listOf(usage.iterations).length === 0) return top && wholeOf(top, answered);
   const iterations = listOf(usage.iterations).map(objectOf);
   const serving = iterations.findLast(isServing);
   const server = nameOf(serving?.model);
@@ -66,6 +67,19 @@ export function spentOf(usage: Foreign, answered: string | null): Spent | null {
     contextTokens: contextTokens || promptOf(whole),
     isSum: contextTokens === 0,
   };
+}
+
+/** One inference and no other model. */
+function wholeOf(top: Told, model: string | null): Spent {
+  return { model, own: atLeast(top, ZERO), others: NO_OTHERS, contextTokens: promptOf(top), isSum: true };
+}
+
+const NO_OTHERS: ReadonlyMap<string, TokenCounts> = new Map();
+
+/** Prompt tokens of what a usage object says at its top level. */
+export function promptIn(usage: Foreign): number {
+  const told = toldIn(usage);
+  return told ? promptOf(told) : 0;
 }
 
 /** Whether the iterations tell that a fallback served the answer, and which: the usage is then of that model. */
@@ -116,7 +130,8 @@ function toldIn(usage: Foreign): Told | null {
   const cacheRead = countOf(usage.cache_read_input_tokens);
   const written = writesIn(usage);
   if (input === null && output === null && cacheRead === null && written === null) return null;
-  return { ...ZERO, ...written, input: input ?? 0, cacheRead: cacheRead ?? 0, output: output ?? 0 };
+  const { write5m, write1h, unsplit } = written ?? ZERO;
+  return { input: input ?? 0, cacheRead: cacheRead ?? 0, write5m, write1h, unsplit, output: output ?? 0 };
 }
 
 /**

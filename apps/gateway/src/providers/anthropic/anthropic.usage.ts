@@ -20,6 +20,7 @@ import {
   isCountOrNothing,
   isServedByFallback,
   metersOf,
+  promptIn,
   SPLIT,
   type Spent,
   spentOf,
@@ -69,7 +70,7 @@ export class MessagesMeter implements UsageMeter {
     switch (eventKind(event)) {
       case 'message_start':
         this.readMessage(objectOf(parseObject(event.data)?.message));
-        this.firstPrompt = spentOf(this.usage, this.model)?.contextTokens ?? 0;
+        this.firstPrompt = promptIn(this.usage);
         return PASS;
       case 'content_block_start':
         this.produced = true;
@@ -118,7 +119,8 @@ export class MessagesMeter implements UsageMeter {
   }
 
   private read(usage: Foreign): Reading {
-    const spent = spentOf(isServedByFallback(usage) ? this.withoutOutdated(usage) : usage, this.model);
+    const isOutdated = this.outdated.size > 0 && isServedByFallback(usage);
+    const spent = spentOf(isOutdated ? this.withoutOutdated(usage) : usage, this.model);
     const unbilled = this.refused && (!this.produced || countOf(usage.output_tokens) === 0);
     return {
       model: spent?.model ?? this.model,
@@ -171,27 +173,23 @@ export class MessagesMeter implements UsageMeter {
   private readUsage(usage: unknown): void {
     const reported = objectOf(usage);
     for (const field of FIELDS) {
-      const value = reported[field] ?? null;
+      const value = reported[field.name] ?? null;
       if (value === null) continue;
-      this.outdated.delete(field);
-      if (isSound(field, value)) this.odd.delete(field);
-      else this.odd.add(field);
-      this.take(field, value);
+      this.outdated.delete(field.name);
+      const isSound = field.isSound(value);
+      if (isSound) this.odd.delete(field.name);
+      else this.odd.add(field.name);
+      // Counts that are no counts cannot take the place of sound ones.
+      if (field.members) this.takeMembers(field.name, field.members, objectOf(value));
+      else if (isSound) this.usage[field.name] = value;
     }
   }
 
-  /** Counts that are no counts cannot take the place of sound ones. */
-  private take(field: string, value: unknown): void {
-    const members = MEMBERS[field];
-    if (!members) {
-      if (isSound(field, value)) this.usage[field] = value;
-      return;
-    }
+  private takeMembers(field: string, members: readonly string[], said: Foreign): void {
     const before = objectOf(this.usage[field]);
-    const said = objectOf(value);
-    this.usage[field] = Object.fromEntries(
-      members.map((member) => [member, countOf(said[member]) ?? before[member]]),
-    );
+    const taken: Record<string, unknown> = {};
+    for (const member of members) taken[member] = countOf(said[member]) ?? before[member];
+    this.usage[field] = taken;
   }
 
   /**
@@ -238,29 +236,36 @@ const SERVER_TOOLS = new Set(['server_tool_use', 'mcp_tool_use']);
 const SERVER_TOOL = /"type"\s*:\s*"(?:server|mcp)_tool_use"/;
 const FALLBACK = /"type"\s*:\s*"fallback"/;
 
-/** What is billed on, or decides its price. */
-const FIELDS = [
-  'input_tokens',
-  'cache_read_input_tokens',
-  'cache_creation_input_tokens',
-  'cache_creation',
-  'output_tokens',
-  'server_tool_use',
-  'iterations',
-  'speed',
-  'inference_geo',
-] as const;
+/** A field of the usage object that is billed on, or decides a price; `members`: of an object, its counts that are. */
+interface Field {
+  name: string;
+  members?: readonly string[];
+  isSound(value: unknown): boolean;
+}
 
-/** Of the fields that are objects, the counts in them that are billed on. */
-const MEMBERS: Readonly<Record<string, readonly string[]>> = {
-  cache_creation: SPLIT,
-  server_tool_use: ['web_search_requests', 'web_fetch_requests'],
-};
+const FIELDS: readonly Field[] = [
+  countField('input_tokens'),
+  countField('cache_read_input_tokens'),
+  countField('cache_creation_input_tokens'),
+  membersField('cache_creation', SPLIT),
+  countField('output_tokens'),
+  membersField('server_tool_use', ['web_search_requests', 'web_fetch_requests']),
+  // Of these that is asked at the end.
+  { name: 'iterations', isSound: () => true },
+  nameField('speed'),
+  nameField('inference_geo'),
+];
 
-/** Of iterations that is asked at the end. */
-function isSound(field: string, value: unknown): boolean {
-  const members = MEMBERS[field];
-  if (members) return isObject(value) && members.every((member) => isCountOrNothing(value[member]));
-  if (field.endsWith('_tokens')) return countOf(value) !== null;
-  return field === 'iterations' || nameOf(value) !== null;
+function countField(name: string): Field {
+  return { name, isSound: (value) => countOf(value) !== null };
+}
+
+function membersField(name: string, members: readonly string[]): Field {
+  const isSound = (value: unknown): boolean =>
+    isObject(value) && members.every((member) => isCountOrNothing(value[member]));
+  return { name, members, isSound };
+}
+
+function nameField(name: string): Field {
+  return { name, isSound: (value) => nameOf(value) !== null };
 }
