@@ -92,20 +92,18 @@ export const RESPONSES: Spelling = {
  * overlaps (cached audio) are not billed twice.
  */
 export function promptCounts(usage: Foreign, spelling: Spelling): Record<string, number | null> {
-  const input = countOf(usage[spelling.input]);
-  const output = countOf(usage[spelling.output]);
+  const prompt = new Whole(countOf(usage[spelling.input]));
   const put = usage[spelling.inputDetails];
-  const [prompt, cached, written, heard] = shares(input, [
-    shareIn(put, 'cached_tokens'),
-    shareIn(put, 'cache_write_tokens'),
-    shareIn(put, 'audio_tokens'),
-  ]);
-  const [completion, spoken] = shares(output, [shareIn(usage[spelling.outputDetails], 'audio_tokens')]);
+  const cached = prompt.take(shareIn(put, 'cached_tokens'));
+  const written = prompt.take(shareIn(put, 'cache_write_tokens'));
+  const heard = prompt.take(shareIn(put, 'audio_tokens'));
+  const completion = new Whole(countOf(usage[spelling.output]));
+  const spoken = completion.take(shareIn(usage[spelling.outputDetails], 'audio_tokens'));
   return {
-    input_tokens: prompt,
+    input_tokens: prompt.rest,
     cache_read_tokens: cached,
     cache_write_tokens: written,
-    output_tokens: completion,
+    output_tokens: completion.rest,
     audio_input_tokens: heard,
     audio_output_tokens: spoken,
   };
@@ -126,24 +124,25 @@ export function isAbsent(value: unknown): value is null | undefined {
   return value === null || value === undefined;
 }
 
-type Share = number | null;
+/** A count of which subsets are taken out, in turn; null: it was reported as nonsense, and there is nothing to take from. */
+class Whole {
+  private left: number;
 
-/**
- * Takes subsets out of a whole, in their order: the rest of it, then what each of them took. Nonsense takes nothing,
- * and without a sound whole there is nothing to take from.
- */
-function shares<Subsets extends readonly Share[]>(
-  whole: Share,
-  subsets: readonly [...Subsets],
-): [rest: Share, ...taken: { [At in keyof Subsets]: Share }] {
-  let rest = whole ?? 0;
-  const taken = subsets.map((subset) => {
+  constructor(private readonly said: number | null) {
+    this.left = said ?? 0;
+  }
+
+  get rest(): number | null {
+    return this.said === null ? null : this.left;
+  }
+
+  /** At most what is left; null, which was reported as nonsense, takes nothing. */
+  take(subset: number | null): number | null {
     if (subset === null) return null;
-    const share = Math.min(subset, rest);
-    rest -= share;
-    return share;
-  }) as { [At in keyof Subsets]: Share };
-  return [whole === null ? null : rest, ...taken];
+    const taken = Math.min(subset, this.left);
+    this.left -= taken;
+    return taken;
+  }
 }
 
 /**
@@ -151,7 +150,7 @@ function shares<Subsets extends readonly Share[]>(
  * output has no details, as with the first of these models, all of it is image.
  */
 export function imageCounts(usage: Foreign): ReportedCounts {
-  const input = countOf(usage.input_tokens);
+  const prompt = new Whole(countOf(usage.input_tokens));
   const output = countOf(usage.output_tokens);
   const put = usage.input_tokens_details;
   const made = objectOf(usage.output_tokens_details);
@@ -159,16 +158,18 @@ export function imageCounts(usage: Foreign): ReportedCounts {
   const shown = shareIn(put, 'image_tokens');
   const shownCached = shareIn(usage.cached_tokens_details, 'image_tokens');
   const shownAnew = shown === null || shownCached === null ? null : Math.max(shown - shownCached, 0);
-  const [prompt, fromCache, pictures] = shares(input, [cached, shownAnew]);
+  const fromCache = prompt.take(cached);
+  const pictures = prompt.take(shownAnew);
   const written = shareIn(usage.output_tokens_details, 'text_tokens');
   const unwritten = written === null ? null : Math.max((output ?? 0) - written, 0);
   const drawn = isAbsent(made.image_tokens) ? unwritten : countOf(made.image_tokens);
   // Where nonsense is all that tells text from images, all of it is image and what is text is not known.
-  const [text, images] = shares(output, [drawn ?? unwritten ?? output ?? 0]);
+  const completion = new Whole(output);
+  const images = completion.take(drawn ?? unwritten ?? output ?? 0);
   return {
-    input_tokens: prompt,
+    input_tokens: prompt.rest,
     cache_read_tokens: fromCache,
-    output_tokens: drawn === null ? null : text,
+    output_tokens: drawn === null ? null : completion.rest,
     image_input_tokens: pictures,
     image_tokens: images,
   };

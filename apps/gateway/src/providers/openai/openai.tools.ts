@@ -83,6 +83,7 @@ function sessionsOf(
     const asked = tools.filter(({ type }) => `${type}_call` === call.type).map(sizeOf);
     sizes.set(id, [sizes.get(id) ?? PLAIN_SIZE, ...asked].reduce(larger));
   }
+  if (sizes.size === 0) return [];
   const made = [...sizes.values()];
   return [...new Set(made)].flatMap((size) => {
     const name = sizedContainer(size);
