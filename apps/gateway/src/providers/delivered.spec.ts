@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { BodyReader } from '../proxy/body-reader.js';
 import { type Measured, measure } from '../proxy/measure.js';
 import { anthropic } from './anthropic/anthropic.provider.js';
 import { gemini } from './gemini/gemini.provider.js';
@@ -101,6 +102,21 @@ describe('what was delivered', () => {
   ])('before an error is free at %s, but for what it reported', (_, provider, path, events, lines) =>
     expect(after(provider, path, events)).toEqual({ lines, evidence: 'estimated' }),
   );
+
+  it.each<[string, Provider, string, object]>([
+    ['a message', anthropic, MESSAGES, { content: [{ type: 'text', text: 'a b c' }] }],
+    ['a chat', openai, '/v1/chat/completions', { choices: [{ message: { content: 'a b c' } }] }],
+    ['a response', openai, RESPONSES, { output: [{ content: [{ type: 'output_text', text: 'a b c' }] }] }],
+    ['a chat', openrouter, '/api/v1/chat/completions', { choices: [{ message: { content: 'a b c' } }] }],
+    ['a chat', gemini, '/v1beta/openai/chat/completions', { choices: [{ message: { content: 'a b c' } }] }],
+  ])('in the body of %s without a report is counted', (_, provider, path, body) => {
+    const meter = readRequest(provider, path, { ...REQUEST, stream: false }).meter();
+    const reader = new BodyReader(meter);
+    reader.feed(Buffer.from(JSON.stringify(body)));
+    reader.end();
+    const { reading, evidence } = measure(meter, 'completed', false);
+    expect({ evidence, lines: linesOf(reading) }).toEqual({ evidence: 'estimated', lines: TWO_OF_THREE });
+  });
 
   it('counts where a report says less, and a stream ends without saying that it is whole', () => {
     const events = [parts('a b', { usageMetadata }), parts(' c', { usageMetadata })];

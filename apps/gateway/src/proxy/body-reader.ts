@@ -36,12 +36,18 @@ export class BodyReader {
     this.ended = true;
     const bytes = this.digest ? this.digest.end() : this.whole.take();
     if (bytes === null || bytes.length === 0) return;
+    if (!this.isReported(bytes)) this.meter.onTornBody(bytes.toString('latin1'));
+  }
+
+  /** False: not JSON, or damaged, or broken off, or without a report: what has come is all that can be counted. */
+  private isReported(bytes: Buffer): boolean {
+    const { meter } = this;
     try {
-      this.meter.onBody(this.elements(bytes) ?? JSON.parse(bytes.toString('utf8')), bytes);
+      meter.onBody(this.elements(bytes) ?? JSON.parse(bytes.toString('utf8')), bytes);
     } catch {
-      // Not JSON, or damaged, or broken off: there is no usage report, and the settlement says so.
-      this.meter.onTornBody(bytes.toString('latin1'));
+      return false;
     }
+    return !meter.output || meter.reading().state !== 'none';
   }
 
   /** Those that count, of a list in which each says all that there is so far; null: all of it is to be parsed. */

@@ -19,6 +19,7 @@ const RATES = [
   ...inTier('standard', 'old', '20'),
   ...inTier('flex', 'old', '8'),
   ...inTier('priority', 'old', '40'),
+  ...inTier('standard', 'old-2026-01-01', '21'),
   { ...rate('openai', 'old', 'cache_read_tokens', '2'), tier: 'flex' },
   rate('openai', 'old', 'cache_read_tokens', '4'),
 ];
@@ -87,9 +88,15 @@ describe('a tier that only the answer tells', () => {
       missed: BOTH,
     }));
 
-  it('is charged as the model that was asked for, where that has a price in it', async () =>
+  it('of a snapshot of the model that was asked for is charged as that, where it has a price in it', async () =>
+    expect(await call({ model: 'old' }, { model: 'old-2026-01-01', service_tier: 'priority' })).toMatchObject(
+      { micros: 8_000, missed: [] },
+    ));
+
+  it('of another model is never charged as the one that was asked for', async () =>
     expect(await call({ model: 'old' }, { model: 'new', service_tier: 'priority' })).toMatchObject({
-      micros: 8_000,
+      micros: 2_000,
+      missed: BOTH,
     }));
 });
 

@@ -156,10 +156,13 @@ export class Settlement {
     };
     if (model === null) return asked;
     const answered = { ...asked, rateKeys: provider.rateKeys(model) };
-    for (const priced of [inTier(billed), ...standIns])
-      for (const context of [answered, asked])
-        if (rates.isPriced(inTierOf(context, priced), this.needs)) return context;
-    return asked;
+    const priced = (contexts: readonly PriceContext[]) =>
+      [inTier(billed), ...standIns]
+        .flatMap((tier) => contexts.map((context) => ({ context, inTier: inTierOf(context, tier) })))
+        .find(({ inTier }) => rates.isPriced(inTier, this.needs))?.context;
+    // Of another model the asked one's tier is no price, however it was asked for; of a snapshot of its own it is.
+    const isSameModel = answered.rateKeys.includes(call.model);
+    return priced(isSameModel ? [answered, asked] : [answered]) ?? asked;
   }
 
   private unpriced(model: string, meter: string | null): void {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { type Foreign, isObject, listOf, objectOf } from '../foreign-json.js';
+import { type Foreign, isObject, listOf, nameOf, objectOf } from '../foreign-json.js';
 import type { CostBound, MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
 import { tokenFloor } from '../token-floor.js';
-import { tierOf } from './anthropic.models.js';
+import { isSameModel, tierOf } from './anthropic.models.js';
 import { MessagesMeter } from './anthropic.usage.js';
 
 /** What Anthropic adds to the prompt around tools and output schemas, in tokens, generously (it documents up to 350 per tool choice). */
@@ -37,6 +37,7 @@ export function readMessages({ body }: RouteRequest): MeteredRequest {
   if (request.billing_policy !== undefined) throw invalid('"billing_policy" is not supported here.');
   const asked = { speed: request.speed ?? null, geo: request.inference_geo ?? null };
   const isSession = sessionsOf(request);
+  const speedOf = speedsOf(request);
   return {
     model: request.model,
     stream: request.stream === true,
@@ -44,7 +45,7 @@ export function readMessages({ body }: RouteRequest): MeteredRequest {
     body,
     bound: bound(request, body.length),
     accountObjects: accountObjects(request),
-    meter: () => new MessagesMeter(asked, () => promptFloor(readAgain(body)), isSession),
+    meter: () => new MessagesMeter({ ...asked, speedOf }, () => promptFloor(readAgain(body)), isSession),
   };
 }
 
@@ -138,6 +139,20 @@ function namesFile(content: unknown): boolean {
     Object.values(block).some(namesFile) ||
     (!type.endsWith('tool_use') && namesFile(input))
   );
+}
+
+/** The speed that was asked of the model that served: a fallback may have one of its own, where null is the plain one. */
+function speedsOf({
+  model,
+  speed = null,
+  fallbacks,
+}: MessagesBody): (served: string | null) => string | null {
+  const others = listOf(fallbacks).map(objectOf);
+  return (served) => {
+    if (served === null || others.length === 0 || isSameModel(served, model)) return speed;
+    const fallback = others.find((other) => isSameModel(served, nameOf(other.model)));
+    return fallback?.speed === undefined ? speed : nameOf(fallback.speed);
+  };
 }
 
 /** From this version on they run code by themselves, and all code of the call is free. */

@@ -6,8 +6,11 @@ import { countedAfter, feedStream, readRequest, reported } from '../read-answer.
 import { anthropic } from './anthropic.provider.js';
 
 const FALLBACK = readFileSync(join(import.meta.dirname, 'fixtures', 'fallback-mid-stream.sse.txt'), 'utf8');
-const meterOf = (): UsageMeter =>
-  readRequest(anthropic, '/v1/messages', { model: 'claude-fable-5', max_tokens: 50, messages: [] }).meter();
+const meterOf = (asked: object = {}): UsageMeter =>
+  readRequest(anthropic, '/v1/messages', {
+    ...{ model: 'claude-fable-5', max_tokens: 50, messages: [{ role: 'user', content: 'one two' }] },
+    ...asked,
+  }).meter();
 
 /** What is billed of a whole message. */
 function billed(usage: object, model = 'claude-opus-5'): Record<string, number> {
@@ -45,14 +48,54 @@ describe('a fallback', () => {
     expect(reported(meter).cache_read_tokens).toBeUndefined();
   });
 
-  it('names the answer of a stream that breaks off behind it', () => {
+  const CUT = FALLBACK.slice(0, FALLBACK.indexOf('event: message_delta'));
+  it('of a stream that breaks off behind it is counted beside what was reported of the one that had begun', () => {
     const meter = meterOf();
-    expect(countedAfter(meter, [FALLBACK.slice(0, FALLBACK.indexOf('event: message_delta'))])).toEqual({
-      input_tokens: 412,
-      cache_read_tokens: 9_000,
-      output_tokens: 5,
+    expect(countedAfter(meter, [CUT])).toEqual({
+      ...{ input_tokens: 2, output_tokens: 2 },
+      ...DECLINED,
+      'output_tokens@claude-fable-5': 3,
     });
     expect(meter.counted().model).toBe('claude-opus-4-8');
+  });
+
+  it('of a stream that breaks off behind it is charged what was reported, where nothing had begun', () => {
+    const [start = '', , , , fallback = '', ...rest] = CUT.split(/(?<=\n\n)/);
+    expect(countedAfter(meterOf(), [[start, fallback, ...rest].join('')])).toEqual({
+      ...{ input_tokens: 412, cache_read_tokens: 9_000, output_tokens: 5 },
+    });
+  });
+
+  it('has cache writes of its own', () => {
+    const written = FALLBACK.replace('"ephemeral_1h_input_tokens":0', '"ephemeral_1h_input_tokens":500')
+      .replace('"cache_creation_input_tokens":0', '"cache_creation_input_tokens":500')
+      .replace(
+        '"usage":{"input_tokens":9501',
+        '"usage":{"input_tokens":9501,"cache_creation_input_tokens":70',
+      );
+    const meter = meterOf();
+    feedStream(meter, written);
+    expect(reported(meter)).toMatchObject({ cache_write_tokens: 70 });
+    expect(reported(meter).cache_write_1h_tokens).toBeUndefined();
+  });
+
+  const FAST = FALLBACK.replace('"service_tier":"standard"', '"speed":"fast"');
+  const to = (speed?: unknown) => [{ model: 'claude-sonnet-5' }, { model: 'claude-opus-4-8', speed }];
+  it.each<[string, object, string, string]>([
+    ['of its own', { speed: 'fast', fallbacks: to(null) }, FAST, 'standard'],
+    ['that was asked of it', { fallbacks: to('fast') }, FALLBACK, 'fast'],
+    ['that was asked for, where it has none', { speed: 'fast', fallbacks: to() }, FAST, 'fast'],
+    ['that was asked for, whatever was said of the one before', { fallbacks: to() }, FAST, 'standard'],
+    [
+      'that is told behind its block',
+      { fallbacks: to() },
+      FAST.replace('"usage":{"input_tokens":9501', '"usage":{"speed":"fast","input_tokens":9501'),
+      'fast',
+    ],
+  ])('has the speed %s', (_, asked, stream, tier) => {
+    const meter = meterOf(asked);
+    feedStream(meter, stream);
+    expect(meter.reading()).toMatchObject({ tier, state: 'final' });
   });
 
   const hop = (type: string, model: string, output_tokens: number) => ({
@@ -71,6 +114,7 @@ describe('a fallback', () => {
       [hop('message', 'claude-opus-5', 7), hop('message', 'claude-fable-5', 0), SERVED],
       { 'input_tokens@claude-opus-5': 100, 'output_tokens@claude-opus-5': 7 },
     ],
+    ['without output or a name is not billed', [{ ...hop('message', '', 0), model: null }, SERVED], {}],
     [
       'is none that only advised',
       [hop('advisor_message', 'claude-opus-5', 0), SERVED],

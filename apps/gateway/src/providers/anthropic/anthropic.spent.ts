@@ -41,19 +41,21 @@ export function spentOf(usage: Foreign, answered: string | null): Spent | null {
   const top = toldIn(usage);
   if (listOf(usage.iterations).length === 0) return top && wholeOf(top, answered);
   const iterations = listOf(usage.iterations).map(objectOf);
-  const serving = iterations.findLast(isServing);
+  const servingAt = iterations.findLastIndex(isServing);
+  const serving = iterations[servingAt];
   const server = nameOf(serving?.model);
   const ownModel = server === null || isSameModel(server, answered) ? answered : server;
   const others = new Map<string, Told>();
   let own: Told | null = null;
   let contextTokens = 0;
-  for (const iteration of iterations) {
+  for (const [at, iteration] of iterations.entries()) {
     const told = toldIn(iteration);
     if (!told) continue;
     const name = nameOf(iteration.model);
     const model = name === null || isSameModel(name, ownModel) ? null : name;
-    // As of a refusal without output, nothing is billed of a model that declined without any.
-    if (serving && model !== null && iteration.type === 'message' && iteration.output_tokens === 0) continue;
+    // As of a refusal without output, nothing is billed of a model that declined without any, named or not.
+    const isOther = model !== null || (name === null && at < servingAt);
+    if (serving && isOther && iteration.type === 'message' && iteration.output_tokens === 0) continue;
     contextTokens = Math.max(contextTokens, promptOf(told));
     if (model === null) own = sumOf(own ?? ZERO, told);
     else others.set(model, sumOf(others.get(model) ?? ZERO, told));

@@ -14,7 +14,7 @@ import { quantitiesOf } from '../quantities.js';
 import { ERRORS, Signs } from '../signs.js';
 import { OutputFloor, type Speaking } from '../token-floor.js';
 import { PASS, TERMINAL } from '../verdicts.js';
-import { type Circumstances, rateKeys, tierOf } from './anthropic.models.js';
+import { rateKeys, tierOf } from './anthropic.models.js';
 import {
   hasSoundIterations,
   isCountOrNothing,
@@ -24,12 +24,20 @@ import {
   SPLIT,
   type Spent,
   spentOf,
+  type TokenCounts,
 } from './anthropic.spent.js';
 
 const OUTPUT = ['text', 'thinking', 'partial_json'];
 /** All of a message's own events, and `content_block_start`, of which deltas have the beginning as well. */
 const SIGNS = new Signs([...['message_', 'k_start'].map((text) => ({ text })), ...ERRORS]);
 const DELTAS: Speaking = { sign: 'block_delta' };
+
+/** Of a request, what decides prices. */
+export interface Asked {
+  geo: string | null;
+  /** @param served the model that served the answer. */
+  speedOf(served: string | null): string | null;
+}
 
 /** Messages: `usage` in the body; in a stream the input side in message_start, then cumulative in message_delta. */
 export class MessagesMeter implements UsageMeter {
@@ -41,6 +49,8 @@ export class MessagesMeter implements UsageMeter {
   private readonly odd = new Set<string>();
   /** Those that were said of a model that declined, and not again since another took over. */
   private readonly outdated = new Set<string>();
+  /** Models that declined after they had begun to answer, and what was reported of them. */
+  private readonly declined: [model: string, spent: TokenCounts][] = [];
   private id: string | null = null;
   private model: string | null = null;
   private refused = false;
@@ -56,12 +66,12 @@ export class MessagesMeter implements UsageMeter {
   readonly output = new OutputFloor(OUTPUT, DELTAS);
 
   /**
-   * @param asked speed and place of the request, which hold where the answer does not say.
+   * @param asked what holds where the answer does not say.
    * @param inputFloor the fewest tokens that the request can be.
    * @param isSession whether the container of the answer is a session that is paid for.
    */
   constructor(
-    private readonly asked: Circumstances,
+    private readonly asked: Asked,
     private readonly inputFloor: () => number,
     private readonly isSession: (container: Foreign) => boolean,
   ) {}
@@ -73,9 +83,7 @@ export class MessagesMeter implements UsageMeter {
         this.firstPrompt = promptIn(this.usage);
         return PASS;
       case 'content_block_start':
-        this.produced = true;
-        if (SERVER_TOOL.test(event.data)) this.toolCalls += 1;
-        if (FALLBACK.test(event.data)) this.readFallback(objectOf(parseObject(event.data)?.content_block));
+        this.readBlock(event.data);
         return PASS;
       case 'message_delta':
         this.readDelta(objectOf(parseObject(event.data)));
@@ -109,22 +117,25 @@ export class MessagesMeter implements UsageMeter {
 
   /** The input is reported in the first event; the output is what was reported of it, or what has passed. */
   counted(): Reading {
-    const { output_tokens, ...reported } = this.usage;
-    const output = Math.max(countOf(output_tokens) ?? 0, this.output.tokens);
-    return this.read({
+    // Iterations tell of those that declined; without them it is known of those that had begun.
+    const declined = isServedByFallback(this.usage) ? [] : this.declined;
+    const { output_tokens, ...reported } = declined.length > 0 ? this.current(this.usage) : this.usage;
+    const passed = this.output.tokens - declined.reduce((sum, [, { output }]) => sum + output, 0);
+    const output = Math.max(countOf(output_tokens) ?? 0, passed);
+    const reading = this.read({
       ...(reported.input_tokens === undefined ? { input_tokens: this.inputFloor() } : {}),
       ...reported,
       output_tokens: output,
     });
+    return { ...reading, quantities: [...reading.quantities, ...linesOf(declined)] };
   }
 
   private read(usage: Foreign): Reading {
-    const isOutdated = this.outdated.size > 0 && isServedByFallback(usage);
-    const spent = spentOf(isOutdated ? this.withoutOutdated(usage) : usage, this.model);
+    const spent = spentOf(isServedByFallback(usage) ? this.current(usage) : usage, this.model);
     const unbilled = this.refused && (!this.produced || countOf(usage.output_tokens) === 0);
     return {
       model: spent?.model ?? this.model,
-      tier: spent ? this.tier() : null,
+      tier: spent ? this.tier(spent.model) : null,
       quantities: spent && !unbilled ? this.quantities(spent) : [],
       contextTokens: spent ? this.contextTokens(spent) : 0,
       state: spent ? this.state() : 'none',
@@ -158,15 +169,30 @@ export class MessagesMeter implements UsageMeter {
     if (isObject(container) && this.isSession(container)) this.hasSession = true;
   }
 
+  private readBlock(data: string): void {
+    if (BLOCK.test(data)) {
+      const block = objectOf(parseObject(data)?.content_block);
+      if (SERVER_TOOLS.has(String(block.type))) this.toolCalls += 1;
+      else if (block.type === 'fallback') this.readFallback(block);
+    }
+    this.produced = true;
+  }
+
   /** What follows is of another model; the message was begun in the name of the one that has declined. */
-  private readFallback({ type, to }: Foreign): void {
-    if (type !== 'fallback') return;
+  private readFallback({ to }: Foreign): void {
+    const { speed: _, ...reported } = this.usage;
+    // One that declined before it had begun to answer is free.
+    const spent = this.produced ? spentOf(this.current(reported), this.model) : null;
+    if (spent && this.model !== null) this.declined.push([this.model, spent.own]);
     this.model = nameOf(objectOf(to).model) ?? this.model;
-    for (const field of Object.keys(this.usage))
+    this.usage = reported;
+    for (const field of Object.keys(reported))
       if (field.endsWith('_tokens') || field === 'cache_creation') this.outdated.add(field);
   }
 
-  private withoutOutdated(usage: Foreign): Foreign {
+  /** What was said of the model that is at work. */
+  private current(usage: Foreign): Foreign {
+    if (this.outdated.size === 0) return usage;
     return Object.fromEntries(Object.entries(usage).filter(([field]) => !this.outdated.has(field)));
   }
 
@@ -201,10 +227,10 @@ export class MessagesMeter implements UsageMeter {
     return Math.max(this.firstPrompt, Math.ceil(contextTokens / (this.toolCalls + 1)));
   }
 
-  private tier(): string {
+  private tier(served: string | null): string {
     const { speed, inference_geo } = this.usage;
     return tierOf({
-      speed: nameOf(speed) ?? this.asked.speed,
+      speed: nameOf(speed) ?? this.asked.speedOf(served),
       geo: nameOf(inference_geo) ?? this.asked.geo,
     });
   }
@@ -213,9 +239,7 @@ export class MessagesMeter implements UsageMeter {
     const { web_search_requests, web_fetch_requests } = objectOf(this.usage.server_tool_use);
     return [
       ...quantitiesOf(metersOf(own)),
-      ...[...others].flatMap(([model, counts]) =>
-        quantitiesOf(metersOf(counts), { model, rateKeys: rateKeys(model) }),
-      ),
+      ...linesOf(others),
       ...quantitiesOf({
         web_searches: countOf(web_search_requests) ?? 0,
         web_fetches: countOf(web_fetch_requests) ?? 0,
@@ -232,9 +256,16 @@ export class MessagesMeter implements UsageMeter {
   }
 }
 
+/** Of other models than the call's own. */
+function linesOf(spent: Iterable<readonly [model: string, counts: TokenCounts]>): Quantity[] {
+  return [...spent].flatMap(([model, counts]) =>
+    quantitiesOf(metersOf(counts), { model, rateKeys: rateKeys(model) }),
+  );
+}
+
 const SERVER_TOOLS = new Set(['server_tool_use', 'mcp_tool_use']);
-const SERVER_TOOL = /"type"\s*:\s*"(?:server|mcp)_tool_use"/;
-const FALLBACK = /"type"\s*:\s*"fallback"/;
+/** A block that counts; those of tools' results can be large. */
+const BLOCK = /"type"\s*:\s*"(?:(?:server|mcp)_tool_use|fallback)"/;
 
 /** A field of the usage object that is billed on, or decides a price; `members`: of an object, its counts that are. */
 interface Field {
@@ -266,6 +297,7 @@ function membersField(name: string, members: readonly string[]): Field {
   return { name, members, isSound };
 }
 
+/** An empty one says nothing. */
 function nameField(name: string): Field {
-  return { name, isSound: (value) => nameOf(value) !== null };
+  return { name, isSound: (value) => value === '' || nameOf(value) !== null };
 }
