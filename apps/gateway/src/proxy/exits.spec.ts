@@ -355,7 +355,7 @@ describe('a client that leaves', () => {
     const filler = `: ${'x'.repeat(1_048_576)}\n\n`;
     const held = Promise.withResolvers<http.ServerResponse>();
     // Less than it is, because a busy machine takes seconds for that.
-    world.drainBytes = 8_388_608;
+    world.drainBytes = 2_097_152;
     world.answer = (...exchange) => held.resolve(stream(MESSAGE_START)(...exchange));
     send(world, { ...MESSAGE, onData: (_chunk, leave) => leave() });
     const response = await held.promise;
