@@ -214,6 +214,28 @@ describe('usage of images', () => {
     expect(meter.reading().contextTokens).toBe(10);
   });
 
+  const svg = { model: 'gpt-6-sol', input_tokens: 700, output_tokens: 1_000 };
+  it.each<[string, unknown[], string, number[]]>([
+    ['both', [svg, svg], 'final', [700, 1_000, 700, 1_000]],
+    ['of two models', [svg, { ...svg, model: 'gpt-6-luna' }], 'final', [700, 1_000, 700, 1_000]],
+    ['the first', [svg, undefined], 'final', [700, 1_000]],
+    ['the last', [null, svg], 'final', [700, 1_000]],
+    ['the first, in part nonsense', [{ ...svg, input_tokens: -1 }, undefined], 'partial', [1_000]],
+    ['the last, after nonsense', ['x', svg], 'partial', [700, 1_000]],
+  ])('has what wrote the SVG of each image of a stream: %s', (_, [first, last], state, counts) => {
+    const meter = generate({ model: 'gpt-image-2.5-flare', n: 2, stream: true }).meter();
+    const usage = { input_tokens: 5, output_tokens: 100 };
+    for (const svg_usage of [first, last])
+      feedStream(
+        meter,
+        `data: ${JSON.stringify({ type: 'image_generation.completed', usage, svg_usage })}\n\n`,
+      );
+    expect(meter.reading().state).toBe(state);
+    expect(reported(meter)).toMatchObject({ input_tokens: 10, image_tokens: 200 });
+    const authored = meter.reading().quantities.filter(({ model }) => model !== undefined);
+    expect(authored.map(({ quantity }) => Number(quantity.toDecimal()))).toEqual(counts);
+  });
+
   it('is not there in an error, which is told', () => {
     const meter = generate({ model: 'gpt-image-1.5', stream: true }).meter();
     feedStream(meter, 'event: error\ndata: {"type":"error","error":{"code":"moderation_blocked"}}\n\n');

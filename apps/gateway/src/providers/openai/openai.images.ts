@@ -202,6 +202,7 @@ export class ImageTokensMeter implements UsageMeter {
   readonly signs = SIGNS;
   private readonly answer = new Answer();
   private counts: ReportedCounts = {};
+  private authors = NO_OTHERS;
   private contextTokens = 0;
   private done = 0;
 
@@ -227,7 +228,8 @@ export class ImageTokensMeter implements UsageMeter {
     if (!isObject(usage)) return;
     this.counts = sumOf(this.counts, imageCounts(usage));
     this.contextTokens += countOf(usage.input_tokens) ?? 0;
-    this.answer.report(this.counts, this.contextTokens, authorOf(svg_usage));
+    this.authors = bothOf(this.authors, authorOf(svg_usage));
+    this.answer.report(this.counts, this.contextTokens, this.authors);
   }
 
   onTornBody(): void {
@@ -253,6 +255,11 @@ function sumOf(a: ReportedCounts, b: ReportedCounts): ReportedCounts {
       ];
     }),
   );
+}
+
+function bothOf(a: Others, b: Others): Others {
+  if (b === NO_OTHERS) return a;
+  return { quantities: [...a.quantities, ...b.quantities], isSound: a.isSound && b.isSound };
 }
 
 /** The model that wrote an SVG after the image, at its own price. */
