@@ -219,8 +219,10 @@ describe('objects of the account', () => {
     [{ input: [{ type: 'function_call_output', output: [{ file_id: 'file-1' }] }] }, 'file_id'],
     [{ input: [{ type: 'image_generation_call', id: 'ig_1' }] }, 'image_generation_call'],
     [{ input: [{ type: 'image_generation_call', id: 'ig_1', result: null }] }, 'image_generation_call'],
-    [{ input: [{ type: 'code_interpreter_call', id: 'ci_1', container_id: 'cntr_1' }] }, 'container'],
-    [{ input: [{ type: 'shell_call', environment: { container_id: 'cntr_1' } }] }, 'container'],
+    [
+      { input: [{ type: 'image_generation_call', id: 'ig_1', status: 'completed' }] },
+      'image_generation_call',
+    ],
     [
       { tools: [{ type: 'code_interpreter', container: { type: 'auto', file_ids: ['file-1'] } }] },
       'container',
@@ -257,10 +259,39 @@ describe('objects of the account', () => {
     expect(readRequest(openai, '/v1/responses', { model: 'gpt-5', input, tools }).accountObjects).toEqual([]);
   });
 
+  const ran = [
+    { type: 'code_interpreter_call', id: 'ci_1', container_id: 'cntr_1' },
+    { type: 'shell_call', id: 'sh_1', environment: { type: 'container_reference', container_id: 'cntr_1' } },
+  ];
+  const python = { type: 'code_interpreter', container: { type: 'auto' } };
+  it.each<[string, string, object, string[]]>([
+    ['no tool', '/v1/responses', {}, []],
+    ['tools of other kinds', '/v1/responses', { tools: [{ type: 'function' }, { type: 'web_search' }] }, []],
+    ['code interpreter', '/v1/responses', { tools: [python] }, ['container']],
+    ['a shell', '/v1/responses', { tools: [{ type: 'function' }, { type: 'shell' }] }, ['container']],
+    [
+      'code interpreter, by an item',
+      '/v1/responses',
+      { input: [...ran, { type: 'additional_tools', tools: [python] }] },
+      ['container'],
+    ],
+    ['code interpreter, but only to be shortened', '/v1/responses/compact', { tools: [python] }, []],
+  ])('are the containers of past calls where they may run again: %s', (_, path, change, fields) => {
+    for (const call of ran)
+      expect(readRequest(openai, path, { model: 'gpt-5', input: [call], ...change }).accountObjects).toEqual(
+        fields,
+      );
+  });
+
   it.each([
     ['past sound', { messages: [{ role: 'assistant', audio: { id: 'audio_1' } }] }, ['audio']],
     ['a custom voice', { audio: { format: 'wav', voice: { id: 'voice_1' } } }, ['voice']],
     ['a voice of everybody', { audio: { format: 'wav', voice: 'alloy' } }, []],
+    [
+      'past sound as its transcript',
+      { messages: [{ role: 'assistant', content: 'hi' }], modalities: ['text', 'audio'] },
+      [],
+    ],
     ['a message without sound', { messages: [{ role: 'assistant', content: 'hi', audio: null }] }, []],
   ])('of a chat: %s', (_, change, fields) =>
     expect(
@@ -274,6 +305,8 @@ describe('objects of the account', () => {
     const named = (body: object) => route.accountObjectsIn?.(Buffer.from(JSON.stringify(body)));
     expect(named({ input: 'hi', conversation: 'conv_1' })).toEqual(['conversation']);
     expect(named({ model: 'gpt-5', input: 'hi' })).toEqual([]);
+    expect(named({ input: ran, tools: [python] })).toEqual([]);
+    expect(named({ input: ran, tools: [{ ...python, container: 'cntr_1' }] })).toEqual(['container']);
     const stored = route.storedObjectsIn?.(Buffer.from('{"previous_response_id":"resp_1"}'));
     expect(stored).toEqual([{ field: 'previous_response_id', id: 'resp_1' }]);
   });

@@ -27,7 +27,7 @@ import {
   textsOf,
   tokens,
 } from './openai.prompt.js';
-import { containerFees, containersIn, toolFees } from './openai.tools.js';
+import { containerFees, containersIn, runsInContainer, toolFees } from './openai.tools.js';
 
 const ResponsesBody = z.object({
   model: Model,
@@ -52,15 +52,16 @@ export function readResponses({ body }: RouteRequest): MeteredRequest {
   if (request.background === true)
     throw invalid('"background" is not supported here: the answer of such a call carries no usage.');
   const { model } = request;
+  const items = itemsOf(request);
   const tools = toolsOf(request);
-  const ownContainers = new Set(containersIn(tools, itemsOf(request)));
+  const ownContainers = new Set(containersIn(tools, items));
   return {
     model,
     stream: request.stream === true,
     tier: requestedTier(request.service_tier),
     body,
     bound: responsesBound(request, body.length),
-    accountObjects: accountObjects(request),
+    accountObjects: accountObjects(request, tools.some(runsInContainer) ? items : []),
     storedObjects: storedObjects(request),
     stores: request.store !== false,
     fees: containerFees(tools),
@@ -144,8 +145,11 @@ function isMessage(item: unknown): boolean {
   return isObject(item) && (item.type ?? 'message') === 'message';
 }
 
-/** What a Responses request reads from the account that it runs in. */
-function accountObjects(request: Omit<ResponsesBody, 'model'>): string[] {
+/**
+ * What a Responses request reads from the account that it runs in. `calls`: those of before in whose containers it may
+ * run again; where nothing runs they only tell of them.
+ */
+function accountObjects(request: Omit<ResponsesBody, 'model'>, calls: readonly Foreign[] = []): string[] {
   const items = itemsOf(request);
   const tools = toolsOf(request);
   // A screenshot is no list of parts, but one.
@@ -158,7 +162,7 @@ function accountObjects(request: Omit<ResponsesBody, 'model'>): string[] {
     ['image_generation_call', items.some(isStoredImage)],
     ['file_id', [...parts, ...tools.map(({ input_image_mask }) => input_image_mask)].some(namesFile)],
     ['vector_store_ids', tools.some(({ vector_store_ids }) => listOf(vector_store_ids).length > 0)],
-    ['container', containersIn(tools, items).length > 0 || tools.some(givesFiles)],
+    ['container', containersIn(tools, calls).length > 0 || tools.some(givesFiles)],
     ['skill_id', tools.some(namesSkill)],
   ];
   return found.flatMap(([field, present]) => (present ? [field] : []));

@@ -136,6 +136,10 @@ function containerOf({ type, container_id, environment }: Foreign): string | nul
   return type === 'shell_call' ? nameOf(objectOf(environment).container_id) : null;
 }
 
+export function runsInContainer({ type }: Foreign): boolean {
+  return type === 'code_interpreter' || type === 'shell';
+}
+
 /** Ids of the containers that tools and calls name. */
 export function containersIn(tools: readonly Foreign[], calls: readonly Foreign[]): string[] {
   const named = tools.flatMap(({ container, environment }) => [
