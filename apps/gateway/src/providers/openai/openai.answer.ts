@@ -149,7 +149,7 @@ class Whole {
  * Tokens of an image model, text and images apart on both sides. Cached tokens come out of their own kind; where the
  * output has no details, as with the first of these models, all of it is image.
  */
-export function imageCounts(usage: Foreign): ReportedCounts {
+export function imageCounts(usage: Foreign): Record<string, number | null> {
   const prompt = new Whole(countOf(usage.input_tokens));
   const output = countOf(usage.output_tokens);
   const put = usage.input_tokens_details;

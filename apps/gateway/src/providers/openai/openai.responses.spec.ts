@@ -39,6 +39,22 @@ describe('fees of tools at OpenAI', () => {
       TOKENS,
     ));
 
+  const imageLines = (input: number, output: number, images: number) => ({
+    'input_tokens@gpt-image-2': input,
+    'output_tokens@gpt-image-2': output,
+    ...(images > 0 && { 'image_tokens@gpt-image-2': images }),
+  });
+  it.each<[object, object]>([
+    [{}, {}],
+    [{ input_tokens: null, output_tokens: null, output_tokens_details: null }, {}],
+    [{ output_tokens: 300 }, imageLines(0, 0, 300)],
+    [{ input_tokens: 60 }, imageLines(60, 0, 0)],
+  ])('an image tool that says %j says all of it', (said, lines) => {
+    const meter = answered({ tool_usage: { image_gen: said } });
+    expect(meter.reading().state).toBe('final');
+    expect(reported(meter)).toEqual({ ...TOKENS, ...lines });
+  });
+
   it.each([
     ['gpt-4o-2024-08-06', 'web_search_preview', ['web_search_preview', 'gpt-4o-2024-08-06', 'gpt-4o']],
     ['gpt-4.1-mini', 'web_search_preview_2025_03_11', ['web_search_preview', 'gpt-4.1-mini']],
@@ -159,6 +175,12 @@ describe('fees of tools at OpenAI', () => {
     [
       'a share of the image tool',
       { image_gen: { ...image_gen, input_tokens_details: { image_tokens: {} } } },
+    ],
+    ['a part of no whole', { image_gen: { input_tokens: null, input_tokens_details: { image_tokens: 40 } } }],
+    ['cached ones of no whole', { image_gen: { cached_tokens: 40 } }],
+    [
+      'pictures of no whole',
+      { image_gen: { input_tokens: 0, output_tokens_details: { image_tokens: 300 } } },
     ],
     ['the image tool', { image_gen: 'x' }],
     ['all of it', 'x'],

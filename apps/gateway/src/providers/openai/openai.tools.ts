@@ -57,6 +57,14 @@ export function searchesOf(count: number, model: string, isPreview: boolean): Qu
 function imageFees(images: unknown, tools: readonly Foreign[]): Others {
   if (!isObject(images)) return { quantities: [], isSound: isAbsent(images) };
   const counts = imageCounts(images);
+  // Of a side that is not said in whole nor in part nothing was done.
+  if (
+    isAbsent(images.input_tokens) &&
+    isAbsent(images.input_tokens_details) &&
+    isAbsent(images.cached_tokens)
+  )
+    counts.input_tokens = 0;
+  if (isAbsent(images.output_tokens) && isAbsent(images.output_tokens_details)) counts.output_tokens = 0;
   const isDone = Object.values(counts).some((count) => count !== null && count > 0);
   const tool = tools.find(({ type }) => type === 'image_generation');
   const model = nameOf(tool?.model) ?? IMAGE_TOOL_MODEL;
