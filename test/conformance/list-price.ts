@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Recording } from './recording.js';
 
-/** A quantity of one meter, and the names under which its model may be priced, in the order to try. */
+/** A quantity of one meter, and whose price it may have. */
 export interface PricedLine {
   meter: string;
   /** Decimal. */
   quantity: string;
-  names: readonly string[];
+  /** The model that answered, then the one that was asked for: of each the names to try, in their order. */
+  models: readonly (readonly string[])[];
 }
 
 export interface Circumstances {
@@ -39,7 +40,13 @@ interface Row {
 
 type Fraction = readonly [numerator: bigint, denominator: bigint];
 
-const CATALOGUE = path.join(import.meta.dirname, '..', '..', 'libs', 'pricing', 'catalogue');
+const FOLDER = path.join(import.meta.dirname, '..', '..', 'libs', 'pricing', 'catalogue');
+const CATALOGUE = ['imported.csv', 'by-hand.csv'].map((file) =>
+  readFileSync(path.join(FOLDER, file), 'utf8'),
+);
+/** What a tier has a price of, if it has any. */
+const TOKENS = ['input_tokens', 'output_tokens'];
+const STANDARD = 'standard';
 /** A million micros to the dollar, and the margin of 20 % that every registry begins with. */
 const MICROS_WITH_MARGIN: Fraction = [1_200_000n, 1n];
 
@@ -48,10 +55,13 @@ const MICROS_WITH_MARGIN: Fraction = [1_200_000n, 1n];
  * to even. It shares no code with the product, so that both must be wrong in the same way to agree by mistake.
  */
 export class ListPrices {
-  private readonly rows: Row[] = ['imported.csv', 'by-hand.csv'].flatMap((file) =>
-    rowsOf(readFileSync(path.join(CATALOGUE, file), 'utf8')),
-  );
+  private readonly rows: Row[];
   private readonly today = new Date().toISOString().slice(0, 10);
+
+  /** @param files in the form of the catalogue's. */
+  constructor(files: readonly string[] = CATALOGUE) {
+    this.rows = files.flatMap(rowsOf);
+  }
 
   /** Whether one of these names has a row of its own. */
   knows(provider: string, names: readonly string[]): boolean {
@@ -66,7 +76,7 @@ export class ListPrices {
   /** A price that the operator sets beside the catalogue. */
   add({ provider, model, meter, unit_cost_usd, per }: SetPrice): void {
     this.rows.push({
-      ...{ provider, model, tier: 'standard', meter, contextFrom: 0 },
+      ...{ provider, model, tier: STANDARD, meter, contextFrom: 0 },
       ...{ usd: fraction(unit_cost_usd), per: fraction(per), effectiveFrom: this.today },
     });
   }
@@ -77,20 +87,39 @@ export class ListPrices {
     return roundedHalfEven(times(usd.reduce(plus, [0n, 1n]), MICROS_WITH_MARGIN));
   }
 
-  /** The first name with any row prices alone; what it lacks is looked up among the rows for every model. */
-  private unitPrice({ meter, names }: PricedLine, { provider, tier, promptTokens }: Circumstances): Fraction {
+  /**
+   * Of each model the first name with any row, and of those the first that has the tier, or else the standard one, prices
+   * alone. What it lacks is looked up among the rows for every model, and what the tier lacks in the standard one.
+   */
+  private unitPrice(
+    { meter, models }: PricedLine,
+    { provider, tier, promptTokens }: Circumstances,
+  ): Fraction {
     const ofProvider = this.rows.filter(
       (row) => row.provider === provider && row.effectiveFrom <= this.today,
     );
-    const known = names.find((name) => ofProvider.some(({ model }) => model === name));
-    for (const model of [known, '*']) {
-      const [row] = ofProvider
-        .filter((one) => one.model === model && one.meter === meter && one.tier === tier)
-        .filter(({ contextFrom }) => contextFrom <= promptTokens)
-        .sort((a, b) => b.contextFrom - a.contextFrom || (a.effectiveFrom < b.effectiveFrom ? 1 : -1));
-      if (row) return times(row.usd, [row.per[1], row.per[0]]);
-    }
-    throw new Error(`no price of ${meter} for ${provider} ${names.join(' or ')} in ${tier}`);
+    const known = models.flatMap(
+      (names) => names.find((name) => ofProvider.some(({ model }) => model === name)) ?? [],
+    );
+    const has = (name: string, inTier: string): boolean =>
+      TOKENS.every((needed) =>
+        ofProvider.some((row) => row.model === name && row.tier === inTier && row.meter === needed),
+      );
+    const tiers = [tier, STANDARD];
+    const [chosen] = [
+      ...tiers.flatMap((inTier) => known.filter((name) => has(name, inTier))),
+      // It is billed by other meters.
+      ...known,
+    ];
+    for (const inTier of tiers)
+      for (const model of [chosen, '*']) {
+        const [row] = ofProvider
+          .filter((one) => one.model === model && one.meter === meter && one.tier === inTier)
+          .filter(({ contextFrom }) => contextFrom <= promptTokens)
+          .sort((a, b) => b.contextFrom - a.contextFrom || (a.effectiveFrom < b.effectiveFrom ? 1 : -1));
+        if (row) return times(row.usd, [row.per[1], row.per[0]]);
+      }
+    throw new Error(`no price of ${meter} for ${provider} ${models.flat().join(' or ')} in ${tier}`);
   }
 }
 

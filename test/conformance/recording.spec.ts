@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { linesOf } from './recording.js';
+import { asFineAs, linesOf } from './recording.js';
 
 describe('what a recording says is billed', () => {
   it.each<[string, Record<string, unknown>, object]>([
@@ -30,6 +30,22 @@ describe('what a recording says is billed', () => {
       { input_tokens: 1, web_searches: 1, file_searches: 4 },
     ],
     [
+      'no use of tools that cost nothing beside their tokens',
+      {
+        input: 1,
+        tool_calls: {
+          ...{ image_generation_calls: 1, shell_calls: 1, local_shell_calls: 2, apply_patch_calls: 1 },
+          ...{ tool_search_calls: 1, mcp_calls: 1, mcp_list_tools_calls: 1 },
+        },
+      },
+      { input_tokens: 1 },
+    ],
+    [
+      'the cost that the provider names, and what we have lines for beside it',
+      { input: 7, cost_usd: 0.002, search_units: 1, tool_calls: { map_calls: 1 } },
+      { input_tokens: 7, usd: 0.002 },
+    ],
+    [
       'another model under its name',
       { input: 1, other_models: [{ model: 'm', input: 2, output: 3, of_which_reasoning: 1 }] },
       { input_tokens: 1, 'input_tokens@m': 2, 'output_tokens@m': 3 },
@@ -46,4 +62,44 @@ describe('what a recording says is billed', () => {
   ])('is not read where %s is new', (_, billable, names) =>
     expect(() => linesOf(billable)).toThrow(`billed, and not compared here: ${names}`),
   );
+});
+
+describe('lines as finely as a recording has them', () => {
+  const FILM = 'input_tokens@m/video';
+  const embedded = { input_tokens: 3, image_input_tokens: 4, audio_input_tokens: 5, [FILM]: 6 };
+  const spoken = { input_tokens: 1, output_tokens: 2, audio_output_tokens: 7, image_tokens: 8 };
+
+  it.each<[string, object, object, object]>([
+    ['all as their whole where it names none', { input: 18 }, embedded, { input_tokens: 18 }],
+    [
+      'those apart that it names, but for film, which it has no model for',
+      { input: 18, of_which_image_input: 4, of_which_audio_input: 5, of_which_video_input: 6 },
+      embedded,
+      { input_tokens: 9, image_input_tokens: 4, audio_input_tokens: 5 },
+    ],
+    ['what was made too', { input: 1, output: 17 }, spoken, { input_tokens: 1, output_tokens: 17 }],
+    [
+      'sound apart and pictures not',
+      { input: 1, output: 17, of_which_audio_output: 7 },
+      spoken,
+      { input_tokens: 1, output_tokens: 10, audio_output_tokens: 7 },
+    ],
+    [
+      'nothing else of another model, and no other meter',
+      { input: 1 },
+      { 'input_tokens@m': 1, 'output_tokens@m/video': 2, audio_seconds: 3, images: 4 },
+      { 'input_tokens@m': 1, 'output_tokens@m/video': 2, audio_seconds: 3, images: 4 },
+    ],
+  ])('has %s', (_, billable, lines, as) =>
+    expect(asFineAs({ ...billable }, { ...lines } as Record<string, number>)).toEqual(as),
+  );
+
+  it('keeps every sum, right or wrong', () => {
+    const { input } = { input: 18 };
+    expect(asFineAs({ input }, { ...embedded, [FILM]: 7 })).not.toEqual(linesOf({ input }));
+    expect(asFineAs({ input }, embedded)).toEqual(linesOf({ input }));
+  });
+
+  it('leaves them where it is not known what is billed', () =>
+    expect(asFineAs(null, embedded)).toEqual(embedded));
 });

@@ -214,15 +214,19 @@ const COUNTED = new Set([
 ]);
 /** They cost nothing beside what is counted, or are no more compared than `UNCOUNTED`. */
 const UNBILLED = new Set(['web_fetch', 'code_execution', 'reasoning', 'total']);
-/** Of tools: searches that are billed have a name of their own, the others open pages; containers are not compared. */
+/**
+ * Of tools: searches that are billed have a name of their own, the others open pages; containers are not compared. A
+ * picture costs its tokens, which are lines of the tool's model; the rest is free, or the caller's own to run.
+ */
 const TOOL_CALLS =
-  /^(web_search_calls(_action_\w+)?|file_search_calls|code_interpreter_calls|(function|custom_tool|mcp|computer)_calls)$/;
+  /^(web_search_calls(_action_\w+)?|(file_search|code_interpreter|image_generation|function|custom_tool|tool_search|mcp|mcp_list_tools|computer|shell|local_shell|apply_patch)_calls)$/;
 
 /**
  * A number of something that nothing here compares would be a bill that nobody checks. Parts of a whole are in it, and
- * what is no number (notes, names, switches) is no quantity.
+ * what is no number (notes, names, switches) is no quantity. Where the provider names the cost, all that it counts is in it.
  */
 function expectKnown(billable: Billable): void {
+  if (billable.cost_usd !== undefined) return;
   const isQuantity = ([, value]: [string, unknown]): boolean =>
     (typeof value === 'number' && value !== 0) || (typeof value === 'object' && value !== null);
   const unknown = Object.entries(billable)
@@ -241,19 +245,24 @@ function expectKnown(billable: Billable): void {
   if (all.length > 0) throw new Error(`billed, and not compared here: ${all.join(', ')}`);
 }
 
-/** Pictures of a mixed answer, where the index does not tell them from the rest. */
-const PICTURES = [
+/** Parts that the index may leave in their whole. */
+const PARTS = [
   ['output_tokens', 'image_tokens', 'of_which_image_output'],
   ['input_tokens', 'image_input_tokens', 'of_which_image_input'],
+  ['output_tokens', 'audio_output_tokens', 'of_which_audio_output'],
+  ['input_tokens', 'audio_input_tokens', 'of_which_audio_input'],
 ] as const;
+/** Film that was embedded: input of a model of its own, which the index never has. */
+const FILM = /^input_tokens@.+\/video$/;
 
-/** Lines of ours as finely as the index has them. */
+/** Lines of ours as finely as the index has them: what it does not name apart is added to its whole. */
 export function asFineAs(billable: Billable | null, lines: Lines): Lines {
-  const told = { ...lines };
-  for (const [whole, part, name] of PICTURES) {
-    if (billable === null || name in billable || !(part in told)) continue;
-    told[whole] = (told[whole] ?? 0) + (told[part] ?? 0);
-    delete told[part];
+  if (billable === null) return lines;
+  const told: Lines = {};
+  for (const [name, count] of Object.entries(lines)) {
+    const [whole] = PARTS.find(([, part, named]) => part === name && !(named in billable)) ?? [name];
+    const under = FILM.test(name) ? 'input_tokens' : whole;
+    told[under] = (told[under] ?? 0) + count;
   }
   return told;
 }

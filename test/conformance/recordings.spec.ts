@@ -319,8 +319,12 @@ const realKey = (provider: string): string => `sk-real-${provider}`;
     expect(billedLines(event.lines)).toEqual(lines);
     expect(event.lines.filter(({ unpriced }) => unpriced)).toEqual([]);
     const { speech_model_used: used } = JSON.parse(bytesOf(recording, 'as recorded').toString());
-    const names = [...(typeof used === 'string' ? namesOf(used, null) : []), ...askedNames(recording)];
-    const priced = Object.entries(lines).map(([meter, count]) => ({ meter, quantity: String(count), names }));
+    const models = [typeof used === 'string' ? namesOf(used, null) : [], askedNames(recording)];
+    const priced = Object.entries(lines).map(([meter, count]) => ({
+      meter,
+      quantity: String(count),
+      models,
+    }));
     const circumstances = { provider: recording.provider, tier: 'standard', promptTokens: 0 };
     const micros = prices.microsOf(priced, circumstances);
     expect(event.cost_micros).toBe(micros);
@@ -350,7 +354,7 @@ const realKey = (provider: string): string => `sk-real-${provider}`;
       .map(({ meter, model, quantity }) => ({
         meter,
         quantity,
-        names: model ? namesOf(model, null) : [...answeredNames(recording), ...askedNames(recording)],
+        models: model ? [namesOf(model, null)] : [answeredNames(recording), askedNames(recording)],
       }));
     const circumstances = {
       provider: recording.provider,
