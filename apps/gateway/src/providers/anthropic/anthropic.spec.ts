@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { readCatalogue } from '@vendo/registry';
 import fc from 'fast-check';
 import { requestHeaders } from '../../proxy/headers.js';
 import { presentedKey } from '../../proxy/presented-key.js';
@@ -358,4 +359,12 @@ describe('anthropic credentials', () => {
     anthropic.authorize({ path: '/', headers: sent }, secret);
     expect(sent).toEqual(expected);
   });
+});
+
+it('pages that are fetched are free in every tier, also for a model that the catalogue lacks', async () => {
+  const forAll = (await readCatalogue()).filter(
+    ({ provider, model }) => provider === 'anthropic' && model === '*',
+  );
+  const fetched = forAll.filter(({ meter, free }) => meter === 'web_fetches' && free);
+  expect(fetched.map(({ tier }) => tier).sort()).toEqual(['fast', 'fast_us', 'standard', 'us']);
 });

@@ -62,19 +62,21 @@ it('a count is final, and known to be one', () =>
     reading: { state: 'final', evidence: 'counted', contextTokens: 31, failed: false },
   }));
 
-it('a count has sound apart, and film, whose model is not known here, without a price', () => {
+it('a count has sound and pictures apart, and film, whose model is not known here, without a price', () => {
   const promptTokensDetails = [
     { modality: 'TEXT', tokenCount: 4 },
     { modality: 'AUDIO', tokenCount: 50 },
     { modality: 'VIDEO', tokenCount: 6 },
+    { modality: 'IMAGE', tokenCount: 7 },
   ];
-  const counted = readTokenCount({ totalTokens: 60, promptTokensDetails });
+  const counted = readTokenCount({ totalTokens: 67, promptTokensDetails });
   if (counted.state !== 'done') throw new Error('it is a count');
   const { quantities, contextTokens } = counted.reading;
-  expect(contextTokens).toBe(60);
+  expect(contextTokens).toBe(67);
   expect(quantities.map(({ meter, model, quantity }) => [meter, model, quantity.toDecimal()])).toEqual([
     ['input_tokens', undefined, '4'],
     ['audio_input_tokens', undefined, '50'],
+    ['image_input_tokens', undefined, '7'],
     ['input_tokens', 'video', '6'],
   ]);
 });

@@ -38,7 +38,6 @@ describe('a report of gemini', () => {
       [{ promptTokensDetails: sound(odd) }, { input_tokens: 4_712, audio_input_tokens: undefined }],
       [{ cacheTokensDetails: sound(odd) }, { input_tokens: 4_702, audio_input_tokens: 10 }],
       [{ candidatesTokensDetails: sound(odd) }, { output_tokens: 74, audio_output_tokens: undefined }],
-      [{ promptTokensDetails: odd }, { input_tokens: 4_712, audio_input_tokens: undefined }],
     ]) {
       const meter = report({ ...PARTS, ...change });
       expect(meter.reading().state).toBe('partial');
@@ -54,12 +53,31 @@ describe('a report of gemini', () => {
 
   it.each([
     [{ tokenCount: 10 }],
-    [{ modality: {}, tokenCount: 10 }],
-    [{ modality: 99, tokenCount: 10 }],
-    [7],
-  ])('with details that do not say of what they are is not complete: %j', (detail) =>
-    expect(report({ ...PARTS, promptTokensDetails: [detail] }).reading().state).toBe('partial'),
+    [{}],
+    [{ modality: null, tokenCount: 10 }],
+    [{ modality: 0, tokenCount: 10 }],
+  ])(
+    'with details that leave out of what they are, as Google does where it is not specified, is complete: %j',
+    (detail) => {
+      const meter = report({ ...PARTS, promptTokensDetails: [detail, ...PARTS.promptTokensDetails] });
+      expect(meter.reading()).toEqual(report(PARTS).reading());
+      expect(meter.reading().state).toBe('final');
+    },
   );
+
+  it.each([
+    [{ modality: {}, tokenCount: 10 }],
+    [{ modality: '', tokenCount: 10 }],
+    [{ modality: 99, tokenCount: 10 }],
+    ...NO_COUNTS.filter(([odd]) => typeof odd !== 'object'),
+  ])('with details that do not say of what they are is not complete, and keeps the rest: %j', (odd) => {
+    for (const promptTokensDetails of [odd, [odd]]) {
+      const meter = report({ ...PARTS, promptTokensDetails });
+      expect(meter.reading().state).toBe('partial');
+      const { audio_input_tokens: _lost, ...rest } = reported(report(PARTS));
+      expect(reported(meter)).toEqual({ ...rest, input_tokens: 4_712 });
+    }
+  });
 
   it('knows modalities by their numbers, for which a client can ask', () => {
     const meter = report({ promptTokenCount: 9, promptTokensDetails: [{ modality: 4, tokenCount: 7 }] });
@@ -90,6 +108,7 @@ describe('a report of gemini', () => {
       [{ total_tool_use_tokens: odd }, 'partial'],
       [{ total_cached_tokens: odd }, 'partial'],
       [{ grounding_tool_count: [{ type: 'google_search', count: odd }] }, 'partial'],
+      [{ grounding_tool_count: [{ count: 1 }] }, 'partial'],
       [{ input_tokens_by_modality: [{ modality: 'audio', tokens: odd }] }, 'partial'],
     ] as const) {
       const meter = read(INTERACTIONS, { model: 'm' }).meter();
@@ -100,7 +119,7 @@ describe('a report of gemini', () => {
 
   const FILM = 'input_tokens@gemini-embedding-2/video';
   it.each([['promptTokenDetails'], ['promptTokensDetails']])(
-    'of embeddings has sound and film at prices of their own, pictures among the text (%s)',
+    'of embeddings has sound, film and pictures at prices of their own (%s)',
     (name) => {
       const said = (modality: string, tokenCount: number) => ({ modality, tokenCount });
       const details = [said('AUDIO', 1_000), said('VIDEO', 200), said('IMAGE', 258), said('TEXT', 3)];
@@ -110,27 +129,35 @@ describe('a report of gemini', () => {
         return meter;
       };
       const meter = embedded(1_461, details);
-      expect(reported(meter)).toEqual({ input_tokens: 261, audio_input_tokens: 1_000, [FILM]: 200 });
+      expect(reported(meter)).toEqual({
+        ...{ input_tokens: 3, image_input_tokens: 258 },
+        ...{ audio_input_tokens: 1_000, [FILM]: 200 },
+      });
       expect(meter.reading()).toMatchObject({ state: 'final', contextTokens: 1_461 });
       expect(meter.counted()).toEqual(meter.reading());
-      const [, , film] = meter.reading().quantities;
+      const film = meter.reading().quantities.at(-1);
       expect(film?.rateKeys).toEqual(['gemini-embedding-2/video']);
       expect(reported(embedded(1_100, details))).toEqual({
         input_tokens: 0,
         audio_input_tokens: 1_000,
         [FILM]: 100,
       });
-      expect(embedded(9, [{ modality: 'AUDIO', tokenCount: 'x' }]).reading().state).toBe('partial');
+      expect(reported(embedded(1_300, details))).toEqual({
+        ...{ input_tokens: 0, image_input_tokens: 100 },
+        ...{ audio_input_tokens: 1_000, [FILM]: 200 },
+      });
+      for (const modality of ['AUDIO', 'VIDEO', 'IMAGE'])
+        expect(embedded(9, [{ modality, tokenCount: 'x' }]).reading().state).toBe('partial');
     },
   );
 });
 
 it.each(['gemini-embedding-2', 'gemini-embedding-2-preview'])(
-  'sound and film of %s have prices, far above that of text',
+  'sound, film and pictures of %s have prices, above that of text',
   async (model) => {
     const meter = read(EMBED.replace('gemini-embedding-2', model), { requests: [] }).meter();
-    const details = ['AUDIO', 'VIDEO'].map((modality) => ({ modality, tokenCount: 1 }));
-    meter.onBody({ embeddings: [], usageMetadata: { promptTokenCount: 3, promptTokenDetails: details } });
+    const details = ['AUDIO', 'VIDEO', 'IMAGE'].map((modality) => ({ modality, tokenCount: 1 }));
+    meter.onBody({ embeddings: [], usageMetadata: { promptTokenCount: 4, promptTokenDetails: details } });
     const prices = await readCatalogue();
     const costs = meter.reading().quantities.map(({ meter: billed, rateKeys }) => {
       const keys = rateKeys ?? gemini.rateKeys(model);
@@ -140,6 +167,7 @@ it.each(['gemini-embedding-2', 'gemini-embedding-2-preview'])(
     expect(costs).toEqual([
       ['input_tokens', '0.2', '1000000'],
       ['audio_input_tokens', '6.5', '1000000'],
+      ['image_input_tokens', '0.45', '1000000'],
       ['input_tokens', '12', '1000000'],
     ]);
   },

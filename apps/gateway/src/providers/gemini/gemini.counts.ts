@@ -117,24 +117,30 @@ function isSound(usage: Usage): boolean {
 
 /** What was embedded, of which nothing is cached, and whether each count of it is one. */
 export interface Embedded {
-  counts: { input_tokens: number; audio_input_tokens: number };
+  counts: { input_tokens: number; audio_input_tokens: number; image_input_tokens: number };
   /** Film, which no meter is for: input of a model of its own, so that without a price it is not charged as text. */
   film: readonly Quantity[];
   isSound: boolean;
 }
 
 /**
- * Sound and film cost many times what text does; pictures are counted as text.
+ * Sound, film and pictures cost a multiple of what text does; each is at most what is left.
  * @param model whose film has a price; null: not known.
  */
 export function embeddedOf(tokens: number, details: unknown, model: string | null): Embedded {
-  const said = { audio: sumOf(details, 'modality', 'audio'), film: sumOf(details, 'modality', 'video') };
+  const of = (modality: string): number | null => sumOf(details, 'modality', modality);
+  const said = { audio: of('audio'), film: of('video'), pictures: of('image') };
   const audio = Math.min(said.audio ?? 0, tokens);
   const film = Math.min(said.film ?? 0, tokens - audio);
+  const pictures = Math.min(said.pictures ?? 0, tokens - audio - film);
   return {
-    counts: { input_tokens: tokens - audio - film, audio_input_tokens: audio },
+    counts: {
+      input_tokens: tokens - audio - film - pictures,
+      audio_input_tokens: audio,
+      image_input_tokens: pictures,
+    },
     film: film > 0 ? quantitiesOf({ input_tokens: film }, filmOf(model)) : [],
-    isSound: said.audio !== null && said.film !== null,
+    isSound: Object.values(said).every((count) => count !== null),
   };
 }
 
@@ -220,12 +226,12 @@ function countOrNone(value: unknown): number | null {
 
 /**
  * The numbers of those details that are of this kind; their sum is a share, for they need not sum to the whole. Null:
- * they are no list of details, or not all of them say what they are, or one of this kind has no count.
+ * they are no list of details, or one of them says something odd of what it is, or one of this kind has no count.
  */
 export function sumOf(details: unknown, key: string, kind: string): number | null {
   let sum = 0;
   for (const detail of [details ?? []].flat()) {
-    const said = isObject(detail) ? kindOf(detail[key]) : null;
+    const said = isObject(detail) ? kindOf(detail[key] ?? LEFT_OUT[key]) : null;
     if (!isObject(detail) || said === null) return null;
     const count = countOrNone(detail.tokenCount ?? detail.tokens ?? detail.count);
     if (said === kind && count === null) return null;
@@ -236,6 +242,8 @@ export function sumOf(details: unknown, key: string, kind: string): number | nul
 
 /** Google's numbers of its modalities, where a client has asked for numbers. */
 const MODALITIES = ['unspecified', 'text', 'image', 'video', 'audio', 'document'];
+/** What is meant where a detail does not say its kind: Google leaves out what is zero. */
+const LEFT_OUT: Foreign = { modality: 0 };
 
 function kindOf(said: unknown): string | null {
   if (typeof said === 'number') return MODALITIES[said] ?? null;
