@@ -53,6 +53,9 @@ function isPlainResponse(part: Foreign, name: string): boolean {
   return /^function_?response$/i.test(name) && objectOf(part[name]).parts === undefined;
 }
 
+/** Results of functions are the user's own objects, but for those that are content. */
+const FILES = /^(?:image|audio|video|document)$/i;
+
 /**
  * Whether a part or a block, or what a function answered in it, names a file by anything but an address on the open web.
  * Throws VendoError invalid_body.
@@ -60,9 +63,13 @@ function isPlainResponse(part: Foreign, name: string): boolean {
 export function namesFile(part: unknown): boolean {
   const said = objectOf(part);
   const answered = objectOf(either(said, 'functionResponse'));
-  return [said, ...manyOf(answered.parts), ...listOf(said.result)].some((one) =>
-    isStored(uriOf(objectOf(one))),
-  );
+  const results = listOf(said.result).filter(isFile);
+  return [said, ...manyOf(answered.parts), ...results].some((one) => isStored(uriOf(objectOf(one))));
+}
+
+function isFile(content: unknown): boolean {
+  const { type } = objectOf(content);
+  return isText(type) && FILES.test(type);
 }
 
 function uriOf(part: Foreign): unknown {

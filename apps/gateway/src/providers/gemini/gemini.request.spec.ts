@@ -244,6 +244,20 @@ describe('gemini requests', () => {
     expect(read(INTERACTIONS, { ...body, store: false }).stores).toBe(false);
   });
 
+  it.each([
+    [{ uri: 'spotify:track:1' }],
+    [{ type: 'resource_link', uri: 'file:///a' }],
+    [{ type: {}, uri: 'files/a' }],
+  ])('what a function answered of its own is nobody’s object: %j', (own) => {
+    for (const type of ['function_result', 'mcp_server_tool_result']) {
+      const accountObjects = (...result: object[]) =>
+        read(INTERACTIONS, { model: 'm', input: [{ type, result }] }).accountObjects;
+      expect(accountObjects(own)).toEqual([]);
+      for (const content of ['image', 'audio', 'video', 'document'])
+        expect(accountObjects(own, { type: content, uri: 'files/a' })).toEqual(['uri']);
+    }
+  });
+
   it('an address on the web is nobody’s object', () => {
     const fileData = { fileUri: 'https://www.youtube.com/watch?v=1' };
     expect(read(GENERATE, { contents: [{ parts: [{ fileData }] }] }).accountObjects).toEqual([]);
