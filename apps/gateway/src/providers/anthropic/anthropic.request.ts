@@ -101,12 +101,12 @@ function promptFloor(request: Foreign): number {
   );
 }
 
-const PLAIN_BLOCKS = new Set(['text', 'thinking', 'redacted_thinking', 'tool_use']);
+const PLAIN_BLOCKS: ReadonlySet<unknown> = new Set(['text', 'thinking', 'redacted_thinking', 'tool_use']);
 
 function isPlainBlock(block: unknown): boolean {
   if (!isObject(block)) return false;
   if (block.type === 'tool_result') return listOf(block.content).every(isPlainBlock);
-  return PLAIN_BLOCKS.has(String(block.type));
+  return PLAIN_BLOCKS.has(block.type);
 }
 
 /** What a request reads from the account that it runs in. */
@@ -133,7 +133,7 @@ function namesFile(content: unknown): boolean {
   if (Array.isArray(content)) return content.some(namesFile);
   if (!isObject(content)) return false;
   const { input, file_id, ...block } = content;
-  const type = String(block.type);
+  const type = nameOf(block.type) ?? '';
   return (
     (has(file_id) && !type.endsWith('code_execution_output')) ||
     Object.values(block).some(namesFile) ||
@@ -167,6 +167,6 @@ function sessionsOf({ tools, container }: MessagesBody): (answered: Foreign) => 
 }
 
 function filters(tool: unknown): boolean {
-  const { version } = FILTERING_TOOLS.exec(String(objectOf(tool).type))?.groups ?? {};
+  const { version } = FILTERING_TOOLS.exec(nameOf(objectOf(tool).type) ?? '')?.groups ?? {};
   return version !== undefined && version >= FIRST_FILTERING;
 }

@@ -149,7 +149,7 @@ export class MessagesMeter implements UsageMeter {
     this.model = nameOf(message.model) ?? this.model;
     const content = listOf(message.content).map(objectOf);
     if (content.length > 0) this.produced = true;
-    this.toolCalls += content.filter(({ type }) => SERVER_TOOLS.has(String(type))).length;
+    this.toolCalls += content.filter(({ type }) => SERVER_TOOLS.has(type)).length;
     this.readEnd(message);
     this.readUsage(message.usage);
   }
@@ -172,7 +172,7 @@ export class MessagesMeter implements UsageMeter {
   private readBlock(data: string): void {
     if (BLOCK.test(data)) {
       const block = objectOf(parseObject(data)?.content_block);
-      if (SERVER_TOOLS.has(String(block.type))) this.toolCalls += 1;
+      if (SERVER_TOOLS.has(block.type)) this.toolCalls += 1;
       else if (block.type === 'fallback') this.readFallback(block);
     }
     this.produced = true;
@@ -263,7 +263,7 @@ function linesOf(spent: Iterable<readonly [model: string, counts: TokenCounts]>)
   );
 }
 
-const SERVER_TOOLS = new Set(['server_tool_use', 'mcp_tool_use']);
+const SERVER_TOOLS: ReadonlySet<unknown> = new Set(['server_tool_use', 'mcp_tool_use']);
 /** A block that counts; those of tools' results can be large. */
 const BLOCK = /"type"\s*:\s*"(?:(?:server|mcp)_tool_use|fallback)"/;
 

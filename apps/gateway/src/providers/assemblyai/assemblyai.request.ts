@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Foreign, isObject, objectOf } from '../foreign-json.js';
+import { type Foreign, isObject, nameOf, objectOf } from '../foreign-json.js';
 import { topLevelMembers } from '../json-members.js';
 import type { MeteredRequest, RouteRequest } from '../provider.js';
 import { invalid, readAgain, readRequestBody } from '../request-body.js';
@@ -110,7 +110,9 @@ function understandingIn({ request, ...others }: Foreign): string[] {
   return Object.entries(objectOf(request)).flatMap(([name, how]) => {
     if (!isOn(how)) return [];
     const { effort } = objectOf(how);
-    return [effort === undefined || effort === null || effort === 'low' ? name : `${name}.${String(effort)}`];
+    return [
+      effort === undefined || effort === null || effort === 'low' ? name : `${name}.${nameOf(effort) ?? ''}`,
+    ];
   });
 }
 

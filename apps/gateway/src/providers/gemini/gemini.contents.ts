@@ -78,7 +78,7 @@ function uriOf(part: Foreign): unknown {
 
 function isStored(uri: unknown): boolean {
   if (uri === undefined || uri === null) return false;
-  return !/^https?:\/\//i.test(String(uri)) || /^https?:\/\/[^/?#]*googleapis\.com\b/i.test(String(uri));
+  return !isText(uri) || !/^https?:\/\//i.test(uri) || /^https?:\/\/[^/?#]*googleapis\.com\b/i.test(uri);
 }
 
 export function textsOf(parts: readonly unknown[]): string[] {

@@ -15,13 +15,14 @@ export function searchesByItself(model: string): boolean {
 
 /** Tools that run at the client: only their definitions cost tokens. Everything else runs at OpenAI and may cost anything. */
 export function hasOnlyClientTools(tools: unknown): boolean {
-  return listOf(tools).every((tool) => ['function', 'custom'].includes(String(objectOf(tool).type)));
+  return listOf(tools).every((tool) => CLIENT_TOOLS.has(objectOf(tool).type));
 }
 
-const PLAIN_PARTS = new Set(['text', 'refusal', 'input_text', 'output_text']);
+const CLIENT_TOOLS: ReadonlySet<unknown> = new Set(['function', 'custom']);
+const PLAIN_PARTS: ReadonlySet<unknown> = new Set(['text', 'refusal', 'input_text', 'output_text']);
 
 export function isPlainPart(part: unknown): boolean {
-  return isObject(part) && PLAIN_PARTS.has(String(part.type));
+  return isObject(part) && PLAIN_PARTS.has(part.type);
 }
 
 export function isText(value: unknown): value is string {

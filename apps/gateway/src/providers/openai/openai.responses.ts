@@ -117,8 +117,8 @@ function responsesBound(request: ResponsesBody, bytes: number): CostBound {
   return tokens(bytes + hidden, output);
 }
 
-const PLAIN_ITEMS = new Set(['function_call', 'custom_tool_call', 'reasoning']);
-const TOOL_OUTPUTS = new Set(['function_call_output', 'custom_tool_call_output']);
+const PLAIN_ITEMS: ReadonlySet<unknown> = new Set(['function_call', 'custom_tool_call', 'reasoning']);
+const TOOL_OUTPUTS: ReadonlySet<unknown> = new Set(['function_call_output', 'custom_tool_call_output']);
 
 function isPlainInput(input: unknown): boolean {
   return !Array.isArray(input) || input.every(isPlainItem);
@@ -128,8 +128,8 @@ function isPlainItem(item: unknown): boolean {
   if (!isObject(item)) return false;
   const type = item.type ?? 'message';
   if (type === 'message') return listOf(item.content).every(isPlainPart);
-  if (TOOL_OUTPUTS.has(String(type))) return listOf(item.output).every(isPlainPart);
-  return PLAIN_ITEMS.has(String(type));
+  if (TOOL_OUTPUTS.has(type)) return listOf(item.output).every(isPlainPart);
+  return PLAIN_ITEMS.has(type);
 }
 
 /** The fewest tokens that the prompt can be; nothing is known of one that OpenAI may shorten. */

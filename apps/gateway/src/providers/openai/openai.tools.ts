@@ -88,7 +88,7 @@ function sessionsOf(
   for (const call of calls) {
     const id = containerOf(call);
     if (id === null || ownContainers.has(id)) continue;
-    const asked = tools.filter(({ type }) => `${type}_call` === call.type).map(sizeOf);
+    const asked = tools.filter(({ type }) => `${nameOf(type)}_call` === call.type).map(sizeOf);
     sizes.set(id, [sizes.get(id) ?? PLAIN_SIZE, ...asked].reduce(larger));
   }
   if (sizes.size === 0) return [];

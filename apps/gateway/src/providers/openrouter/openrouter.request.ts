@@ -217,14 +217,15 @@ function isPlainWriting(request: Pick<ChatBody, keyof typeof Writing>, model: st
     !request.preset &&
     !request.web_search_options &&
     !/^(?:openrouter\/|@)|:online$|search|deep-research/.test(model) &&
-    listOf(request.tools).every((tool) => ['function', 'custom'].includes(String(objectOf(tool).type)))
+    listOf(request.tools).every((tool) => CLIENT_TOOLS.has(objectOf(tool).type))
   );
 }
 
-const PLAIN_PARTS = new Set(['text', 'refusal', 'input_text', 'output_text']);
+const CLIENT_TOOLS: ReadonlySet<unknown> = new Set(['function', 'custom']);
+const PLAIN_PARTS: ReadonlySet<unknown> = new Set(['text', 'refusal', 'input_text', 'output_text']);
 
 function isPlainPart(part: unknown): boolean {
-  return isObject(part) && PLAIN_PARTS.has(String(part.type));
+  return isObject(part) && PLAIN_PARTS.has(part.type);
 }
 
 /** All content parts of a list of messages or items; one that is no object counts as a part, which is not plain. */
