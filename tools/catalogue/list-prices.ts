@@ -1,3 +1,4 @@
+import type { Meter } from '@vendo/events';
 import { Rational } from '@vendo/money';
 import type { CatalogueRow } from '@vendo/registry';
 import type { Conventions } from './conventions.js';
@@ -26,7 +27,7 @@ export function listPrices(
     say(`skipped: ${lacking}`);
     return [];
   }
-  const all = withMultipliers(prices, entry, say);
+  const all = withMultipliers(withoutHalfTiers(entry, prices, say), entry, say);
   all.push(...serverTools(conventions, entry, [...new Set(all.map(({ tier }) => tier))], say));
   return all.map(({ meter, tier, contextFrom, usd, per, free, notes }) => ({
     ...{ provider, model, tier, meter, context_from: contextFrom },
@@ -120,6 +121,18 @@ function missingPrice({ mode }: SourceEntry, prices: readonly Price[]): string |
     (meter) => !prices.some((price) => isSame(price, { meter, tier: 'standard', contextFrom: 0 })),
   );
   return lacks.length > 0 ? `has no price for ${lacks.join(' and ')}` : null;
+}
+
+/** A tier with a price for input and none for output, or the other way round, is a slip of the source. */
+function withoutHalfTiers({ mode = '' }: SourceEntry, prices: readonly Price[], say: Say): Price[] {
+  if (!TOKEN_MODES.includes(mode) || mode === 'embedding') return [...prices];
+  const has = (meter: Meter, tier: string) =>
+    prices.some((price) => isSame(price, { meter, tier, contextFrom: 0 }));
+  const halves = new Set(
+    prices.map(({ tier }) => tier).filter((tier) => has('input_tokens', tier) !== has('output_tokens', tier)),
+  );
+  for (const tier of halves) say(`skipped ${tier}: has no price for both input and output`);
+  return prices.filter(({ tier }) => !halves.has(tier));
 }
 
 /** Searches, priced per use whatever the tier, and what is free beyond its tokens. */

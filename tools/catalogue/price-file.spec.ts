@@ -23,7 +23,10 @@ async function read(entries: Record<string, string>, options: Partial<PriceFileO
   const members = Object.entries(entries).map(([name, entry]) => `${JSON.stringify(name)}: {${entry}}`);
   await writeFile(file, `{${members.join(', ')}}`);
   const byHand = await readCatalogueFile(path.join(CATALOGUE, PRICES_BY_HAND));
-  const { rows, told, others } = readPriceFile(await readSource(file), byHand, { ...DAY, ...options });
+  const { rows, told, others } = readPriceFile(await readSource(file, () => undefined), byHand, {
+    ...DAY,
+    ...options,
+  });
   const prices = rows.map(
     (row) => `${row.model} ${row.tier} ${row.meter} ${row.context_from} ${row.unit_cost_usd}/${row.per}`,
   );
@@ -38,7 +41,7 @@ const TOKEN = chat('1e-6');
 
 describe('a price file', () => {
   it('gives audio the input price where a model has one for both, in every tier, and the file none', async () => {
-    const flex = ', "input_cost_per_token_flex": 5e-7';
+    const flex = ', "input_cost_per_token_flex": 5e-7, "output_cost_per_token_flex": 5e-7';
     const { prices } = await read({
       'gemini/gemini-2.5-pro': entry('gemini', chat('1e-6', flex)),
       'gemini/gemini-3.5-flash-lite': entry('gemini', chat('1e-6', ', "input_cost_per_audio_token": 3e-6')),
@@ -156,7 +159,7 @@ describe('a price file', () => {
 
   it('makes a tier of the regional price in every pace, while all regions cost the same', async () => {
     const regional = (eu: string) =>
-      `, "input_cost_per_token_flex": 5e-7, "regional_processing_uplift_multiplier_us": 1.1,
+      `, "input_cost_per_token_flex": 5e-7, "output_cost_per_token_flex": 5e-7, "regional_processing_uplift_multiplier_us": 1.1,
        "regional_processing_uplift_multiplier_eu": ${eu}`;
     const same = await read({ m: entry('openai', chat('1e-6', regional('1.10'))) });
     expect(same.prices.filter((price) => price.includes('input'))).toEqual([
@@ -235,9 +238,11 @@ describe('a price file', () => {
 
   it('must be one', async () => {
     await writeFile(path.join(folder, 'other.json'), '{"a": 1}');
-    await expect(readSource(path.join(folder, 'other.json'))).rejects.toThrow(/no entry/);
+    await expect(readSource(path.join(folder, 'other.json'), () => undefined)).rejects.toThrow(/no entry/);
     await writeFile(path.join(folder, 'other.json'), 'null');
-    await expect(readSource(path.join(folder, 'other.json'))).rejects.toThrow(/no price file/);
+    await expect(readSource(path.join(folder, 'other.json'), () => undefined)).rejects.toThrow(
+      /no price file/,
+    );
   });
 });
 
@@ -328,6 +333,17 @@ describe('a known defect', () => {
     });
     expect(prices).toEqual(['m standard input_tokens 0 1/1000000', 'm standard output_tokens 0 1/1000000']);
     expect(told).toEqual(['m: skipped: gemini/m is the same model']);
+  });
+
+  it('a tier with a price for input alone, as priority of gpt-5-nano has, is left out', async () => {
+    const { prices, told } = await read({
+      m: entry('openai', chat('1e-6', ', "input_cost_per_token_priority": 5e-5')),
+      'text-embedding-9': entry('openai', chat('1e-6', ', "input_cost_per_token_flex": 5e-7'), 'embedding'),
+    });
+    expect(prices.filter((price) => !price.includes(' standard '))).toEqual([
+      'text-embedding-9 flex input_tokens 0 0.5/1000000',
+    ]);
+    expect(told).toEqual(['m: skipped priority: has no price for both input and output']);
   });
 
   it('batch prices are left out: there is no batch route', async () => {

@@ -82,6 +82,7 @@ describe('npm run rates', () => {
     return lines;
   }
   const SOUND = '"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6';
+  const OURS = `{"litellm_provider": "openai", "mode": "chat", ${SOUND}}`;
   const named = (name: string, more = '') =>
     `{"${name}": {"litellm_provider": "openai", "mode": "chat", ${SOUND}${more}}}`;
 
@@ -159,15 +160,28 @@ describe('npm run rates', () => {
   it.each([
     ['an entry', `{"m": {"litellm_provider": "openai", ${SOUND}}, "m": {"litellm_provider": "openai"}}`, 'm'],
     ['a field', named('m', ', "input_cost_per_\\u0074oken": 3e-6'), 'input_cost_per_token'],
+    ['an entry of another provider and ours', `{"m": {"litellm_provider": "x"}, "m": ${OURS}}`, 'm'],
+    ['an entry of ours and another provider', `{"m": ${OURS}, "m": {"litellm_provider": "x"}}`, 'm'],
+    ['the provider', `{"m": {"litellm_provider": "openai", "litellm_provider": "x"}}`, 'litellm_provider'],
   ])('writes nothing of a file that has %s twice', async (_, text, name) => {
     const before = await imported();
     await expect(runText(text)).rejects.toThrow(`says twice, and only the last would count: ${name}`);
     expect(await imported()).toBe(before);
   });
 
+  it('takes a file that has names twice in entries of other providers, and tells them', async () => {
+    const other = '{"litellm_provider": "x", "a": {"b": 1, "b": 2}}';
+    const lines = await runText(`{"glm": ${other}, "m": ${OURS}, "glm": {"litellm_provider": "x"}}`);
+    expect(lines.slice(0, 3)).toEqual([
+      '! b: stands twice, in an entry of another provider',
+      '! glm: stands twice, in an entry of another provider',
+      '! 1 entries of other providers skipped',
+    ]);
+    expect(await imported()).toContain('openai,m,standard,input_tokens');
+  });
+
   it('has a field in each of two entries', async () => {
-    const entry = `{"litellm_provider": "openai", "mode": "chat", ${SOUND}}`;
-    expect(await runText(`{"a": ${entry}, "b": ${entry}, "c": ["a", {"a": "}"}]}`)).toHaveLength(6);
+    expect(await runText(`{"a": ${OURS}, "b": ${OURS}, "c": ["a", {"a": "}"}]}`)).toHaveLength(6);
   });
 
   it('writes nothing that the product could not read again, and says where', async () => {

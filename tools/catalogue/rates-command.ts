@@ -82,7 +82,7 @@ export async function importRates(
     [IMPORTED_PRICES, PRICES_BY_HAND].map((name) => readCatalogueFile(path.join(folder, name))),
   );
   if (!imported || !byHand) throw new Error('the catalogue has two files');
-  const prices = readPriceFile(await readSource(file), byHand, options);
+  const prices = readPriceFile(await readSource(file, (text) => print(`! ${text}`)), byHand, options);
   const diff = diffOf(imported, prices.rows, { force });
   for (const line of [...toldLines(prices), ...diffLines(diff)]) print(line);
   const result = merged(imported, diff);

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Rational } from '@vendo/money';
+import { conventionsOf } from './conventions.js';
+import type { Say } from './price.js';
 
 /** A price entry in LiteLLM's field names; every number exact, as its text says. */
 export interface SourceEntry {
@@ -16,14 +18,15 @@ export interface Origin {
 
 /**
  * The entries of a price file by name. Numbers never pass through a float: 2.5e-06 is 1/400000. Throws when the file
- * is not a price file.
+ * is not a price file, or has a name twice where a provider of ours has its prices; `say` is told of others.
  */
-export async function readSource(file: string): Promise<Map<string, SourceEntry>> {
+export async function readSource(file: string, say: Say): Promise<Map<string, SourceEntry>> {
   const text = await readFile(file, 'utf8');
   const parsed: unknown = JSON.parse(text, exactNumber);
-  const twice = keysTwice(text);
-  if (twice.length > 0)
-    throw new Error(`${file}: says twice, and only the last would count: ${twice.join(', ')}`);
+  const { ours, others } = keysTwice(text);
+  if (ours.length > 0)
+    throw new Error(`${file}: says twice, and only the last would count: ${ours.join(', ')}`);
+  for (const name of others) say(`${name}: stands twice, in an entry of another provider`);
   if (typeof parsed !== 'object' || parsed === null) throw new Error(`${file}: is no price file`);
   const entries = Object.entries(parsed).filter((named): named is [string, SourceEntry] => isEntry(named[1]));
   if (entries.length === 0) throw new Error(`${file}: has no entry with a litellm_provider`);
@@ -44,18 +47,27 @@ function exactNumber(_key: string, value: unknown, context?: { source?: string }
 
 const KEYS_AND_BRACKETS = /("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g;
 
-/** Names that an object of a JSON text has more than once; a parser takes the last without a word. */
-function keysTwice(json: string): string[] {
-  const twice: string[] = [];
+/**
+ * Names that an object of a JSON text has more than once; a parser takes the last without a word. `ours` are, or stand
+ * in, an entry of which one says that it is a provider's of ours.
+ */
+function keysTwice(json: string): { ours: string[]; others: string[] } {
+  const twice: { name: string; entry: string }[] = [];
+  const ours = new Set<string>();
   const open: Set<string>[] = [];
+  let [entry, field] = ['', ''];
   for (const [bracket, text, isKey] of json.matchAll(KEYS_AND_BRACKETS)) {
     if (bracket === '{' || bracket === '[') open.push(new Set());
     else if (bracket === '}' || bracket === ']') open.pop();
     else if (text !== undefined && isKey !== undefined) {
-      const key: string = JSON.parse(text);
-      if (open.at(-1)?.has(key)) twice.push(key);
-      open.at(-1)?.add(key);
-    }
+      field = JSON.parse(text);
+      if (open.length === 1) entry = field;
+      if (open.at(-1)?.has(field)) twice.push({ name: field, entry });
+      open.at(-1)?.add(field);
+    } else if (text !== undefined && open.length === 2 && field === 'litellm_provider')
+      if (conventionsOf(JSON.parse(text))) ours.add(entry);
   }
-  return twice;
+  const named = Map.groupBy(twice, (one) => (ours.has(one.entry) ? 'ours' : 'others'));
+  const namesOf = (whose: 'ours' | 'others') => (named.get(whose) ?? []).map(({ name }) => name);
+  return { ours: namesOf('ours'), others: namesOf('others') };
 }
