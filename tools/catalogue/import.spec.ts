@@ -157,7 +157,21 @@ describe('an import', () => {
       ['anthropic', 'claude-sonnet-4-6', ['us 4.4']],
       ['anthropic', 'claude-haiku-5-5', ['us 4.4']],
       ['gemini', 'gemini-3.7-flash', ['flex 2', 'priority 7.2']],
-      ['gemini', 'gemini-2.5-flash', []],
+      ['gemini', 'gemini-3-flash', []],
+      ['openai', 'gpt-5.10-nano', ['flex 2', 'regional 4.4', 'flex_regional 2.2']],
+      ['openai', 'gpt-10-nano', ['flex 2', 'regional 4.4', 'flex_regional 2.2']],
+      ['anthropic', 'claude-opus-4-10', ['us 4.4']],
+      ['anthropic', 'claude-opus-10', ['us 4.4']],
+      ['gemini', 'gemini-3.10-flash', ['flex 2', 'priority 7.2']],
+      ['gemini', 'gemini-4-flash', ['flex 2', 'priority 7.2']],
+      ['gemini', 'gemini-3.4-flash', []],
+      ['openai', 'gpt-7-image', []],
+      ['openai', 'gpt-6-transcribe', []],
+      ['openai', 'gpt-6-audio-mini', []],
+      ['openai', 'gpt-6-search-api', []],
+      ['openai', 'gpt-6-nano-deep-research', ['flex 2', 'regional 4.4', 'flex_regional 2.2']],
+      ['gemini', 'gemini-3.9-flash-image', []],
+      ['gemini', 'gemini-3.9-flash-tts-preview', []],
     ])('of %s, %s has its own', (provider, model, tiers) =>
       expect(derived([row('input_tokens', '4', NOVEMBER, of(provider, model))])).toEqual(
         tiers.map((tier) => `${tier.replace(' ', ' input_tokens ')} 2026-11-10`),
@@ -197,6 +211,87 @@ describe('an import', () => {
         'us web_fetches 0 2026-11-10',
         'us web_searches 10 2026-11-10',
       ]);
+    });
+
+    it('has no tier of a standard price that is not believed', () => {
+      const { added, jumps } = diffOf(
+        [row('input_tokens', '4', AUGUST, SOL)],
+        [row('input_tokens', '400', NOVEMBER, SOL)],
+      );
+      expect(jumps.map(({ row: next }) => short(next))).toEqual(['standard input_tokens 400 2026-11-10']);
+      expect(added.map(short).slice(0, 2)).toEqual([
+        'flex input_tokens 2 2026-11-10',
+        'priority input_tokens 8 2026-11-10',
+      ]);
+    });
+
+    describe('a dated snapshot', () => {
+      const DATED = of('openai', 'o9-2027-01-01');
+      const ALIAS = of('openai', 'o9');
+      const alias = [
+        row('input_tokens', '4', AUGUST, ALIAS),
+        row('input_tokens', '7', AUGUST, { ...ALIAS, tier: 'priority' }),
+      ];
+      const rows = (...wanted: CatalogueRow[]) =>
+        diffOf(alias, wanted).added.filter(({ model, tier }) => model === DATED.model && tier !== 'standard');
+
+      it('has the tiers of its alias where both cost the same, and says so', () =>
+        expect(rows(row('input_tokens', '4', NOVEMBER, DATED))).toEqual([
+          row('input_tokens', '7', NOVEMBER, {
+            ...{ ...DATED, tier: 'priority', source: 'a file; derived: as o9' },
+          }),
+        ]));
+
+      it.each<[string, CatalogueRow[]]>([
+        ['costs something else', [row('input_tokens', '5', NOVEMBER, DATED)]],
+        [
+          'has a price that its alias lacks',
+          [row('input_tokens', '4', NOVEMBER, DATED), row('output_tokens', '9', NOVEMBER, DATED)],
+        ],
+        ['is none', [row('input_tokens', '4', NOVEMBER, of('openai', 'o9-mini'))]],
+      ])('has none of them where it %s', (_, wanted) => expect(rows(...wanted)).toEqual([]));
+
+      it('keeps a tier that it has', () => {
+        const own = row('input_tokens', '6', NOVEMBER, { ...DATED, tier: 'priority' });
+        expect(rows(row('input_tokens', '4', NOVEMBER, DATED), own)).toEqual([own]);
+      });
+    });
+
+    describe('a tool that costs older models something else', () => {
+      const OLD = of('gemini', 'gemini-2.5-new');
+      const searches = (...wanted: CatalogueRow[]) =>
+        diffOf([], wanted)
+          .added.filter(({ meter }) => meter === 'web_searches')
+          .map(short);
+
+      it('has its price in each tier, whether the file has one or not', () => {
+        const input = row('input_tokens', '4', NOVEMBER, OLD);
+        expect(searches(input)).toEqual([
+          'standard web_searches 0.035 2026-11-10',
+          'flex web_searches 0.035 2026-11-10',
+          'priority web_searches 0.035 2026-11-10',
+        ]);
+        expect(searches(input, row('web_searches', '0.03', NOVEMBER, { ...OLD, per: '1' }))).toEqual([
+          'standard web_searches 0.03 2026-11-10',
+          'flex web_searches 0.03 2026-11-10',
+          'priority web_searches 0.03 2026-11-10',
+        ]);
+      });
+
+      it('does not keep the tokens of a tier from moving with the standard price', () => {
+        const known = [
+          row('input_tokens', '4', AUGUST, OLD),
+          row('input_tokens', '6', AUGUST, { ...OLD, tier: 'priority' }),
+        ];
+        const { changed } = diffOf(known, [row('input_tokens', '2', NOVEMBER, OLD)]);
+        expect(changed.map(({ row: next }) => short(next))).toEqual([
+          'standard input_tokens 2 2026-11-10',
+          'priority input_tokens 3 2026-11-10',
+        ]);
+      });
+
+      it('is derived for no newer model', () =>
+        expect(searches(row('input_tokens', '4', NOVEMBER, of('gemini', 'gemini-3-new')))).toEqual([]));
     });
 
     it('adds nothing the second time', () => {

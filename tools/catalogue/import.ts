@@ -1,6 +1,9 @@
 import { Rational } from '@vendo/money';
 import type { CatalogueRow } from '@vendo/registry';
+import { aliasTiers } from './alias-tiers.js';
+import { aliasOf } from './conventions.js';
 import { familyTiers } from './family-tiers.js';
+import { toolPrices } from './tool-prices.js';
 
 export interface Change {
   /** The row in force until now. */
@@ -31,8 +34,7 @@ export function diffOf(
   const diff: Diff = { added: [], changed: [], unchanged: [], refused: [], jumps: [] };
   const date = wanted[0]?.effective_from ?? '';
   const inForce = inForceOn(catalogue, date);
-  const moved = [...wanted, ...followingTiers(inForce, wanted)];
-  for (const row of [...moved, ...lackingTiers(inForce, moved, date)]) {
+  const take = (row: CatalogueRow): void => {
     const old = inForce.get(keyOf(row));
     if (!old) diff.added.push(row);
     else if (isSamePrice(old, row)) diff.unchanged.push(old);
@@ -41,7 +43,10 @@ export function diffOf(
     else diff.changed.push({ old, row });
     // A file may have a model under two names: the first counts.
     if (!old || diff.changed.at(-1)?.row === row) inForce.set(keyOf(row), row);
-  }
+  };
+  [...wanted, ...followingTiers(inForce, wanted)].forEach(take);
+  // Derived from what was taken: a price that is not believed has no tiers.
+  lackingPrices(inForce, wanted, date).forEach(take);
   return diff;
 }
 
@@ -70,19 +75,23 @@ function followingTiers(
   });
 }
 
-/** The tiers that the models of `wanted` lack and their families have. */
-function lackingTiers(
+/** What the models of `wanted` lack and their families, their aliases or their generations have. */
+function lackingPrices(
   inForce: ReadonlyMap<string, CatalogueRow>,
   wanted: readonly CatalogueRow[],
   date: string,
 ): CatalogueRow[] {
-  // A file may have a model under two names: the first counts.
-  const newest = new Map([...inForce, ...wanted.toReversed().map((row) => [keyOf(row), row] as const)]);
-  const models = new Map<string, CatalogueRow[]>();
-  const named = new Set(wanted.map(modelOf));
-  for (const row of newest.values())
-    if (named.has(modelOf(row))) models.set(modelOf(row), [...(models.get(modelOf(row)) ?? []), row]);
-  return [...models.values()].flatMap((rows) => familyTiers(rows, date));
+  const models = Map.groupBy(inForce.values(), modelOf);
+  const named = new Map(wanted.map((row) => [modelOf(row), row]));
+  return [...named].flatMap(([name, { provider, model }]) => {
+    const rows = [...(models.get(name) ?? [])];
+    const alias = aliasOf(provider, model);
+    const ofAlias = alias === null ? [] : (models.get(modelOf({ provider, model: alias })) ?? []);
+    rows.push(...familyTiers(rows, date));
+    rows.push(...aliasTiers(rows, ofAlias, date));
+    rows.push(...toolPrices(rows, date));
+    return rows.slice(models.get(name)?.length ?? 0);
+  });
 }
 
 /** Sorted by model, with the rows of one price one below the other, oldest first. */
@@ -136,7 +145,7 @@ function placeOf({ provider, model, meter, context_from }: CatalogueRow): string
   return [provider, model, meter, context_from].join('\0');
 }
 
-function modelOf({ provider, model }: CatalogueRow): string {
+function modelOf({ provider, model }: Pick<CatalogueRow, 'provider' | 'model'>): string {
   return [provider, model].join('\0');
 }
 
