@@ -74,7 +74,7 @@ describe('the arrows between the rooms', () => {
   it('run one way in the whole tree', async () => {
     const found = await violations(ROOT, ['apps', 'libs', 'tools', 'test', 'bench']);
     expect(found.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`)).toEqual([]);
-  }, 30_000);
+  }, 120_000);
 
   describe('when they are broken on purpose', () => {
     let folder: string;
@@ -96,7 +96,7 @@ describe('the arrows between the rooms', () => {
         await writeFile(path.join(folder, file), `${source}\n`);
       }
       found = await violations(folder, ['apps', 'libs', 'test']);
-    }, 30_000);
+    }, 120_000);
 
     afterAll(() => rm(folder, { recursive: true, force: true }));
 
