@@ -39,6 +39,7 @@ it.each<[string, string, string, string[][], number]>([
     [SNAPSHOT, ['new']],
     40,
   ],
+  ['another model than was asked for as standard', 'input_tokens', 'priority', [['old'], ['new']], 3],
   ['all of it by that one', 'output_tokens', 'priority', [SNAPSHOT, ['new']], 80],
   ['what that lacks in the tier as standard', 'cache_read_tokens', 'priority', [SNAPSHOT, ['new']], 5],
   ['as standard where neither has the tier', 'input_tokens', 'flex', [SNAPSHOT, ['new']], 10],

@@ -88,8 +88,9 @@ export class ListPrices {
   }
 
   /**
-   * Of each model the first name with any row, and of those the first that has the tier, or else the standard one, prices
-   * alone. What it lacks is looked up among the rows for every model, and what the tier lacks in the standard one.
+   * Of each model the first name with any row prices alone: the answered one in the tier or else in the standard one, and
+   * only without either the asked one. Where both are names of one model, the one that has the tier. What it lacks is
+   * looked up among the rows for every model, and what the tier lacks in the standard one.
    */
   private unitPrice(
     { meter, models }: PricedLine,
@@ -106,8 +107,11 @@ export class ListPrices {
         ofProvider.some((row) => row.model === name && row.tier === inTier && row.meter === needed),
       );
     const tiers = [tier, STANDARD];
+    const [answered = [], [asked = ''] = []] = models;
     const [chosen] = [
-      ...tiers.flatMap((inTier) => known.filter((name) => has(name, inTier))),
+      ...(answered.includes(asked)
+        ? tiers.flatMap((inTier) => known.filter((name) => has(name, inTier)))
+        : known.filter((name) => tiers.some((inTier) => has(name, inTier)))),
       // It is billed by other meters.
       ...known,
     ];

@@ -118,6 +118,17 @@ describe('what was delivered', () => {
     expect({ evidence, lines: linesOf(reading) }).toEqual({ evidence: 'estimated', lines: TWO_OF_THREE });
   });
 
+  it('is no matter of a meter that fails at a body: nothing is thrown', () => {
+    const meter = readRequest(openai, RESPONSES, { ...REQUEST, stream: false }).meter();
+    meter.reading = () => {
+      throw new Error('broken');
+    };
+    const reader = new BodyReader(meter);
+    reader.feed(Buffer.from('{}'));
+    expect(() => reader.end()).not.toThrow();
+    expect(measure(meter, 'completed', false)).toMatchObject({ evidence: 'estimated' });
+  });
+
   it('counts where a report says less, and a stream ends without saying that it is whole', () => {
     const events = [parts('a b', { usageMetadata }), parts(' c', { usageMetadata })];
     const lines = { input_tokens: 7, output_tokens: 3 };

@@ -44,10 +44,10 @@ export class BodyReader {
     const { meter } = this;
     try {
       meter.onBody(this.elements(bytes) ?? JSON.parse(bytes.toString('utf8')), bytes);
+      return !meter.output || meter.reading().state !== 'none';
     } catch {
       return false;
     }
-    return !meter.output || meter.reading().state !== 'none';
   }
 
   /** Those that count, of a list in which each says all that there is so far; null: all of it is to be parsed. */
